@@ -1,0 +1,171 @@
+//! Files that are whole or not there: write beside, fsync, rename, fsync the folder.
+//!
+//! A rename without the two fsyncs is not durable: after a power cut the name may point to
+//! an empty file. Unfinished files are listed, so that a program that is told to stop can
+//! remove them ([`remove_unfinished`]); they are hidden files that end in `.partial`.
+
+use crate::ArtifactError;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// A file that takes its final name only when it is whole.
+#[derive(Debug)]
+pub struct AtomicFile {
+    file: Listed,
+    path: PathBuf,
+}
+
+/// A temporary file that stands in the list of unfinished ones as long as it lives.
+#[derive(Debug)]
+struct Listed {
+    file: Option<tempfile::NamedTempFile>,
+    name: PathBuf,
+}
+
+impl Listed {
+    fn file(&mut self) -> &mut tempfile::NamedTempFile {
+        self.file.as_mut().expect("only commit takes it, and it consumes the owner")
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        unfinished().remove(&self.name);
+    }
+}
+
+impl AtomicFile {
+    /// Opens an unnamed file in the folder of `path`, which is made if it is missing.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or written, or `path` is a folder.
+    pub fn create(path: &Path) -> Result<Self, ArtifactError> {
+        let name = path.file_name().filter(|_| !path.is_dir()).ok_or_else(|| {
+            ArtifactError::unwritable(path, "it is a folder, expected the name of a file")
+        })?;
+        let folder = folder_of(path);
+        std::fs::create_dir_all(folder).map_err(ArtifactError::io(folder, "make folder"))?;
+        let file = tempfile::Builder::new()
+            .prefix(&format!(".{}.", name.to_string_lossy()))
+            .suffix(".partial")
+            .permissions(ordinary_permissions())
+            .tempfile_in(folder)
+            .map_err(ArtifactError::io(path, "write"))?;
+        let listed = Listed { name: file.path().to_owned(), file: Some(file) };
+        unfinished().insert(listed.name.clone());
+        Ok(Self { file: listed, path: path.to_owned() })
+    }
+
+    /// The open file, for writers that seek.
+    pub(crate) fn file_mut(&mut self) -> &mut File {
+        self.file.file().as_file_mut()
+    }
+
+    /// Gives the file its final name, durably.
+    ///
+    /// # Errors
+    /// When the disk is full or the rename is refused; nothing is left behind then.
+    pub fn commit(mut self) -> Result<(), ArtifactError> {
+        let path = &self.path;
+        let Some(file) = self.file.file.take() else { return Ok(()) };
+        file.as_file()
+            .sync_all()
+            .and_then(|()| file.persist(path).map(drop).map_err(|error| error.error))
+            .and_then(|()| File::open(folder_of(path))?.sync_all())
+            .map_err(ArtifactError::io(path, "write"))
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
+        self.file.file().write(buffer)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.file().flush()
+    }
+}
+
+/// Writes a whole file.
+///
+/// # Errors
+/// As [`AtomicFile::create`] and [`AtomicFile::commit`].
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), ArtifactError> {
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(bytes).map_err(ArtifactError::io(path, "write"))?;
+    file.commit()
+}
+
+/// Removes what this process has begun and not finished; for a program about to stop.
+pub fn remove_unfinished() {
+    for path in std::mem::take(&mut *unfinished()) {
+        // It may have been finished or removed meanwhile, and the program stops anyway.
+        std::fs::remove_file(path).ok();
+    }
+}
+
+fn unfinished() -> std::sync::MutexGuard<'static, BTreeSet<PathBuf>> {
+    UNFINISHED.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// What `open` would give a new file: readable by others, less the umask.
+fn ordinary_permissions() -> std::fs::Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::Permissions::from_mode(0o666)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_not_committed_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/table.parquet");
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"half").unwrap();
+        drop(file);
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_failed_write_keeps_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.parquet");
+        write_bytes(&path, b"old").unwrap();
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"new, but").unwrap();
+        drop(file);
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        write_bytes(&path, b"new").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+    }
+
+    #[test]
+    fn unfinished_files_can_be_removed_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = AtomicFile::create(&folder.path().join("x")).unwrap();
+        let temporary = file.file.name.clone();
+        assert!(unfinished().contains(&temporary));
+        drop(file);
+        assert!(!unfinished().contains(&temporary));
+    }
+
+    #[test]
+    fn a_folder_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(AtomicFile::create(folder.path()).is_err());
+    }
+}

@@ -1,0 +1,134 @@
+//! What can be wrong with a file, and the `make` line that mends it.
+
+use std::path::{Path, PathBuf};
+
+/// Why a file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ArtifactError {
+    /// The operating system said no.
+    #[error("cannot {action} {}: {source}{}", path.display(), mend_missing(path, source))]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was tried: "open", "write".
+        action: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A file of ours, but of another kind or version.
+    #[error("{} is not a {expected} file: it holds {found}\n  mend: give the file that the flag asks for, or run {}", path.display(), make_line(path))]
+    OtherKind {
+        /// The file.
+        path: PathBuf,
+        /// The schema that was wanted.
+        expected: &'static str,
+        /// The schema in its metadata.
+        found: String,
+    },
+    /// Bytes that are not what was once written.
+    #[error("{} is damaged: {reason}\n  mend: delete it and run {}", path.display(), make_line(path))]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What gave it away.
+        reason: String,
+    },
+    /// A table whose columns or values are not those of its kind.
+    #[error("{} is not a valid {expected} file: {reason}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// The schema that was wanted.
+        expected: &'static str,
+        /// The column, row and value, and what was expected.
+        reason: String,
+    },
+    /// A file that belongs to another run than one given beside it.
+    #[error("{} is from another run: {reason}\n  mend: run {}", path.display(), make_line(path))]
+    OtherRun {
+        /// The file.
+        path: PathBuf,
+        /// Which input differs.
+        reason: String,
+    },
+    /// What was to be written breaks the rules of its kind.
+    #[error("cannot write {}: {reason}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// The rule.
+        reason: String,
+    },
+}
+
+impl ArtifactError {
+    /// For `map_err` behind an operation of the operating system.
+    pub fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Io { path, action, source }
+    }
+
+    pub(crate) fn damaged(path: &Path, reason: impl std::fmt::Display) -> Self {
+        Self::Damaged { path: path.to_owned(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn invalid(
+        path: &Path,
+        expected: &'static str,
+        reason: impl std::fmt::Display,
+    ) -> Self {
+        Self::Invalid { path: path.to_owned(), expected, reason: reason.to_string() }
+    }
+
+    /// For bytes that are no file of the format at all: another format, or cut short.
+    pub(crate) fn not_whole(
+        path: &Path,
+        expected: &'static str,
+        source: impl std::fmt::Display,
+    ) -> Self {
+        let reason = format!(
+            "it cannot be opened ({source})\n  mend: give the file that the flag asks for; if it was cut short, delete it and run {}",
+            make_line(path)
+        );
+        Self::invalid(path, expected, reason)
+    }
+
+    pub(crate) fn unwritable(path: &Path, reason: impl std::fmt::Display) -> Self {
+        Self::Unwritable { path: path.to_owned(), reason: reason.to_string() }
+    }
+}
+
+/// The pipeline's own files can be made again; a user's cannot.
+fn mend_missing(path: &Path, source: &std::io::Error) -> String {
+    let made_by_us = path.extension().is_some_and(|e| e == "parquet" || e == "safetensors");
+    if source.kind() == std::io::ErrorKind::NotFound && made_by_us {
+        format!("\n  mend: run {}", make_line(path))
+    } else {
+        String::new()
+    }
+}
+
+/// The command that makes a file of a run, as the Makefile that called the program says it.
+fn make_line(path: &Path) -> String {
+    make_line_as(std::env::var("HPA_MAKE").ok().as_deref(), path)
+}
+
+/// `called` is what the Makefile was called with; outside of it the default pipeline is meant.
+fn make_line_as(called: Option<&str>, path: &Path) -> String {
+    format!("`{} {}`", called.unwrap_or("make"), path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mending_line_repeats_how_make_was_called() {
+        let path = Path::new("data/talk/folds.parquet");
+        assert_eq!(make_line_as(None, path), "`make data/talk/folds.parquet`");
+        assert_eq!(
+            make_line_as(Some("make PIPELINE=talk RUN=talk"), path),
+            "`make PIPELINE=talk RUN=talk data/talk/folds.parquet`"
+        );
+    }
+}

@@ -1,0 +1,76 @@
+//! The ids of a CSV table, whatever its other columns hold.
+//!
+//! A submission's template, a list of skipped samples (`Id,Reason`) and a list that gives
+//! the rows of an array their names are all read so: column `Id`, in the order of the rows.
+
+use crate::csv_table::{CsvTableError, Problems, read_text};
+use hpa_core::SampleId;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// The ids of a table in order; none where it has a header alone.
+///
+/// # Errors
+/// When the file is no table with a column `Id`, or an id is wrong or stands twice; the
+/// message has the line of the first 20.
+pub fn read_id_csv(path: &Path) -> Result<Vec<SampleId>, CsvTableError> {
+    let not_a_table = |reason| CsvTableError::NotATable { path: path.to_owned(), reason };
+    let text = read_text(path)?;
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+    let header = reader.headers().map_err(|error| not_a_table(error.to_string()))?.clone();
+    let mut places = header.iter().enumerate().filter(|(_, name)| *name == "Id");
+    let column = match (places.next(), places.next()) {
+        (Some((column, _)), None) => column,
+        (None, _) => return Err(not_a_table("it has no column Id".to_owned())),
+        _ => return Err(not_a_table("it has two columns Id".to_owned())),
+    };
+    let mut ids = Vec::new();
+    let mut lines: HashMap<SampleId, u64> = HashMap::new();
+    let mut problems = Problems::default();
+    for record in reader.records() {
+        let record = record.map_err(|error| not_a_table(error.to_string()))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        match record.get(column).unwrap_or("").parse::<SampleId>() {
+            Err(error) => problems.push(format!("line {line}: {error}")),
+            Ok(id) => match lines.insert(id.clone(), line) {
+                Some(first) => {
+                    problems.push(format!("line {line}: {id} stands on line {first} already"));
+                }
+                None => ids.push(id),
+            },
+        }
+    }
+    match problems.count() {
+        0 => Ok(ids),
+        _ => Err(CsvTableError::Rows { path: path.to_owned(), problems }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<String>, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        crate::atomic::write_bytes(file.path(), text.as_bytes()).unwrap();
+        let ids = read_id_csv(file.path()).map_err(|error| error.to_string())?;
+        Ok(ids.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn ids_come_in_the_order_of_the_rows() {
+        let text = "\u{feff}Reason,Id\r\n\"no, none\",b\r\n,a\r\n";
+        assert_eq!(read(text).unwrap(), ["b", "a"]);
+        assert_eq!(read("Id,Reason\n").unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_wrong_has_its_line() {
+        assert!(read("").unwrap_err().contains("it is empty"));
+        assert!(read("id\na\n").unwrap_err().contains("no column Id"));
+        assert!(read("Id,Id\na,a\n").unwrap_err().contains("two columns"));
+        assert!(read("Id\na\nb\na\n").unwrap_err().contains("line 4: a stands on line 2"));
+        assert!(read("Id\n../a\n").unwrap_err().contains("line 2"));
+        assert!(read("Reason,Id\nx\n").unwrap_err().contains("line 2: a sample id is empty"));
+    }
+}

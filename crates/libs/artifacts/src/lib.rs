@@ -1,0 +1,66 @@
+//! Each artefact's type, schema, reader and writer; digests and atomic writes.
+//!
+//! A stage reads and writes files only through the types here. Every file carries the
+//! digest of its own bytes, of the settings that made it and of its inputs; a reader
+//! refuses a file that is damaged or is something else, and says which `make` line mends
+//! it. A file that was made elsewhere ("foreign": neither `schema` nor `digest` in its
+//! metadata) is accepted and checked value by value.
+//!
+//! `docs/artifacts.md` lists the columns; [`schema_tables`] is where that page comes from.
+
+pub mod atomic;
+mod canonical;
+mod checkpoint;
+mod columns;
+pub mod csv_table;
+mod decide;
+mod digest;
+mod error;
+mod folds;
+mod history;
+pub mod id_table;
+mod images;
+mod labels;
+mod parquet_file;
+mod predictions;
+mod provenance;
+mod schema_docs;
+mod scores;
+mod thresholds;
+mod weights;
+
+pub use canonical::canonical_json;
+pub use checkpoint::{Checkpoint, CheckpointMeta};
+pub use decide::DecideError;
+pub use digest::Digest;
+pub use error::ArtifactError;
+pub use folds::{FoldRow, Folds};
+pub use history::{History, HistoryRow};
+pub use images::{ImageRow, ImageStore, ImageSummary, ImageWriter};
+pub use labels::{LabelRow, Labels};
+pub use predictions::{FoldColumn, Predictions};
+pub use provenance::{Loaded, Origin, Provenance, check_lineage};
+pub use schema_docs::schema_tables;
+pub use scores::{ScoreRow, Scores};
+pub use thresholds::{ThresholdRow, Thresholds};
+pub use weights::{Weights, read_foreign_weights};
+
+use std::path::Path;
+
+/// A kind of file that stages hand to each other.
+pub trait Artifact: Sized {
+    /// `NAME/VERSION`, kept in the file's metadata.
+    const SCHEMA: &'static str;
+
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// When the file is absent, damaged, of another kind, or holds values out of range.
+    fn read(path: &Path) -> Result<Loaded<Self>, ArtifactError>;
+
+    /// Writes the file whole or not at all and returns its digest.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    fn write(&self, path: &Path, provenance: &Provenance) -> Result<Digest, ArtifactError>;
+}

@@ -1,0 +1,143 @@
+//! Where a file comes from: the settings and inputs that made it.
+
+use crate::{ArtifactError, Digest, canonical_json};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What is recorded in a file about how it was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Digest of the settings that matter (not threads, quiet, json).
+    pub config: Digest,
+    /// Flag of each input, and the digest of what was given.
+    pub inputs: BTreeMap<String, Digest>,
+    /// Digests of the `folds` and `models` that the file descends from: thresholds fitted on
+    /// one run's predictions must not decide those of another.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lineage: BTreeMap<String, Digest>,
+}
+
+/// Which file a value came from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// Its path.
+    pub path: PathBuf,
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// What it says of itself; nothing when it was made elsewhere.
+    pub provenance: Option<Provenance>,
+}
+
+/// A value and the file it came from.
+#[derive(Clone, Debug)]
+pub struct Loaded<T> {
+    /// The value.
+    pub value: T,
+    /// The file.
+    pub origin: Origin,
+}
+
+impl<T> std::ops::Deref for Loaded<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl Provenance {
+    /// The provenance of a file that has no inputs yet.
+    #[must_use]
+    pub fn new(config: &impl Serialize) -> Self {
+        Self {
+            config: Digest::of_bytes(canonical_json(config).as_bytes()),
+            inputs: BTreeMap::new(),
+            lineage: BTreeMap::new(),
+        }
+    }
+
+    /// Adds what was given to a flag.
+    #[must_use]
+    pub fn with_input(mut self, flag: &str, digest: Digest) -> Self {
+        self.inputs.insert(flag.to_owned(), digest);
+        self
+    }
+
+    /// Takes over the descent of an input.
+    #[must_use]
+    pub fn with_lineage_of(mut self, origin: &Origin) -> Self {
+        if let Some(provenance) = &origin.provenance {
+            self.lineage.extend(provenance.lineage.clone());
+        }
+        self
+    }
+
+    /// Adds one ancestor: `folds` or `models`.
+    #[must_use]
+    pub fn with_ancestor(mut self, name: &str, digest: Digest) -> Self {
+        self.lineage.insert(name.to_owned(), digest);
+        self
+    }
+}
+
+impl Origin {
+    /// The digest of an ancestor, where it is recorded.
+    #[must_use]
+    pub fn ancestor(&self, name: &str) -> Option<Digest> {
+        self.provenance.as_ref()?.lineage.get(name).copied()
+    }
+
+    /// The folder that holds the file: by the layout of a run the name of the model or
+    /// ensemble for predictions and thresholds.
+    #[must_use]
+    pub fn folder_name(&self) -> String {
+        folder_name(&self.path)
+    }
+}
+
+fn folder_name(path: &Path) -> String {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = absolute.parent().and_then(Path::file_name);
+    folder.map_or_else(|| "unnamed".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Refuses two files whose ancestors `name` are both recorded and differ.
+///
+/// # Errors
+/// When they differ; the second is blamed.
+pub fn check_lineage(name: &str, first: &Origin, second: &Origin) -> Result<(), ArtifactError> {
+    match (first.ancestor(name), second.ancestor(name)) {
+        (Some(a), Some(b)) if a != b => Err(ArtifactError::OtherRun {
+            path: second.path.clone(),
+            reason: format!(
+                "it descends from other {name} than {} ({b:.12} instead of {a:.12})",
+                first.path.display()
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(path: &str, models: &[u8]) -> Origin {
+        let provenance = Provenance::new(&()).with_ancestor("models", Digest::of_bytes(models));
+        Origin { path: path.into(), digest: Digest::of_bytes(b""), provenance: Some(provenance) }
+    }
+
+    #[test]
+    fn files_of_two_runs_are_not_mixed() {
+        let (a, b) = (origin("a/oof.parquet", b"1"), origin("b/exact.parquet", b"2"));
+        let error = check_lineage("models", &a, &b).unwrap_err().to_string();
+        assert!(error.starts_with("b/exact.parquet is from another run"), "{error}");
+        assert!(check_lineage("models", &a, &a).is_ok());
+        assert!(check_lineage("folds", &a, &b).is_ok());
+    }
+
+    #[test]
+    fn a_prediction_is_named_after_its_folder() {
+        assert_eq!(origin("predictions/resnet18/oof.parquet", b"").folder_name(), "resnet18");
+    }
+}
