@@ -1,0 +1,154 @@
+//! Intervals by resampling groups of samples.
+//!
+//! Samples that show the same field are one unit: drawing them apart would make the
+//! interval too narrow. A resample draws as many groups as there are, with replacement;
+//! thresholds stay as they are. The same seed gives the same resamples whatever is
+//! scored, so the difference of two systems has a paired interval: let the statistic
+//! return the difference.
+//!
+//! Source: Efron & Tibshirani, *An Introduction to the Bootstrap* (1993), ch. 13
+//! (percentile interval).
+
+use hpa_core::Seed;
+
+/// The middle 95 % of the resampled values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// 2.5 % of the resamples are lower.
+    pub low: f64,
+    /// 2.5 % of the resamples are higher.
+    pub high: f64,
+}
+
+/// A plan of resampling.
+#[derive(Clone, Debug)]
+pub struct Bootstrap {
+    /// The group of each sample, renumbered from 0 without gaps.
+    groups: Vec<u32>,
+    n_groups: usize,
+    replicates: u32,
+    seed: Seed,
+}
+
+impl Bootstrap {
+    /// Resamples whole groups; sample `i` belongs to `groups[i]`, any numbers.
+    ///
+    /// # Panics
+    /// When there are 2^32 samples or more.
+    #[must_use]
+    pub fn new(groups: &[u32], replicates: u32, seed: Seed) -> Self {
+        let mut distinct = groups.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let place = |group| distinct.binary_search(group).expect("every group is among them");
+        let groups = groups
+            .iter()
+            .map(|group| u32::try_from(place(group)).expect("fewer than 2^32 samples"))
+            .collect();
+        Self { groups, n_groups: distinct.len(), replicates, seed: seed.derive("bootstrap") }
+    }
+
+    /// Resamples single samples.
+    ///
+    /// # Panics
+    /// When there are 2^32 samples or more.
+    #[must_use]
+    pub fn of_samples(n_samples: usize, replicates: u32, seed: Seed) -> Self {
+        let n = u32::try_from(n_samples).expect("fewer than 2^32 samples");
+        Self::new(&(0..n).collect::<Vec<_>>(), replicates, seed)
+    }
+
+    /// The 95 % interval of each value that `statistic` returns, given how often each
+    /// sample was drawn; empty without replicates or samples.
+    pub fn intervals(&self, mut statistic: impl FnMut(&[u32]) -> Vec<f64>) -> Vec<Interval> {
+        let mut columns: Vec<Vec<f64>> = Vec::new();
+        if self.n_groups == 0 {
+            return Vec::new();
+        }
+        for replicate in 0..self.replicates {
+            let values = statistic(&self.weights(replicate));
+            columns.resize(values.len(), Vec::new());
+            for (column, value) in columns.iter_mut().zip(values) {
+                column.push(value);
+            }
+        }
+        columns.iter_mut().map(|values| interval(values)).collect()
+    }
+
+    /// How often each sample is drawn in one resample: its own stream, so that resamples
+    /// do not depend on how many there are.
+    #[must_use]
+    pub fn weights(&self, replicate: u32) -> Vec<u32> {
+        let mut rng = self.seed.child(u64::from(replicate)).rng();
+        let mut drawn = vec![0_u32; self.n_groups];
+        for _ in 0..self.n_groups {
+            drawn[rng.below(self.n_groups)] += 1;
+        }
+        self.groups.iter().map(|&group| drawn[group as usize]).collect()
+    }
+}
+
+fn interval(values: &mut [f64]) -> Interval {
+    values.sort_unstable_by(f64::total_cmp);
+    Interval { low: quantile(values, 0.025), high: quantile(values, 0.975) }
+}
+
+/// Linear between neighbours, as NumPy's default.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let place = share * (sorted.len() - 1) as f64;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to len - 1")]
+    let below = place.floor() as usize;
+    let above = (below + 1).min(sorted.len() - 1);
+    sorted[below] + (place - place.floor()) * (sorted[above] - sorted[below])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mean(values: &[f64], weights: &[u32]) -> f64 {
+        let total: f64 = weights.iter().map(|&w| f64::from(w)).sum();
+        values.iter().zip(weights).map(|(x, &w)| x * f64::from(w)).sum::<f64>() / total
+    }
+
+    #[test]
+    fn the_interval_of_a_mean_is_the_textbook_one() {
+        let mut rng = Seed::new(5).rng();
+        let values: Vec<f64> = (0..400).map(|_| rng.normal()).collect();
+        let plan = Bootstrap::of_samples(400, 2000, Seed::new(1));
+        let [interval] = plan.intervals(|weights| vec![mean(&values, weights)])[..] else {
+            panic!("one value, one interval")
+        };
+        let width = interval.high - interval.low;
+        assert!((width - 2.0 * 1.96 / 20.0).abs() < 0.02, "{width}");
+    }
+
+    #[test]
+    fn twins_in_one_group_widen_the_interval() {
+        let mut rng = Seed::new(5).rng();
+        let values: Vec<f64> =
+            (0..200).map(|_| rng.normal()).flat_map(|value| [value, value]).collect();
+        let groups: Vec<u32> = (0..200).flat_map(|group| [7 * group, 7 * group]).collect();
+        let width = |plan: &Bootstrap| {
+            let interval = plan.intervals(|weights| vec![mean(&values, weights)])[0];
+            interval.high - interval.low
+        };
+        let apart = width(&Bootstrap::of_samples(400, 1000, Seed::new(1)));
+        let together = width(&Bootstrap::new(&groups, 1000, Seed::new(1)));
+        assert!((together / apart - std::f64::consts::SQRT_2).abs() < 0.15, "{together} {apart}");
+    }
+
+    #[test]
+    fn the_same_seed_draws_the_same_resamples() {
+        let plan = Bootstrap::of_samples(50, 10, Seed::new(3));
+        assert_eq!(plan.weights(4), Bootstrap::of_samples(50, 99, Seed::new(3)).weights(4));
+        assert_ne!(plan.weights(4), plan.weights(5));
+        assert_eq!(plan.weights(4).iter().sum::<u32>(), 50);
+    }
+
+    #[test]
+    fn without_replicates_or_samples_there_is_no_interval() {
+        assert!(Bootstrap::of_samples(9, 0, Seed::new(3)).intervals(|_| vec![0.0]).is_empty());
+        assert!(Bootstrap::of_samples(0, 9, Seed::new(3)).intervals(|_| vec![0.0]).is_empty());
+    }
+}

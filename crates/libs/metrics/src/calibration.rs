@@ -1,0 +1,85 @@
+//! Whether probabilities mean what they say.
+
+use crate::Ranking;
+
+/// Expected calibration error: samples in `n_bins` bins of equal width, the gap between mean
+/// score and share of positives in each, averaged with the bins' sizes as weights.
+///
+/// A score of exactly 1 belongs to the last bin. 0 without samples.
+/// Source: Guo, Pleiss, Sun & Weinberger, ICML 2017, who use 15 bins.
+///
+/// # Panics
+/// When `n_bins` is 0 or scores and truth differ in length.
+#[must_use]
+pub fn calibration_error(scores: &[f32], truth: &[bool], n_bins: usize) -> f64 {
+    assert_eq!(scores.len(), truth.len(), "one score for each truth");
+    assert!(n_bins > 0, "at least one bin");
+    let mut excess = vec![0.0; n_bins];
+    for (&score, &truth) in scores.iter().zip(truth) {
+        let score = f64::from(score);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in [0, bins]")]
+        let bin = ((score * n_bins as f64) as usize).min(n_bins - 1);
+        excess[bin] += score - f64::from(u8::from(truth));
+    }
+    let gap: f64 = excess.into_iter().map(f64::abs).sum();
+    if scores.is_empty() { 0.0 } else { gap / scores.len() as f64 }
+}
+
+/// How far F*/2 lies from the thresholds that reach F*, the best F1 of the label.
+///
+/// Under calibrated probabilities the best threshold is half the best F1, so a large gap says
+/// that the probabilities are not calibrated near the threshold. All thresholds from the
+/// highest score not predicted to the lowest predicted reach F*; the gap is 0 inside. It is
+/// positive when the threshold is too high for calibrated probabilities. `None` for a
+/// label without positives, which has no best F1.
+/// Source: Lipton, Elkan & Naryanaswamy, arXiv 1402.1892, theorem 1.
+#[must_use]
+pub fn half_f_gap(ranking: &Ranking) -> Option<f64> {
+    let best = ranking.best(1.0);
+    let half = best.counts.f1() / 2.0;
+    let lowest_predicted = f64::from(*ranking.scores().get(best.predicted.checked_sub(1)?)?);
+    let next = ranking.scores().get(best.predicted).map_or(0.0, |&score| f64::from(score));
+    Some(if half > lowest_predicted {
+        lowest_predicted - half
+    } else if half < next {
+        next - half
+    } else {
+        0.0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hpa_core::Seed;
+
+    #[test]
+    fn the_error_worked_on_paper() {
+        // Bin 0: 0.2 against 0; bin 1: 0.6 and 0.8 against 1 and 0: 0.4 together.
+        let error = calibration_error(&[0.2, 0.6, 0.8], &[false, true, false], 2);
+        assert!((error - 0.6 / 3.0).abs() < 1e-7, "{error}");
+        assert!((calibration_error(&[1.0], &[false], 15) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn calibrated_scores_have_no_error_and_no_gap() {
+        let mut rng = Seed::new(9).rng();
+        #[expect(clippy::cast_possible_truncation, reason = "scores are f32")]
+        let scores: Vec<f32> = (0..100_000).map(|_| rng.uniform().powi(3) as f32).collect();
+        let truth: Vec<bool> = scores.iter().map(|&score| rng.chance(f64::from(score))).collect();
+        assert!(calibration_error(&scores, &truth, 15) < 0.01);
+        let gap = half_f_gap(&Ranking::new(&scores, &truth).unwrap()).unwrap();
+        assert!(gap.abs() < 0.03, "{gap}");
+    }
+
+    #[test]
+    fn halved_scores_are_found_out() {
+        let mut rng = Seed::new(9).rng();
+        #[expect(clippy::cast_possible_truncation, reason = "scores are f32")]
+        let scores: Vec<f32> = (0..20_000).map(|_| rng.uniform() as f32).collect();
+        let truth: Vec<bool> = scores.iter().map(|&score| rng.chance(f64::from(score))).collect();
+        let halved: Vec<f32> = scores.iter().map(|score| score / 2.0).collect();
+        assert!(half_f_gap(&Ranking::new(&halved, &truth).unwrap()).unwrap() < -0.1);
+        assert!(half_f_gap(&Ranking::new(&[0.5], &[false]).unwrap()).is_none());
+    }
+}

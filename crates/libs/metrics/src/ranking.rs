@@ -1,0 +1,229 @@
+//! One label's scores, sorted once, from the highest down: the curve of F over the
+//! threshold, its exact maximum, and the area under the ROC curve.
+//!
+//! F changes only where the threshold passes a score. A *cut* is a number of samples that
+//! can be predicted: equal scores go together. The threshold of a cut is the midpoint of
+//! the two neighbouring scores, exact in f64 because scores are f32, hence never equal to
+//! a score; predicting nothing has threshold 1, predicting everything has threshold 0.
+//! Scores of 0 are never strictly above a threshold in [0, 1], so no cut holds them.
+//!
+//! Cost: one sort, n log n; then every walk is linear and every look-up logarithmic.
+
+use crate::Counts;
+use hpa_core::ProbabilityError;
+
+/// One label's samples from the highest score to the lowest.
+#[derive(Clone, Debug)]
+pub struct Ranking {
+    scores: Vec<f32>,
+    truth: Vec<bool>,
+    rows: Vec<u32>,
+    positives: usize,
+    /// How many scores are above 0, hence can be predicted at all.
+    reachable: usize,
+}
+
+/// A threshold between two neighbouring scores, and what it predicts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cut {
+    /// How many samples are predicted.
+    pub predicted: usize,
+    /// The midpoint of the lowest predicted score and the highest not predicted.
+    pub threshold: f64,
+    /// The hits and misses.
+    pub counts: Counts,
+}
+
+impl Ranking {
+    /// Sorts a label's scores. Equal scores stay in the order of their rows.
+    ///
+    /// # Errors
+    /// When a score is not in [0, 1].
+    ///
+    /// # Panics
+    /// When scores and truth differ in length or there are 2^32 samples or more.
+    pub fn new(scores: &[f32], truth: &[bool]) -> Result<Self, ProbabilityError> {
+        assert_eq!(scores.len(), truth.len(), "one score for each truth");
+        assert!(u32::try_from(scores.len()).is_ok(), "fewer than 2^32 samples");
+        let mut keys = Vec::with_capacity(scores.len());
+        for (row, &score) in (0_u64..).zip(scores) {
+            if !(0.0..=1.0).contains(&score) {
+                return Err(ProbabilityError(f64::from(score)));
+            }
+            // The bits of floats that are not negative sort as the floats do; -0 becomes 0.
+            let descending = !(score + 0.0).to_bits();
+            keys.push(u64::from(descending) << 32 | row);
+        }
+        keys.sort_unstable();
+        #[expect(clippy::cast_possible_truncation, reason = "the low half is the row")]
+        let rows: Vec<u32> = keys.iter().map(|&key| key as u32).collect();
+        Ok(Self::from_order(rows, |row| scores[row] + 0.0, |row| truth[row]))
+    }
+
+    fn from_order(
+        rows: Vec<u32>,
+        score: impl Fn(usize) -> f32,
+        truth: impl Fn(usize) -> bool,
+    ) -> Self {
+        let scores: Vec<f32> = rows.iter().map(|&row| score(row as usize)).collect();
+        let truth: Vec<bool> = rows.iter().map(|&row| truth(row as usize)).collect();
+        let positives = truth.iter().filter(|&&truth| truth).count();
+        let reachable = scores.partition_point(|&score| score > 0.0);
+        Self { scores, truth, rows, positives, reachable }
+    }
+
+    /// The same ranking without the samples that `keep` refuses; row numbers stay.
+    #[must_use]
+    pub fn retain(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let places: Vec<usize> =
+            (0..self.len()).filter(|&place| keep(self.rows[place] as usize)).collect();
+        let scores: Vec<f32> = places.iter().map(|&place| self.scores[place]).collect();
+        let truth: Vec<bool> = places.iter().map(|&place| self.truth[place]).collect();
+        let rows = places.iter().map(|&place| self.rows[place]).collect();
+        let positives = truth.iter().filter(|&&truth| truth).count();
+        let reachable = scores.partition_point(|&score| score > 0.0);
+        Self { scores, truth, rows, positives, reachable }
+    }
+
+    /// How many samples there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.scores.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.scores.is_empty()
+    }
+
+    /// How many samples carry the label.
+    #[must_use]
+    pub fn positives(&self) -> usize {
+        self.positives
+    }
+
+    /// The scores, highest first.
+    #[must_use]
+    pub fn scores(&self) -> &[f32] {
+        &self.scores
+    }
+
+    /// The truth in the order of the scores.
+    #[must_use]
+    pub fn truth(&self) -> &[bool] {
+        &self.truth
+    }
+
+    /// The sample's number in the order of the scores.
+    #[must_use]
+    pub fn rows(&self) -> &[u32] {
+        &self.rows
+    }
+
+    /// The threshold that predicts the first `predicted` samples and no more.
+    #[must_use]
+    pub fn threshold(&self, predicted: usize) -> f64 {
+        if predicted == 0 {
+            return 1.0;
+        }
+        match self.scores.get(predicted) {
+            Some(&next) => f64::midpoint(f64::from(self.scores[predicted - 1]), f64::from(next)),
+            None => 0.0,
+        }
+    }
+
+    /// How many samples this threshold predicts.
+    #[must_use]
+    pub fn predicted(&self, threshold: f64) -> usize {
+        self.scores.partition_point(|&score| f64::from(score) > threshold)
+    }
+
+    /// The next cut that predicts more, if there is one.
+    #[must_use]
+    pub fn next_cut(&self, predicted: usize) -> Option<usize> {
+        let score = *self.scores[..self.reachable].get(predicted)?;
+        let group = self.scores[predicted..].iter().take_while(|&&other| other >= score).count();
+        Some(predicted + group)
+    }
+
+    /// The next cut that predicts less, if there is one.
+    #[must_use]
+    pub fn previous_cut(&self, predicted: usize) -> Option<usize> {
+        let score = self.scores[predicted.checked_sub(1)?];
+        let group = self.scores[..predicted].iter().rev().take_while(|&&other| other <= score);
+        Some(predicted - group.count())
+    }
+
+    /// The hits and misses when the first `predicted` samples are predicted.
+    #[must_use]
+    pub fn counts(&self, predicted: usize) -> Counts {
+        let hits = self.truth[..predicted].iter().filter(|&&truth| truth).count();
+        self.counts_with(hits, predicted)
+    }
+
+    fn counts_with(&self, hits: usize, predicted: usize) -> Counts {
+        Counts {
+            true_positives: hits as u64,
+            false_positives: (predicted - hits) as u64,
+            false_negatives: (self.positives - hits) as u64,
+        }
+    }
+
+    /// Every cut from predicting nothing to predicting all that can be: the whole curve of
+    /// F over the threshold, with thresholds falling.
+    pub fn cuts(&self) -> impl Iterator<Item = Cut> {
+        let (mut predicted, mut hits) = (0, 0);
+        let first = Some(Cut { predicted: 0, threshold: 1.0, counts: self.counts_with(0, 0) });
+        first.into_iter().chain(std::iter::from_fn(move || {
+            let next = self.next_cut(predicted)?;
+            hits += self.truth[predicted..next].iter().filter(|&&truth| truth).count();
+            predicted = next;
+            let counts = self.counts_with(hits, predicted);
+            Some(Cut { predicted, threshold: self.threshold(predicted), counts })
+        }))
+    }
+
+    /// The cut with the highest F; among equals the one that predicts fewest, so a label
+    /// without positives gets threshold 1.
+    #[must_use]
+    pub fn best(&self, beta: f64) -> Cut {
+        let mut best = Cut { predicted: 0, threshold: 1.0, counts: self.counts_with(0, 0) };
+        let mut best_f = 0.0;
+        for cut in self.cuts() {
+            // Down the curve only a further hit can raise F: the rest need no division.
+            if cut.counts.true_positives > best.counts.true_positives {
+                let f = cut.counts.f_beta(beta);
+                if f > best_f {
+                    (best, best_f) = (cut, f);
+                }
+            }
+        }
+        best
+    }
+
+    /// The chance that a sample with the label scores higher than one without, equal scores
+    /// counting half; `None` when one kind is missing.
+    ///
+    /// Source: Mann & Whitney 1947, whose U this is.
+    #[must_use]
+    pub fn roc_auc(&self) -> Option<f64> {
+        let negatives = self.len() - self.positives;
+        if negatives == 0 || self.positives == 0 {
+            return None;
+        }
+        let (mut doubled, mut above, mut start) = (0_u128, 0, 0);
+        while start < self.len() {
+            let score = self.scores[start];
+            let group = self.scores[start..].iter().take_while(|&&other| other >= score).count();
+            let hits = self.truth[start..start + group].iter().filter(|&&truth| truth).count();
+            doubled += (group - hits) as u128 * (2 * above + hits) as u128;
+            (above, start) = (above + hits, start + group);
+        }
+        Some(doubled as f64 / (2.0 * negatives as f64 * self.positives as f64))
+    }
+}
+
+#[cfg(test)]
+#[path = "ranking_tests.rs"]
+mod tests;
