@@ -1,0 +1,55 @@
+//! Convolutional training on a CPU for candle: conv2d, batch norm, pooling, losses and optimisers.
+//!
+//! Activations are NHWC, `[N, H, W, C]`, `f32` and contiguous; weights keep torchvision's layout,
+//! `[O, I / groups, kh, kw]`, so that pretrained files load as they are. Every operation is a
+//! candle custom op with a forward and a backward, or, where it serves evaluation only, a function
+//! that records nothing.
+//!
+//! What the crate promises:
+//! - the same bits for any number of threads on a given SIMD path: work is cut by shape, never by
+//!   the number of threads, and sums are taken in a fixed order;
+//! - no gradient is computed for an input that does not ask for one;
+//! - a NaN goes through as it does in PyTorch, and is never hidden by a comparison.
+//!
+//! The kernels choose AVX-512, AVX2 + FMA or portable code once, at run time; the environment
+//! variable `HPA_SIMD` (`avx512`, `avx2`, `portable`) pins the choice.
+//!
+//! Candle's `Tensor::backward` works on a network of these operations; [`differentiate`] gives the
+//! same gradients with far less copying, if every operation of the loss is one of this crate's.
+//!
+//! A program that trains should also install [`ReusingAllocator`], which spares the page faults of
+//! the large buffers that come and go with every step.
+
+#![expect(
+    clippy::inline_always,
+    reason = "generic kernels must melt into the function that enables their instructions"
+)]
+#![expect(clippy::many_single_char_names, reason = "n, h, w, c, x, y, d are the field's own words")]
+#![expect(clippy::needless_range_loop, reason = "transforms index rows and columns alike")]
+
+mod activation;
+mod allocator;
+mod conv;
+mod gemm;
+mod linear;
+mod loss;
+mod memory;
+mod norm;
+pub mod optim;
+mod pool;
+mod simd;
+mod tape;
+mod tensor;
+
+pub use activation::relu;
+pub use allocator::ReusingAllocator;
+pub use conv::{Conv2d, conv2d, conv2d_bias_act};
+pub use linear::linear;
+pub use loss::{Reduction, bce_with_logits, focal_loss};
+pub use norm::{
+    BatchNormEval, BatchStatistics, RunningStatistics, batch_norm_eval, batch_norm_train,
+    fold_batch_norm,
+};
+pub use pool::{global_average_pool, max_pool2d};
+pub use simd::{SimdError, pin_simd, select_simd, simd_path};
+pub use tape::{Gradients, differentiate};

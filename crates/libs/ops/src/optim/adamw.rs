@@ -1,0 +1,142 @@
+//! Adam with decoupled weight decay.
+//!
+//! `p -= rate decay p`; `m = b1 m + (1 - b1) g`; `v = b2 v + (1 - b2) g^2`;
+//! `p -= rate m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps)`.
+//! Source: Loshchilov and Hutter, *Decoupled Weight Decay Regularization* (2019).
+
+use super::parameters::{CHUNK, Entries, GradientSource, Parameter};
+use super::sgd::narrow;
+use crate::simd::{self, vectorized_loops};
+use candle_core::{DType, Device, Result, Tensor, bail};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+
+/// Settings of [`AdamW`]; the learning rate is given with each step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamWSettings {
+    /// Decay of the mean of gradients.
+    pub beta1: f64,
+    /// Decay of the mean of squared gradients.
+    pub beta2: f64,
+    /// Added to the root of the mean square.
+    pub eps: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+}
+
+impl Default for AdamWSettings {
+    /// PyTorch's defaults.
+    fn default() -> Self {
+        Self { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.01 }
+    }
+}
+
+/// Adam with decoupled weight decay.
+pub struct AdamW {
+    /// May change between steps (a schedule of momentum).
+    pub settings: AdamWSettings,
+    entries: Entries,
+    steps: u32,
+}
+
+/// The name of the tensor that counts the steps.
+const STEPS: &str = "steps";
+
+/// The numbers of one update, rounded once.
+#[derive(Clone, Copy)]
+struct Update {
+    keep: f32,
+    /// Share of the old moments that is kept, and of the new gradient that is added.
+    beta: [f32; 2],
+    new: [f32; 2],
+    rate: f32,
+    /// `1 / sqrt(1 - b2^t)`.
+    root: f32,
+    eps: f32,
+}
+
+impl AdamW {
+    /// An optimiser of `parameters`, in this order.
+    ///
+    /// # Errors
+    /// When a setting is out of range or two parameters share a name.
+    pub fn new(parameters: Vec<Parameter>, settings: AdamWSettings) -> Result<Self> {
+        let AdamWSettings { beta1, beta2, eps, weight_decay } = settings;
+        let decays = (0.0..1.0).contains(&beta1) && (0.0..1.0).contains(&beta2);
+        let weights = weight_decay >= 0.0 && weight_decay.is_finite();
+        if !(decays && weights && eps > 0.0) {
+            bail!(
+                "AdamW takes betas in [0, 1), eps above 0 and a weight decay of at least 0, not {settings:?}"
+            );
+        }
+        Ok(Self { settings, entries: Entries::new(parameters, &["mean", "square"])?, steps: 0 })
+    }
+
+    /// Takes one step.
+    ///
+    /// # Errors
+    /// When a gradient does not have its parameter's shape.
+    pub fn step(&mut self, gradients: &impl GradientSource, learning_rate: f64) -> Result<()> {
+        let level = simd::current()?;
+        let AdamWSettings { beta1, beta2, eps, weight_decay } = self.settings;
+        let steps = self.steps.saturating_add(1);
+        let power = i32::try_from(steps).unwrap_or(i32::MAX);
+        self.entries.update(gradients, |group, values, gradient, slots| {
+            let rate = learning_rate * group.learning_rate_factor;
+            let update = Update {
+                keep: narrow(1.0 - rate * weight_decay * group.weight_decay_factor),
+                beta: [narrow(beta1), narrow(beta2)],
+                new: [narrow(1.0 - beta1), narrow(1.0 - beta2)],
+                rate: narrow(rate / (1.0 - beta1.powi(power))),
+                root: narrow(1.0 / (1.0 - beta2.powi(power)).sqrt()),
+                eps: narrow(eps),
+            };
+            let [mean, square] = slots else { return };
+            let state = mean.values.par_chunks_mut(CHUNK).zip(square.values.par_chunks_mut(CHUNK));
+            values
+                .par_chunks_mut(CHUNK)
+                .zip(gradient.par_chunks(CHUNK).zip(state))
+                .for_each(|(p, (g, (m, v)))| descend(level, update, [p, m, v], g));
+        })?;
+        self.steps = steps;
+        Ok(())
+    }
+
+    /// The moments and the number of steps as named tensors, in order.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        let mut state = self.entries.state()?;
+        state.push((STEPS.to_owned(), Tensor::new(self.steps, &Device::Cpu)?));
+        Ok(state)
+    }
+
+    /// Takes over a saved state.
+    ///
+    /// # Errors
+    /// When the number of steps is missing, or a tensor has another shape than its parameter or
+    /// belongs to none; then nothing changes.
+    pub fn load_state(&mut self, state: Vec<(String, Tensor)>) -> Result<()> {
+        let mut state: BTreeMap<_, _> = state.into_iter().collect();
+        let Some(steps) = state.remove(STEPS) else {
+            bail!("the state of AdamW has no tensor {STEPS:?}: it was saved by another optimiser");
+        };
+        let steps = steps.to_dtype(DType::U32)?.to_scalar()?;
+        self.entries.load(&mut state)?;
+        self.steps = steps;
+        Ok(())
+    }
+}
+
+vectorized_loops! {
+    fn descend(update: Update, state: [&mut [f32]; 3], g: &[f32]) {
+        let Update { keep, beta, new, rate, root, eps } = update;
+        let [p, m, v] = state;
+        for (((p, m), v), g) in p.iter_mut().zip(m).zip(v).zip(g) {
+            *m = beta[0] * *m + new[0] * g;
+            *v = beta[1] * *v + new[1] * g * g;
+            *p = *p * keep - rate * *m / ((*v).sqrt() * root + eps);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Losses against their textbook form in f64, at the extremes, and by finite differences.
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod common;
+
+use candle_core::{Device, Tensor, Var};
+use common::{error, numbers, values};
+use hpa_ops::{Reduction, bce_with_logits, focal_loss};
+
+fn pair(logits: &[f32], targets: &[f32], labels: usize) -> (Var, Tensor) {
+    let shape = (logits.len() / labels, labels);
+    let logits = Tensor::from_slice(logits, shape, &Device::Cpu).unwrap();
+    (Var::from_tensor(&logits).unwrap(), Tensor::from_slice(targets, shape, &Device::Cpu).unwrap())
+}
+
+/// The textbook form, good for moderate logits.
+fn textbook(x: f64, t: f64, gamma: f64) -> f64 {
+    let p = 1.0 / (1.0 + (-x).exp());
+    let weight = (1.0 / (1.0 + (x * (2.0 * t - 1.0)).exp())).powf(gamma);
+    -weight * (t * p.ln() + (1.0 - t) * (1.0 - p).ln())
+}
+
+#[test]
+fn moderate_logits_give_the_textbook_value_and_slope() {
+    let logits: Vec<f32> = numbers(56, 1).iter().map(|v| v * 12.0).collect();
+    let targets: Vec<f32> =
+        numbers(56, 2).iter().map(|v| if *v > 0.2 { 1.0 } else { 0.0 }).collect();
+    for (gamma, reduction, terms) in [
+        (0.0, Reduction::Mean, 56.0),
+        (2.0, Reduction::SumOverLabelsMeanOverBatch, 2.0),
+        (1.5, Reduction::Mean, 56.0),
+    ] {
+        let (x, t) = pair(&logits, &targets, 28);
+        let loss = focal_loss(&x, &t, gamma, reduction).unwrap();
+        let of = |d: f64, x: f32, t: f32| textbook(f64::from(x) + d, f64::from(t), gamma);
+        let total: f64 = logits.iter().zip(&targets).map(|(x, t)| of(0.0, *x, *t)).sum();
+        assert!(error(&values(&loss), &[total / terms]) < 1e-6);
+        let gradients = loss.backward().unwrap();
+        let step = 1e-5;
+        let slopes: Vec<f64> = logits
+            .iter()
+            .zip(&targets)
+            .map(|(x, t)| (of(step, *x, *t) - of(-step, *x, *t)) / (2.0 * step) / terms)
+            .collect();
+        assert!(error(&values(gradients.get(&x).unwrap()), &slopes) < 1e-5);
+    }
+}
+
+#[test]
+fn extreme_logits_stay_finite_and_exact() {
+    let (x, t) = pair(&[1e4, -1e4, 1e4, -1e4, -90.0, 17.0], &[1.0, 0.0, 0.0, 1.0, 0.0, 1.0], 6);
+    let loss = bce_with_logits(&x, &t, Reduction::SumOverLabelsMeanOverBatch).unwrap();
+    assert!((values(&loss)[0] - 20000.0).abs() < 0.01);
+    let gradients = values(loss.backward().unwrap().get(&x).unwrap());
+    assert_eq!(gradients[..4], [0.0, 0.0, 1.0, -1.0]);
+    let loss = focal_loss(&x, &t, 2.0, Reduction::SumOverLabelsMeanOverBatch).unwrap();
+    assert!((values(&loss)[0] - 20000.0).abs() < 0.01);
+    let gradients = values(loss.backward().unwrap().get(&x).unwrap());
+    assert!(gradients.iter().all(|g| g.is_finite()), "{gradients:?}");
+    assert_eq!(gradients[..4], [0.0, 0.0, 1.0, -1.0]);
+}
+
+#[test]
+fn a_nan_logit_makes_the_loss_nan() {
+    let (x, t) = pair(&[0.5, f32::NAN], &[1.0, 0.0], 2);
+    for gamma in [0.0, 2.0] {
+        let loss = focal_loss(&x, &t, gamma, Reduction::Mean).unwrap();
+        assert!(values(&loss)[0].is_nan());
+        let gradients = values(loss.backward().unwrap().get(&x).unwrap());
+        assert!(!gradients[0].is_nan() && gradients[1].is_nan());
+    }
+}
+
+#[test]
+fn shapes_and_gammas_out_of_range_are_refused() {
+    let (x, t) = pair(&[0.5, 1.0], &[1.0, 0.0], 2);
+    assert!(bce_with_logits(&x, &t.t().unwrap(), Reduction::Mean).is_err());
+    assert!(focal_loss(&x, &t, -1.0, Reduction::Mean).unwrap_err().to_string().contains("-1"));
+    assert!(focal_loss(&x, &t, f64::NAN, Reduction::Mean).is_err());
+}
