@@ -1,0 +1,54 @@
+//! A network that only answers: batch norm is multiplied into the weights, nothing is recorded.
+
+use crate::layers::{Classifier, Unit, Walk};
+use crate::network::geometry;
+use crate::resnet::ResNet;
+use candle_core::{Device, Result, Tensor};
+use std::collections::BTreeMap;
+
+/// A network as it was at one moment.
+pub struct Evaluator {
+    pub(crate) plan: ResNet,
+    /// Weight and bias of each convolution, by its prefix.
+    pub(crate) units: BTreeMap<String, (Tensor, Tensor)>,
+    pub(crate) classifier: (Tensor, Tensor),
+}
+
+impl Evaluator {
+    /// How many labels it answers about.
+    #[must_use]
+    pub fn labels(&self) -> usize {
+        self.plan.classifier().labels
+    }
+
+    /// Logits, row-major `[N][L]`, of images `[N, S, S, 4]` of `size_px`.
+    ///
+    /// # Errors
+    /// When the images do not fit the network.
+    pub fn logits(&self, images: Vec<f32>, size_px: usize) -> Result<Vec<f32>> {
+        let count = images.len() / (size_px * size_px * hpa_core::Channel::COUNT);
+        let shape = (count, size_px, size_px, hpa_core::Channel::COUNT);
+        let images = Tensor::from_vec(images, shape, &Device::Cpu)?;
+        self.plan.forward(&images, &mut Folded(self))?.flatten_all()?.to_vec1()
+    }
+}
+
+/// The walk through folded weights.
+struct Folded<'a>(&'a Evaluator);
+
+impl Walk for Folded<'_> {
+    fn unit(
+        &mut self,
+        unit: &Unit,
+        x: &Tensor,
+        residual: Option<&Tensor>,
+        relu: bool,
+    ) -> Result<Tensor> {
+        let (weight, bias) = &self.0.units[&unit.convolution];
+        hpa_ops::conv2d_bias_act(x, (weight, bias), &geometry(unit), residual, relu)
+    }
+
+    fn classifier(&mut self, _: &Classifier, x: &Tensor) -> Result<Tensor> {
+        hpa_ops::linear(x, &self.0.classifier.0, &self.0.classifier.1)
+    }
+}
