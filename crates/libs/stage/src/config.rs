@@ -1,0 +1,129 @@
+//! Merges a TOML file under the command line.
+//!
+//! The file's entries become flags in front of the user's own. So there is one list of
+//! settings, one place for each range and one message for each mistake, and a program
+//! need not know which of its settings came from where.
+
+use anyhow::{Context, bail};
+use clap::{Arg, ArgAction, Command};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+/// The command line with the entries of `--config` in front of the user's flags.
+pub(crate) fn merge(command: &Command, argv: Vec<OsString>) -> anyhow::Result<Vec<OsString>> {
+    let Some(path) = config_path(&argv) else { return Ok(argv) };
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read the configuration {}", path.display()))?;
+    let table: Table =
+        text.parse().with_context(|| format!("{} is not valid TOML", path.display()))?;
+    let mut merged: Vec<OsString> = argv.first().cloned().into_iter().collect();
+    for (key, value) in &table {
+        let flag = find_flag(command, &path, key, value)?;
+        if !given(&argv, flag) {
+            let words = words(flag, value).with_context(|| at(&path, key))?;
+            check(flag, &words).with_context(|| at(&path, key))?;
+            merged.extend(words);
+        }
+    }
+    merged.extend(argv.into_iter().skip(1));
+    Ok(merged)
+}
+
+fn at(path: &Path, key: &str) -> String {
+    format!("{}: key `{key}`", path.display())
+}
+
+/// The value of `--config`, the last one if it stands several times.
+fn config_path(argv: &[OsString]) -> Option<PathBuf> {
+    let mut path = None;
+    let mut words = argv.iter().skip(1);
+    while let Some(word) = words.next() {
+        if word == "--config" {
+            path = words.next().map(PathBuf::from);
+        } else if let Some(value) = word.to_str().and_then(|w| w.strip_prefix("--config=")) {
+            path = Some(value.into());
+        }
+    }
+    path
+}
+
+/// The flag whose long name (or alias) is the key.
+fn find_flag<'a>(
+    command: &'a Command,
+    path: &Path,
+    key: &str,
+    value: &Value,
+) -> anyhow::Result<&'a Arg> {
+    let long = key.replace('_', "-");
+    let is_key = |arg: &&Arg| {
+        key == key.to_lowercase() && !key.contains('-') && names(arg).any(|name| name == long)
+    };
+    let flags = || command.get_arguments().filter(|arg| arg.get_long() != Some("config"));
+    flags().find(is_key).ok_or_else(|| {
+        let mut known: Vec<String> =
+            flags().filter_map(Arg::get_long).map(|long| long.replace('-', "_")).collect();
+        known.sort_unstable();
+        let full = match value {
+            Value::Table(table) => table.keys().next().map(|inner| format!("{key}.{inner}")),
+            _ => None,
+        };
+        let key = full.unwrap_or_else(|| key.to_owned());
+        anyhow::anyhow!(
+            "{}: unknown key `{key}`\n  mend: use one of {}",
+            path.display(),
+            known.join(", ")
+        )
+    })
+}
+
+fn names(arg: &Arg) -> impl Iterator<Item = &str> {
+    arg.get_long().into_iter().chain(arg.get_all_aliases().unwrap_or_default())
+}
+
+/// Whether the user's own command line has the flag.
+fn given(argv: &[OsString], flag: &Arg) -> bool {
+    let is_flag = |word: &OsStr| {
+        let word = word.to_str().and_then(|word| word.strip_prefix("--"));
+        let name = word.map(|word| word.split_once('=').map_or(word, |(name, _)| name));
+        name.is_some_and(|name| names(flag).any(|known| known == name))
+    };
+    argv.iter().skip(1).any(|word| is_flag(word))
+}
+
+/// The words of a command line that say what the entry says.
+fn words(flag: &Arg, value: &Value) -> anyhow::Result<Vec<OsString>> {
+    let long = flag.get_long().expect("found by its long name");
+    let is_switch = matches!(flag.get_action(), ArgAction::SetTrue);
+    match value {
+        Value::Boolean(true) if is_switch => Ok(vec![format!("--{long}").into()]),
+        Value::Boolean(false) if is_switch => Ok(Vec::new()),
+        _ if is_switch => bail!("expected true or false, not {value}"),
+        Value::Array(items) if matches!(flag.get_action(), ArgAction::Append) => {
+            items.iter().map(|item| Ok(format!("--{long}={}", plain(item)?).into())).collect()
+        }
+        Value::Array(_) => bail!("expected one value, not a list"),
+        other => Ok(vec![format!("--{long}={}", plain(other)?).into()]),
+    }
+}
+
+fn plain(value: &Value) -> anyhow::Result<String> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Integer(number) => Ok(number.to_string()),
+        Value::Float(number) => Ok(number.to_string()),
+        Value::Boolean(flag) => Ok(flag.to_string()),
+        other => bail!("expected a text, a number or true/false, not {other}"),
+    }
+}
+
+/// Parses the words alone, so that a mistake is blamed on the file and its key.
+fn check(flag: &Arg, words: &[OsString]) -> anyhow::Result<()> {
+    let alone = flag.clone().required(false);
+    let command = Command::new("check").no_binary_name(true).arg(alone);
+    command.try_get_matches_from(words).map(drop).map_err(|error| {
+        let text = error.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text);
+        anyhow::anyhow!("{}", text.split("\n\nFor more").next().unwrap_or(text).trim())
+    })
+}

@@ -1,0 +1,201 @@
+//! What every program shares: arguments, configuration, progress, errors, exit status.
+//!
+//! A `main.rs` declares its own flags and one function; [`run`] does the rest:
+//!
+//! 1. `--config FILE.toml` is merged under the flags: every long flag is a key (with `_`),
+//!    a flag beats the file, unknown keys and values out of range are refused with file
+//!    and key.
+//! 2. `--threads` sizes the one thread pool; `--quiet` and a standard error that is no
+//!    terminal silence progress bars.
+//! 3. The function's value is printed as one JSON value under `--json`.
+//! 4. Errors become a message and exit status 1, usage errors 2, a panic 101, and a signal
+//!    130 or 143 after unfinished files are removed.
+
+mod config;
+mod context;
+mod failure;
+mod paths;
+mod progress;
+mod range;
+mod signals;
+
+pub use context::Stage;
+pub use paths::{Input, Output};
+pub use progress::Progress;
+pub use range::{in_range, in_range_f64};
+
+use clap::{Args, Command, FromArgMatches};
+use serde::Serialize;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What `--help` and `--version` say; made by [`program!`].
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// The binary's name.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// What it does, in one line.
+    pub about: &'static str,
+    /// A command line to copy.
+    pub example: &'static str,
+}
+
+/// The [`Program`] of the binary being compiled: `program!("What it does", "an example")`.
+#[macro_export]
+macro_rules! program {
+    ($about:expr, $example:expr) => {
+        $crate::Program {
+            name: env!("CARGO_BIN_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+            about: $about,
+            example: $example,
+        }
+    };
+}
+
+/// Flags that every program has.
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// Read settings from this TOML file; keys are the long flags with `_`, a flag beats it
+    #[arg(long, value_name = "FILE.toml", help_heading = "Common")]
+    pub config: Option<PathBuf>,
+    /// Say nothing but warnings and errors
+    #[arg(long, help_heading = "Common")]
+    pub quiet: bool,
+    /// Print the result as one JSON value on standard output
+    #[arg(long, help_heading = "Common")]
+    pub json: bool,
+    /// Threads to compute with [default: one a core]
+    #[arg(long, value_name = "N", help_heading = "Common", value_parser = in_range::<usize>(1..=1024))]
+    pub threads: Option<usize>,
+}
+
+/// Runs a program: parses, prepares, calls `work`, reports.
+///
+/// `work` returns the value that `--json` prints.
+pub fn run<A, R>(program: Program, work: fn(&A, &Stage) -> anyhow::Result<R>) -> ExitCode
+where
+    A: Args,
+    R: Serialize,
+{
+    failure::announce_bugs(program.name);
+    match parse::<A>(program, std::env::args_os().collect()) {
+        Err(Refusal::Usage(error)) => {
+            // Also the way of --help and --version, which exit with 0.
+            error.print().ok();
+            u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+        }
+        Err(Refusal::Config(error)) => failure::report(&error),
+        Ok((args, common)) => match execute(&args, &common, work) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure::report(&error),
+        },
+    }
+}
+
+/// Why a command line is not run.
+enum Refusal {
+    Usage(clap::Error),
+    Config(anyhow::Error),
+}
+
+fn parse<A: Args>(program: Program, words: Vec<OsString>) -> Result<(A, Common), Refusal> {
+    let command = command::<A>(program);
+    let words = config::merge(&command, words).map_err(Refusal::Config)?;
+    let matches = command.try_get_matches_from(words).map_err(Refusal::Usage)?;
+    let args = A::from_arg_matches(&matches).map_err(Refusal::Usage)?;
+    let common = Common::from_arg_matches(&matches).map_err(Refusal::Usage)?;
+    Ok((args, common))
+}
+
+fn command<A: Args>(program: Program) -> Command {
+    let command = Command::new(program.name)
+        .version(program.version)
+        .after_help(format!("Example:\n  {}", program.example))
+        .args_override_self(true)
+        .disable_help_subcommand(true);
+    // Adding a struct's flags makes its doc comment the program's description: ours last.
+    Common::augment_args(A::augment_args(command)).about(program.about).long_about(None)
+}
+
+fn execute<A, R: Serialize>(
+    args: &A,
+    common: &Common,
+    work: fn(&A, &Stage) -> anyhow::Result<R>,
+) -> anyhow::Result<()> {
+    signals::install()?;
+    let stage = Stage::new(common)?;
+    let result = work(args, &stage)?;
+    if common.json {
+        context::print_json(&result)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[derive(Args, Debug)]
+    struct Flags {
+        #[arg(long, value_parser = in_range::<usize>(1..=4096), default_value_t = 32)]
+        batch_size: usize,
+        #[arg(long)]
+        members: Vec<String>,
+        #[arg(long)]
+        flip: bool,
+    }
+
+    const PROGRAM: Program =
+        Program { name: "hpa-test", version: "1", about: "", example: "hpa-test" };
+
+    fn parse_with(toml: &str, flags: &[&str]) -> Result<(Flags, Common), String> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(toml.as_bytes()).unwrap();
+        let mut argv: Vec<OsString> = vec!["hpa-test".into(), "--config".into()];
+        argv.push(file.path().into());
+        argv.extend(flags.iter().map(OsString::from));
+        parse::<Flags>(PROGRAM, argv).map_err(|refusal| match refusal {
+            Refusal::Usage(error) => error.to_string(),
+            Refusal::Config(error) => format!("{error:#}"),
+        })
+    }
+
+    #[test]
+    fn the_file_sets_and_a_flag_beats_it() {
+        let toml = "batch_size = 8\nmembers = [\"a\", \"b\"]\nflip = true\nthreads = 2";
+        let (flags, common) = parse_with(toml, &[]).unwrap();
+        assert_eq!((flags.batch_size, flags.flip, common.threads), (8, true, Some(2)));
+        assert_eq!(flags.members, ["a", "b"]);
+        let (flags, _) = parse_with(toml, &["--batch-size", "16", "--members=c"]).unwrap();
+        assert_eq!((flags.batch_size, flags.members), (16, vec!["c".to_owned()]));
+    }
+
+    #[test]
+    fn unknown_keys_and_ranges_name_file_key_and_range() {
+        let error = parse_with("batchsize = 8", &[]).unwrap_err();
+        assert!(
+            error.contains("unknown key `batchsize`") && error.contains("batch_size"),
+            "{error}"
+        );
+        let error = parse_with("batch_size = 0", &[]).unwrap_err();
+        assert!(error.contains("`batch_size`") && error.contains("expected 1 to 4096"), "{error}");
+        let error = parse_with("[training]\nbatch_size = 1", &[]).unwrap_err();
+        assert!(error.contains("training.batch_size"), "{error}");
+        let error = parse_with("batch_size = ", &[]).unwrap_err();
+        assert!(error.contains("line 1"), "{error}");
+        let error = parse_with("flip = 3", &[]).unwrap_err();
+        assert!(error.contains("`flip`"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let argv = ["hpa-test", "--config=no/such.toml"].map(OsString::from).to_vec();
+        let Err(Refusal::Config(error)) = parse::<Flags>(PROGRAM, argv) else { panic!("refused") };
+        assert!(format!("{error:#}").contains("no/such.toml"));
+    }
+}
