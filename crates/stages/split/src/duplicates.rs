@@ -1,0 +1,95 @@
+//! A list of samples that show the same field.
+//!
+//! One group a line, ids with commas between them; a group may go on in other lines that
+//! share an id with it. A byte-order mark, `\r\n` and empty lines do no harm.
+
+use crate::{DisjointSets, SplitError};
+use hpa_core::SampleId;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Groups as a list has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Duplicates(Vec<Vec<SampleId>>);
+
+/// Reads a list of duplicates.
+///
+/// # Errors
+/// When the file cannot be read or holds something that is no sample id.
+pub fn read_duplicates(path: &Path) -> Result<Duplicates, SplitError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| SplitError::Unreadable { path: path.to_owned(), source })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let groups = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    let groups = groups.map(|(line, group)| {
+        let ids = group.trim().split(',').map(|id| id.trim().parse());
+        ids.collect::<Result<_, _>>().map_err(|source| SplitError::DuplicateLine {
+            path: path.to_owned(),
+            line,
+            source,
+        })
+    });
+    groups.collect::<Result<_, _>>().map(Duplicates)
+}
+
+impl Duplicates {
+    /// Joins the samples of each group and returns how many ids of the list are not among
+    /// `ids`: strangers. Two lines that share a stranger are one group all the same.
+    #[must_use]
+    pub fn join(&self, ids: &[&SampleId], sets: &DisjointSets) -> usize {
+        let places: HashMap<&SampleId, u32> = ids.iter().copied().zip(0..).collect();
+        let mut first_line: HashMap<&SampleId, u32> = HashMap::new();
+        let lines = DisjointSets::new(self.0.len());
+        for (line, id) in self.entries() {
+            lines.join(line, *first_line.entry(id).or_insert(line));
+        }
+        let mut first_member: HashMap<u32, u32> = HashMap::new();
+        for (line, id) in self.entries() {
+            if let Some(&place) = places.get(id) {
+                sets.join(place, *first_member.entry(lines.root(line)).or_insert(place));
+            }
+        }
+        first_line.keys().filter(|id| !places.contains_key(*id)).count()
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (u32, &SampleId)> {
+        (0..).zip(&self.0).flat_map(|(line, group)| group.iter().map(move |id| (line, id)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Duplicates, SplitError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        hpa_artifacts::atomic::write_bytes(file.path(), text.as_bytes()).unwrap();
+        read_duplicates(file.path())
+    }
+
+    fn groups(text: &str) -> (Vec<u32>, usize) {
+        let ids: Vec<SampleId> = "abcdef".chars().map(|c| c.to_string().parse().unwrap()).collect();
+        let sets = DisjointSets::new(ids.len());
+        let strangers = read(text).unwrap().join(&ids.iter().collect::<Vec<_>>(), &sets);
+        (sets.numbers(), strangers)
+    }
+
+    #[test]
+    fn groups_that_share_an_id_are_one() {
+        assert_eq!(groups("f,b\nb,d\n").0, [0, 1, 2, 1, 3, 1]);
+        assert_eq!(groups("\u{feff}a, c\r\n\r\nd\r\n"), (vec![0, 1, 0, 2, 3, 4], 0));
+        assert_eq!(groups(""), (vec![0, 1, 2, 3, 4, 5], 0));
+    }
+
+    #[test]
+    fn strangers_are_counted_and_join_what_stands_beside_them() {
+        assert_eq!(groups("a,x\nx,y\ny,c"), (vec![0, 1, 0, 2, 3, 4], 2));
+    }
+
+    #[test]
+    fn a_line_that_is_no_list_of_ids_is_named() {
+        let error = read("a,b\n../c,d\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("../c"), "{error}");
+        assert!(read("a,,b").unwrap_err().to_string().contains("line 1"));
+    }
+}

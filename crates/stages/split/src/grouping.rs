@@ -1,0 +1,100 @@
+//! Opens what says which samples belong together, and joins them.
+
+use crate::args::{Arguments, Settings};
+use anyhow::Result;
+use hpa_artifacts::id_table::read_id_csv;
+use hpa_artifacts::{Digest, ImageStore, Provenance};
+use hpa_core::{Channel, SampleId};
+use hpa_split::{DisjointSets, Duplicates, Fingerprint, Roster, join_near, read_duplicates};
+use hpa_stage::Stage;
+
+/// The inputs beside the labels.
+pub(crate) struct Sources {
+    images: Option<ImageStore>,
+    duplicates: Option<Duplicates>,
+    skipped: Vec<SampleId>,
+    /// Flag and digest of each file that is not an artefact.
+    digests: Vec<(&'static str, Digest)>,
+}
+
+impl Sources {
+    pub(crate) fn open(args: &Arguments, stage: &Stage) -> Result<Self> {
+        let images = match args.images.as_slice() {
+            [] => None,
+            shards => Some(stage.open_images(shards)?),
+        };
+        let duplicates = args.duplicates.as_deref().map(read_duplicates).transpose()?;
+        let mut skipped = Vec::new();
+        for list in &args.skipped {
+            skipped.extend(read_id_csv(list)?);
+        }
+        let mut digests = Vec::new();
+        if let Some(path) = &args.duplicates {
+            digests.push(("duplicates", Digest::of_file(path)?));
+        }
+        if !args.skipped.is_empty() {
+            let lists = args.skipped.iter().map(|path| Digest::of_file(path));
+            digests.push(("skipped", Digest::combine(&lists.collect::<Result<Vec<_>, _>>()?)));
+        }
+        Ok(Self { images, duplicates, skipped, digests })
+    }
+
+    pub(crate) fn images(&self) -> Option<&ImageStore> {
+        self.images.as_ref()
+    }
+
+    pub(crate) fn skipped(&self) -> &[SampleId] {
+        &self.skipped
+    }
+
+    pub(crate) fn provenance(&self, settings: &Settings, labels: Digest) -> Provenance {
+        let mut provenance = Provenance::new(settings).with_input("labels", labels);
+        if let Some(images) = &self.images {
+            provenance = provenance.with_input("images", images.digest());
+        }
+        self.digests.iter().fold(provenance, |all, (flag, digest)| all.with_input(flag, *digest))
+    }
+}
+
+/// The group of each of the roster's samples.
+pub(crate) fn group(
+    roster: &Roster<'_>,
+    sources: &Sources,
+    distance: u32,
+    stage: &Stage,
+) -> Result<Vec<u32>> {
+    let sets = DisjointSets::new(roster.rows.len());
+    if roster.skipped > 0 {
+        stage.notice(format!("{} labelled samples are skipped", roster.skipped));
+    }
+    if let Some(duplicates) = &sources.duplicates {
+        let strangers = duplicates.join(&roster.ids(), &sets);
+        if strangers > 0 {
+            stage.notice(format!("{strangers} ids in the list of duplicates take no part"));
+        }
+    }
+    if let Some(images) = &sources.images {
+        let unused = roster.unused(images);
+        if unused > 0 {
+            stage.notice(format!("{unused} pictures have no label or are skipped: left out"));
+        }
+        let blank = join_near(&fingerprints(roster, images)?, distance, &sets);
+        if blank > 0 {
+            stage.notice(format!(
+                "{blank} samples are blank in two of red, green and blue: not compared"
+            ));
+        }
+    }
+    Ok(sets.numbers())
+}
+
+/// The hashes of the roster's samples in red, green and blue.
+fn fingerprints(roster: &Roster<'_>, images: &ImageStore) -> Result<Vec<Fingerprint>> {
+    let summaries = images.summaries()?;
+    let fingerprint = |id: &SampleId| {
+        let place = images.position(id).expect("the roster has pictures of all its samples");
+        let hashes = summaries[place].phash;
+        [Channel::Red, Channel::Green, Channel::Blue].map(|channel| hashes[channel.index()])
+    };
+    Ok(roster.ids().into_iter().map(fingerprint).collect())
+}

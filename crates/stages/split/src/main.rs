@@ -1,0 +1,58 @@
+//! `hpa-split`: labels to `folds.parquet`.
+
+mod args;
+mod grouping;
+
+use anyhow::Result;
+use args::Arguments;
+use grouping::{Sources, group};
+use hpa_core::{FoldCount, Seed};
+use hpa_split::{Roster, Summary, conflicts, deal, summarize};
+use hpa_stage::Stage;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let program = hpa_stage::program!(
+        "Deals samples to folds: every label evenly, duplicates together",
+        "hpa-split --labels labels.parquet --images images/train-*.parquet \\\n    \
+         --duplicates train_duplicates.txt --folds 5 --seed 1 --out folds.parquet"
+    );
+    hpa_stage::run(program, run)
+}
+
+fn run(args: &Arguments, stage: &Stage) -> Result<Summary> {
+    let labels = args.labels.read(stage)?;
+    let sources = Sources::open(args, stage)?;
+    let roster = Roster::new(&labels, sources.images(), sources.skipped())?;
+    let groups = group(&roster, &sources, args.hash_distance, stage)?;
+    let count = FoldCount::try_from(u64::from(args.folds))?;
+    let folds = deal(&roster, &groups, &labels.names, (count, Seed::new(args.seed)))?;
+    let summary = summarize(&folds, &roster, &labels.names);
+    tell(&summary, &conflicts(&folds, &roster), stage);
+    args.out.write(&folds, &sources.provenance(&args.settings(), labels.origin.digest))?;
+    Ok(summary)
+}
+
+fn tell(summary: &Summary, conflicts: &[String], stage: &Stage) {
+    if let Some(first) = conflicts.first() {
+        stage.notice(format!(
+            "{} groups of duplicates do not agree on their labels, the first: {first}",
+            conflicts.len()
+        ));
+    }
+    let smallest_fold = summary.fold_sizes.iter().min().copied().unwrap_or(0);
+    if summary.largest_group as u64 > smallest_fold {
+        stage.warn(format!(
+            "one group of duplicates has {} samples, more than a fold; folds cannot be even",
+            summary.largest_group
+        ));
+    }
+    stage.notice(format!(
+        "{} samples in {} folds; counts of a label differ from an equal share by at most {:.1}; \
+         {} groups of duplicates",
+        summary.fold_sizes.iter().sum::<u64>(),
+        summary.fold_sizes.len(),
+        summary.largest_deviation,
+        summary.groups
+    ));
+}

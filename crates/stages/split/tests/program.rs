@@ -1,0 +1,174 @@
+//! The program as users call it: on tables, on pictures, and on what is wrong.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use hpa_artifacts::csv_table::read_label_csv;
+use hpa_artifacts::{
+    Artifact, Digest, FoldRow, Folds, ImageRow, ImageWriter, LabelRow, Labels, Provenance,
+};
+use hpa_core::{LabelNames, LabelSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn text(&self, name: &str, text: &str) {
+        hpa_artifacts::atomic::write_bytes(&self.path(name), text.as_bytes()).unwrap();
+    }
+
+    /// Writes `labels.parquet`: samples `s0`, `s1` … with these labels.
+    fn labels(&self, labels: &[&str]) {
+        let row = |(number, text): (usize, &&str)| LabelRow {
+            id: format!("s{number}").parse().unwrap(),
+            labels: LabelSet::parse(text, &LabelNames::atlas()).unwrap(),
+        };
+        let rows = labels.iter().enumerate().map(row).collect();
+        let labels = Labels { names: LabelNames::atlas(), rows };
+        labels.write(&self.path("labels.parquet"), &Provenance::new(&())).unwrap();
+    }
+
+    /// Writes `images.parquet` with these ids and the same hash in all channels.
+    fn images(&self, images: &[(&str, u64)]) {
+        let path = self.path("images.parquet");
+        let mut writer = ImageWriter::create(&path, 2, &Provenance::new(&())).unwrap();
+        for (id, hash) in images {
+            let (id, image) = (id.parse().unwrap(), vec![0; 16]);
+            let (phash, digest) = ([*hash; 4], [0; 32]);
+            writer.push(&ImageRow { id, height: 2, width: 2, image, phash, digest }).unwrap();
+        }
+        writer.finish().unwrap();
+    }
+
+    fn run(&self, more: &[&str]) -> Output {
+        let arguments = "--labels labels.parquet --seed 1 --out folds.parquet";
+        Command::new(env!("CARGO_BIN_EXE_hpa-split"))
+            .current_dir(self.0.path())
+            .args(arguments.split(' '))
+            .args(more)
+            .output()
+            .unwrap()
+    }
+
+    /// The message of a run that must fail and leave nothing.
+    fn refusal(&self, more: &[&str]) -> String {
+        let output = self.run(more);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        let left = std::fs::read_dir(self.0.path()).unwrap();
+        for name in left.map(|entry| entry.unwrap().file_name().into_string().unwrap()) {
+            assert!(name != "folds.parquet" && !name.contains("partial"), "{name}");
+        }
+        message
+    }
+
+    fn folds(&self, more: &[&str]) -> (Vec<FoldRow>, String) {
+        let output = self.run(more);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{message}");
+        (Folds::read(&self.path("folds.parquet")).unwrap().value.rows, message)
+    }
+}
+
+fn shared(path: &str) -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+    let shared = std::env::var_os("HPA_SHARED").map_or_else(|| "../shared".into(), PathBuf::from);
+    let path = root.join(shared).join("data").join(path);
+    if !path.exists() {
+        eprintln!("SKIPPED: {} is not there", path.display());
+    }
+    path.exists().then_some(path)
+}
+
+#[test]
+fn pictures_lists_and_skips_decide_together() {
+    let folder = Folder::new();
+    folder.labels(&["0", "0", "1", "1", "0 1", "2"]);
+    // s1 and s2 look alike; s5 has no picture; s9 has no label.
+    let hashes = [u64::MAX, 0xff00, 0xff0f, 0x1234_5678_0000_0000, 0x0f0f_0f0f_0f0f_0f0f, 1 << 40];
+    let names = ["s0", "s1", "s2", "s3", "s4", "s9"];
+    folder.images(&names.into_iter().zip(hashes).collect::<Vec<_>>());
+    folder.text("twins.txt", "s4,elsewhere\r\nelsewhere,s0\r\n");
+    folder.text("skipped.csv", "Id,Reason\ns5,no green picture\n");
+    let flags = "--images images.parquet --duplicates twins.txt --skipped skipped.csv --folds 3";
+    let (rows, message) = folder.folds(&flags.split(' ').collect::<Vec<_>>());
+    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!(ids, ["s0", "s1", "s2", "s3", "s4"]);
+    assert_eq!(rows.iter().map(|row| row.group).collect::<Vec<_>>(), [0, 1, 1, 2, 0]);
+    assert!(rows[0].fold == rows[4].fold && rows[1].fold == rows[2].fold, "{rows:?}");
+    for told in ["1 labelled samples are skipped", "1 ids in the list", "1 pictures have no label"]
+    {
+        assert!(message.contains(told), "{message}");
+    }
+    assert!(message.contains("2 groups of duplicates do not agree"), "{message}");
+}
+
+#[test]
+fn a_labelled_sample_without_a_picture_is_named() {
+    let folder = Folder::new();
+    folder.labels(&["0"; 30]);
+    folder.images(&[("s0", 9)]);
+    let message = folder.refusal(&["--folds", "2", "--images", "images.parquet"]);
+    assert!(message.starts_with("error: 29 labelled samples have no image: s1, s2"), "{message}");
+    assert!(message.contains("s20, …") && message.contains("--skipped"), "{message}");
+}
+
+#[test]
+fn what_cannot_be_split_is_refused() {
+    let folder = Folder::new();
+    folder.labels(&["0", "1"]);
+    assert!(folder.refusal(&["--folds", "3"]).contains("at most 2"));
+    folder.text("twins.txt", "s0,s1\n");
+    let message = folder.refusal(&["--folds", "2", "--duplicates", "twins.txt"]);
+    assert!(message.contains("2 folds of 1 groups"), "{message}");
+    folder.text("twins.txt", "s0,../s1\n");
+    let message = folder.refusal(&["--folds", "2", "--duplicates", "twins.txt"]);
+    assert!(message.contains("twins.txt line 1") && message.contains("../s1"), "{message}");
+    folder.text("skipped.csv", "s0,gone\n");
+    let message = folder.refusal(&["--folds", "2", "--skipped", "skipped.csv"]);
+    assert!(message.contains("skipped.csv") && message.contains("no column Id"), "{message}");
+    let message = folder.refusal(&["--folds", "2", "--images", "labels.parquet"]);
+    assert!(message.contains("labels.parquet"), "{message}");
+    folder.labels(&[]);
+    assert!(folder.refusal(&["--folds", "2"]).contains("nothing to split"));
+    folder.text("labels.parquet", "PAR1 not really PAR1");
+    assert!(folder.refusal(&["--folds", "2"]).contains("labels.parquet"));
+    assert_eq!(folder.run(&["--folds", "1"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_for_any_number_of_threads() {
+    let folder = Folder::new();
+    folder.labels(&["0", "1", "0 3", "2", "0 1", "2 5"].repeat(50));
+    let digest = |flags: &[&str]| {
+        folder.folds(&[&["--folds", "4"], flags].concat());
+        Digest::of_file(&folder.path("folds.parquet")).unwrap()
+    };
+    assert_eq!(digest(&["--threads", "1"]), digest(&["--threads", "2"]));
+    assert_ne!(digest(&["--threads", "1"]), digest(&["--seed", "2"]));
+}
+
+#[test]
+fn the_real_table_splits_to_within_one_sample_a_label() {
+    let Some(csv) = shared("kaggle-tables/train.csv") else { return };
+    let folder = Folder::new();
+    let rows = read_label_csv(&[csv], &LabelNames::atlas()).unwrap();
+    let labels = Labels { names: LabelNames::atlas(), rows };
+    labels.write(&folder.path("labels.parquet"), &Provenance::new(&())).unwrap();
+    for seed in ["1", "2", "3"] {
+        let output = folder.run(&["--folds", "5", "--json", "--seed", seed]);
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(summary["largest_deviation"].as_f64().unwrap() <= 1.0, "{summary}");
+        let mut rare: Vec<u64> =
+            (0..5).map(|fold| summary["label_counts"][fold][27].as_u64().unwrap()).collect();
+        rare.sort_unstable();
+        assert_eq!(rare, [2, 2, 2, 2, 3]);
+    }
+}
