@@ -1,0 +1,92 @@
+//! The state of unfinished training on disk.
+
+use crate::{Args, RECIPE_VERSION};
+use hpa_artifacts::{ArtifactError, Digest, Provenance, canonical_json};
+use hpa_nn::{State, Trainer, Unusable};
+use hpa_stage::Stage;
+use std::path::PathBuf;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Writes the state after an epoch, in the background, and finds it again.
+///
+/// A state is three times as large as the network: where epochs take seconds, writing one after
+/// each would cost a tenth of the time and save nobody anything.
+pub(crate) struct Keeper {
+    /// The file, if the state is to be kept.
+    path: Option<PathBuf>,
+    /// Names recipe, settings and inputs: a state of another run is not gone on from.
+    run: Digest,
+    /// States follow each other no sooner.
+    pause: Duration,
+    last: Instant,
+    writing: Option<JoinHandle<Result<(), ArtifactError>>>,
+}
+
+impl Keeper {
+    pub(crate) fn new(args: &Args, provenance: &Provenance) -> Self {
+        // Another SIMD path rounds otherwise; half a run on each would be like neither.
+        let run = canonical_json(&(RECIPE_VERSION, provenance, hpa_ops::simd_path()));
+        let path = args.resume_dir.as_ref().map(|folder| folder.join("state.safetensors"));
+        let pause = Duration::from_secs(args.save_every_s);
+        let run = Digest::of_bytes(run.as_bytes());
+        Self { path, run, pause, last: Instant::now(), writing: None }
+    }
+
+    /// Goes on from the state on disk if it is this run's, and says so.
+    pub(crate) fn resume(&self, trainer: &mut Trainer<'_>, stage: &Stage) -> anyhow::Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let shown = path.display();
+        match State::read(path, self.run) {
+            Ok(found) => {
+                trainer.restore(found)?;
+                stage.notice(format!("going on after epoch {} ({shown})", trainer.history().len()));
+            }
+            Err(Unusable::Absent) => {}
+            Err(Unusable::OtherRun) => stage.notice(format!(
+                "{shown} is the state of a run with other settings or inputs: training starts anew"
+            )),
+            Err(Unusable::Damaged(reason)) => {
+                stage.warn(format!("{shown} is damaged ({reason}): training starts anew"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins to write the state if the last one is old enough; training goes on meanwhile.
+    pub(crate) fn save(&mut self, trainer: &Trainer<'_>) -> anyhow::Result<()> {
+        let Some(path) = self.path.clone().filter(|_| self.last.elapsed() >= self.pause) else {
+            return Ok(());
+        };
+        self.last = Instant::now();
+        self.wait()?;
+        let (state, run) = (trainer.state()?, self.run);
+        self.writing = Some(std::thread::spawn(move || state.write(&path, run)));
+        Ok(())
+    }
+
+    /// Waits until the last state is on disk.
+    pub(crate) fn wait(&mut self) -> anyhow::Result<()> {
+        if let Some(writing) = self.writing.take() {
+            writing.join().map_err(|_| anyhow::anyhow!("writing the state panicked"))??;
+        }
+        Ok(())
+    }
+
+    /// Removes the state: the checkpoint is there.
+    pub(crate) fn clear(&mut self) -> anyhow::Result<()> {
+        self.wait()?;
+        let Some(path) = &self.path else { return Ok(()) };
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(ArtifactError::io(path, "remove")(error))?;
+            }
+            _ => {}
+        }
+        // The folder goes too where nothing else lies in it.
+        if let Some(folder) = path.parent() {
+            std::fs::remove_dir(folder).ok();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! The program as a user meets it: what it writes, confirms and refuses.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
+use hpa_artifacts::{
+    Artifact, Checkpoint, FoldRow, Folds, History, ImageRow, ImageWriter, LabelRow, Labels,
+    Provenance,
+};
+use hpa_core::{FoldCount, LabelNames, SampleId, Seed};
+use std::path::Path;
+use std::process::{Command, Output};
+
+const SIZE: usize = 32;
+
+fn id(number: usize) -> SampleId {
+    format!("sample-{number}").parse().unwrap()
+}
+
+/// 12 samples of noise in two folds; `images` of them have pixels.
+fn inputs(folder: &Path, images: usize) {
+    let provenance = Provenance::new(&());
+    let mut writer =
+        ImageWriter::create(&folder.join("images.parquet"), SIZE, &provenance).unwrap();
+    let mut rng = Seed::new(1).rng();
+    for number in 0..images {
+        let image = (0..4 * SIZE * SIZE).map(|_| u8::try_from(rng.below(256)).unwrap()).collect();
+        let (id, digest) = (id(number), [0; 32]);
+        writer.push(&ImageRow { id, height: 32, width: 32, image, phash: [0; 4], digest }).unwrap();
+    }
+    writer.finish().unwrap();
+    let names = LabelNames::atlas();
+    let label = |number: usize| names.labels().nth(number % 3).into_iter().collect();
+    let rows = (0..12).map(|number| LabelRow { id: id(number), labels: label(number) }).collect();
+    let labels = Labels { names: names.clone(), rows };
+    labels.write(&folder.join("labels.parquet"), &provenance).unwrap();
+    let count = FoldCount::try_from(2).unwrap();
+    let row = |number: u32| FoldRow {
+        id: id(number as usize),
+        fold: count.fold(u64::from(number % 2)).unwrap(),
+        group: number,
+    };
+    let folds = Folds { count, rows: (0..12).map(row).collect() };
+    folds.write(&folder.join("folds.parquet"), &provenance).unwrap();
+}
+
+fn train(folder: &Path, flags: &[&str]) -> Output {
+    let usual = "--images images.parquet --labels labels.parquet --folds folds.parquet --fold 1 \
+        --architecture resnet18 --epochs 2 --batch-size 4 --out m/fold-1.safetensors \
+        --out-history m/fold-1.history.parquet --resume-dir resume/m --save-every-s 0 --threads 1";
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hpa-train"));
+    command.current_dir(folder).args(usual.split_whitespace()).args(flags).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_checkpoint_is_made_once_and_then_confirmed() {
+    let folder = tempfile::tempdir().unwrap();
+    inputs(folder.path(), 12);
+    let output = train(folder.path(), &["--json"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["trained"], &report["epochs"]), (&true.into(), &2.into()));
+    assert!(report["images_per_second"].as_f64().unwrap() > 0.0);
+    let path = folder.path().join("m/fold-1.safetensors");
+    let checkpoint = Checkpoint::read(&path).unwrap();
+    assert_eq!((checkpoint.meta.fold, checkpoint.meta.folds), (1, 2));
+    assert_eq!(checkpoint.tensors["conv1.weight"].shape, [64, 4, 7, 7]);
+    let history = History::read(&folder.path().join("m/fold-1.history.parquet")).unwrap();
+    assert_eq!(history.rows.iter().map(|row| row.epoch).collect::<Vec<_>>(), [0, 1]);
+    assert!(!folder.path().join("resume/m/state.safetensors").exists());
+
+    let bytes = std::fs::read(&path).unwrap();
+    let again = train(folder.path(), &[]);
+    assert!(said(&again).contains("m/fold-1.safetensors is up to date"), "{}", said(&again));
+    assert!(train(folder.path(), &["--seed", "2"]).status.success());
+    assert!(std::fs::read(&path).unwrap() != bytes);
+}
+
+#[test]
+fn what_is_not_there_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    inputs(folder.path(), 11);
+    for (flags, status, message) in [
+        (&["--architecture", "densenet121"][..], 2, "expected one of resnet18, resnet34, resnet50"),
+        (&["--device", "cuda"], 1, "built without CUDA"),
+        (&["--fold", "2"], 1, "with 2 folds they are numbered 0 to 1"),
+        (&["--epochs", "0"], 2, "expected 1 to 10000"),
+        (&[], 1, "have no image in the shards: sample-11"),
+    ] {
+        let flags: Vec<&str> = flags.to_vec();
+        let output = train(folder.path(), &flags);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(status), "{flags:?}: {said}");
+        assert!(said.contains(message), "{flags:?}: {said}");
+        assert!(!folder.path().join("m").exists());
+    }
+    inputs(folder.path(), 12);
+    let output = train(folder.path(), &["--weights", "none.safetensors"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("none.safetensors"), "{}", said(&output));
+}
+
+#[test]
+fn outputs_that_cannot_be_written_are_found_out_before_training() {
+    let folder = tempfile::tempdir().unwrap();
+    inputs(folder.path(), 12);
+    std::fs::create_dir(folder.path().join("taken")).unwrap();
+    for flag in ["--out", "--out-history"] {
+        // So many epochs would take days.
+        let output = train(folder.path(), &[flag, "taken", "--epochs", "10000"]);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{flag}: {said}");
+        assert!(said.contains("taken") && said.contains("it is a folder"), "{flag}: {said}");
+        assert!(!folder.path().join("resume").exists());
+        let left = std::fs::read_dir(folder.path().join("m")).into_iter().flatten().count();
+        assert_eq!(left, 0, "{flag}");
+    }
+}
+
+#[test]
+fn the_state_of_another_run_is_not_gone_on_from() {
+    let folder = tempfile::tempdir().unwrap();
+    inputs(folder.path(), 12);
+    let state = folder.path().join("resume/m/state.safetensors");
+    std::fs::create_dir_all(state.parent().unwrap()).unwrap();
+    hpa_artifacts::atomic::write_bytes(&state, b"no state at all").unwrap();
+    let output = train(folder.path(), &["--epochs", "1"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("is damaged"), "{}", said(&output));
+}
