@@ -1,0 +1,15 @@
+//! Probabilities from checkpoints: out of fold, or the mean over folds.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: hpa_ops::ReusingAllocator = hpa_ops::ReusingAllocator::new();
+
+const EXAMPLE: &str = "hpa-predict --model data/quick/models/resnet18/fold-*.safetensors \\
+    --images data/quick/images/train-*.parquet --folds data/quick/folds.parquet \\
+    --tta d4 --out data/quick/predictions/resnet18/oof.parquet";
+
+fn main() -> ExitCode {
+    let about = "Probabilities from checkpoints: out of fold, or the mean over folds";
+    hpa_stage::run(hpa_stage::program!(about, EXAMPLE), hpa_predict::run)
+}

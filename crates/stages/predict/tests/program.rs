@@ -1,0 +1,133 @@
+//! The program as a user meets it: what it writes and refuses.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
+use hpa_artifacts::{
+    Artifact, Checkpoint, CheckpointMeta, FoldRow, Folds, ImageRow, ImageWriter, Predictions,
+    Provenance,
+};
+use hpa_core::{FoldCount, LabelNames, SampleId, Seed};
+use hpa_nn::{Architecture, Network};
+use std::path::Path;
+use std::process::{Command, Output};
+
+const SIZE: usize = 32;
+
+fn id(number: usize) -> SampleId {
+    format!("sample-{number}").parse().unwrap()
+}
+
+fn folds(path: &Path, shift: u32) -> Provenance {
+    let count = FoldCount::try_from(2).unwrap();
+    let row = |number: u32| FoldRow {
+        id: id(number as usize),
+        fold: count.fold(u64::from((number + shift) % 2)).unwrap(),
+        group: number,
+    };
+    let folds = Folds { count, rows: (0..6).map(row).collect() };
+    let digest = folds.write(path, &Provenance::new(&())).unwrap();
+    Provenance::new(&()).with_input("folds", digest).with_ancestor("folds", digest)
+}
+
+/// Six samples, two folds and an untrained network for each.
+fn inputs(folder: &Path) {
+    let mut writer =
+        ImageWriter::create(&folder.join("images.parquet"), SIZE, &Provenance::new(&())).unwrap();
+    let mut rng = Seed::new(1).rng();
+    for number in 0..6 {
+        let image = (0..4 * SIZE * SIZE).map(|_| u8::try_from(rng.below(256)).unwrap()).collect();
+        let (id, digest) = (id(number), [0; 32]);
+        writer.push(&ImageRow { id, height: 32, width: 32, image, phash: [0; 4], digest }).unwrap();
+    }
+    writer.finish().unwrap();
+    folds(&folder.join("other.parquet"), 1);
+    let provenance = folds(&folder.join("folds.parquet"), 0);
+    for fold in 0..2_u8 {
+        let network = Network::new(Architecture::ResNet18, 28, Seed::new(fold.into())).unwrap();
+        let meta = CheckpointMeta {
+            architecture: "resnet18".into(),
+            recipe_version: 1,
+            size_px: SIZE,
+            mean: [0.5; 4],
+            std: [0.3; 4],
+            label_names: LabelNames::atlas(),
+            fold,
+            folds: 2,
+            seed: 1,
+            simd: "portable".into(),
+            checkpoint: "last".into(),
+            settings: serde_json::json!({}),
+            provenance: provenance.clone(),
+        };
+        let checkpoint = Checkpoint { meta, tensors: network.tensors().unwrap() };
+        checkpoint.write(&folder.join(format!("fold-{fold}.safetensors")), &provenance).unwrap();
+    }
+}
+
+fn predict(folder: &Path, flags: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hpa-predict"));
+    command.current_dir(folder).args(["--images", "images.parquet", "--out", "p.parquet"]);
+    command.args(flags.split_whitespace()).output().unwrap()
+}
+
+fn predictions(folder: &Path, flags: &str) -> Predictions {
+    let output = predict(folder, flags);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Predictions::read(&folder.join("p.parquet")).unwrap().value
+}
+
+const BOTH: &str = "--model fold-0.safetensors fold-1.safetensors";
+
+#[test]
+fn out_of_fold_takes_each_sample_from_its_own_model_and_the_mean_from_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    inputs(folder);
+    let one = predictions(folder, "--model fold-0.safetensors");
+    let two = predictions(folder, "--model fold-1.safetensors");
+    let mean = predictions(folder, BOTH);
+    let out = predictions(folder, &format!("{BOTH} --folds folds.parquet"));
+    assert!(mean.folds.is_none());
+    let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
+    for sample in 0..6 {
+        let own = if sample % 2 == 0 { one.row(sample) } else { two.row(sample) };
+        assert!(close(out.row(sample), own), "{sample}");
+        let half: Vec<f32> = one
+            .row(sample)
+            .iter()
+            .zip(two.row(sample))
+            .map(|(a, b)| f32::midpoint(*a, *b))
+            .collect();
+        assert!(close(mean.row(sample), &half), "{sample}");
+    }
+    assert_eq!(
+        out.folds.unwrap().folds.iter().map(|f| f.get()).collect::<Vec<_>>(),
+        [0, 1, 0, 1, 0, 1]
+    );
+    let all = predictions(folder, &format!("{BOTH} --tta d4"));
+    let most = predictions(folder, &format!("{BOTH} --tta d4-max"));
+    assert!(all.probabilities.iter().zip(&most.probabilities).all(|(mean, max)| mean <= max));
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    inputs(folder.path());
+    for (flags, status, message) in [
+        ("--model fold-0.safetensors --folds folds.parquet", 1, "no model holds out fold 1"),
+        (
+            "--model fold-0.safetensors fold-0.safetensors fold-1.safetensors --folds folds.parquet",
+            1,
+            "both hold out fold 0",
+        ),
+        (&format!("{BOTH} --folds other.parquet"), 1, "is from another run"),
+        (&format!("{BOTH} --tta flips"), 2, "d4-max"),
+        (&format!("{BOTH} --device cuda"), 1, "built without CUDA"),
+        ("--model folds.parquet", 1, "folds.parquet"),
+    ] {
+        let output = predict(folder.path(), flags);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{flags}: {said}");
+        assert!(said.contains(message), "{flags}: {said}");
+        assert!(!folder.path().join("p.parquet").exists(), "{flags}");
+    }
+}
