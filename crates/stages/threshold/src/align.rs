@@ -1,0 +1,160 @@
+//! Brings labels and predictions of the same samples side by side.
+
+use crate::ThresholdError;
+use hpa_artifacts::{Folds, Labels, Predictions};
+use hpa_core::{Fold, FoldCount, SampleId};
+use std::collections::HashMap;
+
+/// How many ids an error lists.
+const LISTED: usize = 20;
+
+/// Scores and truth of the labelled samples, in the order of the labels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aligned {
+    /// Row-major `[samples][labels]`.
+    pub scores: Vec<f32>,
+    /// Row-major `[samples][labels]`.
+    pub truth: Vec<bool>,
+    /// How many labels there are.
+    pub n_labels: usize,
+    /// The fold that held each sample out, where the predictions say so.
+    pub folds: Option<(FoldCount, Vec<Fold>)>,
+    /// Predictions of samples that have no labels.
+    pub left_out: usize,
+}
+
+impl Aligned {
+    /// How many samples there are.
+    #[must_use]
+    pub fn n_samples(&self) -> usize {
+        self.truth.len() / self.n_labels
+    }
+}
+
+/// The samples of `labels` with their predictions; predictions of others are left out.
+///
+/// # Errors
+/// When a labelled sample has no prediction, the labels are called otherwise, or there
+/// is none.
+pub fn align(labels: &Labels, predictions: &Predictions) -> Result<Aligned, ThresholdError> {
+    check_names(labels, predictions)?;
+    if labels.rows.is_empty() {
+        return Err(ThresholdError::Empty);
+    }
+    let n_labels = labels.names.count();
+    let rows = rows_of(labels, &predictions.ids).map_err(|missing| unpredicted(&missing))?;
+    let mut scores = Vec::with_capacity(rows.len() * n_labels);
+    let mut truth = vec![false; rows.len() * n_labels];
+    for ((&row, labels), truth) in rows.iter().zip(&labels.rows).zip(truth.chunks_mut(n_labels)) {
+        scores.extend_from_slice(predictions.row(row));
+        for label in labels.labels.as_slice() {
+            truth[label.index()] = true;
+        }
+    }
+    let folds = predictions
+        .folds
+        .as_ref()
+        .map(|column| (column.count, rows.iter().map(|&row| column.folds[row]).collect()));
+    let left_out = predictions.ids.len() - rows.len();
+    Ok(Aligned { scores, truth, n_labels, folds, left_out })
+}
+
+/// The group of duplicates of each labelled sample.
+///
+/// # Errors
+/// When a labelled sample is not in the folds file.
+pub fn groups(labels: &Labels, folds: &Folds) -> Result<Vec<u32>, ThresholdError> {
+    let ids: Vec<SampleId> = folds.rows.iter().map(|row| row.id.clone()).collect();
+    let rows = rows_of(labels, &ids).map_err(|missing| ThresholdError::Ungrouped {
+        count: missing.len(),
+        first: first(&missing),
+    })?;
+    Ok(rows.into_iter().map(|row| folds.rows[row].group).collect())
+}
+
+fn check_names(labels: &Labels, predictions: &Predictions) -> Result<(), ThresholdError> {
+    let (ours, theirs) = (labels.names.as_slice(), predictions.names.as_slice());
+    let name = |names: &[String], label: usize| names.get(label).cloned();
+    match (0..ours.len().max(theirs.len())).find(|&label| ours.get(label) != theirs.get(label)) {
+        Some(label) => Err(ThresholdError::Names {
+            label,
+            ours: name(ours, label),
+            theirs: name(theirs, label),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The place of each labelled sample among `ids`, or the labelled samples that are not there.
+fn rows_of<'a>(labels: &'a Labels, ids: &[SampleId]) -> Result<Vec<usize>, Vec<&'a SampleId>> {
+    let labelled = || labels.rows.iter().map(|row| &row.id);
+    // The usual case: both files have the same order.
+    if labelled().eq(ids) {
+        return Ok((0..ids.len()).collect());
+    }
+    let places: HashMap<&SampleId, usize> =
+        ids.iter().enumerate().map(|(row, id)| (id, row)).collect();
+    let missing: Vec<&SampleId> = labelled().filter(|&id| !places.contains_key(id)).collect();
+    if missing.is_empty() { Ok(labelled().map(|id| places[id]).collect()) } else { Err(missing) }
+}
+
+fn unpredicted(missing: &[&SampleId]) -> ThresholdError {
+    ThresholdError::Unpredicted { count: missing.len(), first: first(missing) }
+}
+
+fn first(ids: &[&SampleId]) -> String {
+    let listed: Vec<&str> = ids.iter().take(LISTED).map(|id| id.as_str()).collect();
+    let rest = if ids.len() > LISTED { ", …" } else { "" };
+    format!("{}{rest}", listed.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hpa_artifacts::LabelRow;
+    use hpa_core::{LabelNames, LabelSet};
+
+    fn labels(ids: &[&str]) -> Labels {
+        let names = LabelNames::atlas();
+        let row = |id: &&str| LabelRow {
+            id: id.parse().unwrap(),
+            labels: LabelSet::parse("0 3", &LabelNames::atlas()).unwrap(),
+        };
+        Labels { names, rows: ids.iter().map(row).collect() }
+    }
+
+    fn predictions(ids: &[&str]) -> Predictions {
+        let value = |place: usize| f32::from(u8::try_from(place / 28).unwrap()) / 8.0;
+        Predictions {
+            names: LabelNames::atlas(),
+            ids: ids.iter().map(|id| id.parse().unwrap()).collect(),
+            folds: None,
+            probabilities: (0..28 * ids.len()).map(value).collect(),
+        }
+    }
+
+    #[test]
+    fn rows_follow_the_labels_and_unlabelled_predictions_are_left_out() {
+        let aligned = align(&labels(&["c", "a"]), &predictions(&["a", "b", "c"])).unwrap();
+        assert_eq!(aligned.left_out, 1);
+        assert_eq!((aligned.scores[0], aligned.scores[28]), (0.25, 0.0));
+        assert!(aligned.truth[0] && !aligned.truth[1] && aligned.truth[31]);
+    }
+
+    #[test]
+    fn labelled_samples_without_a_prediction_are_listed_up_to_twenty() {
+        let many: Vec<String> = (0..25).map(|number| format!("s{number}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let error = align(&labels(&many), &predictions(&["s0"])).unwrap_err().to_string();
+        assert!(error.starts_with("24 labelled samples have no prediction: s1, s2"), "{error}");
+        assert!(error.contains("s20, …") && !error.contains("s21"), "{error}");
+    }
+
+    #[test]
+    fn other_label_names_are_refused() {
+        let mut others = predictions(&["a"]);
+        others.names = LabelNames::try_from(vec!["Nucleoplasm".to_owned()]).unwrap();
+        let error = align(&labels(&["a"]), &others).unwrap_err().to_string();
+        assert!(error.contains("label 1") && error.contains("Nuclear membrane"), "{error}");
+    }
+}

@@ -1,0 +1,123 @@
+//! The command line, checked.
+
+use clap::{ArgMatches, Command, Error, FromArgMatches, error::ErrorKind};
+use hpa_artifacts::{Folds, Labels, Predictions, Thresholds};
+use hpa_metrics::Metric;
+use hpa_stage::{Input, Output, in_range};
+use hpa_threshold::{Calibration, Method, Settings, ThresholdError};
+use serde::Serialize;
+
+/// What is typed.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The probabilities; with a `fold` column the thresholds are cross-fitted too
+    #[arg(long, value_name = "P.parquet")]
+    pub(crate) predictions: Input<Predictions>,
+    /// The labels that count; predictions of other samples are left out
+    #[arg(long, value_name = "L.parquet")]
+    pub(crate) labels: Input<Labels>,
+    /// Whose groups of duplicates are resampled as one [default: every sample by itself]
+    #[arg(long, value_name = "F.parquet")]
+    pub(crate) folds: Option<Input<Folds>>,
+    /// basinhopping, basinhopping-mratsim, exact, global, fixed:X, coordinate, expected-f1 or
+    /// prevalence
+    #[arg(long, default_value = "basinhopping")]
+    pub(crate) method: Method,
+    /// macro-f1, micro-f1, samples-f1, or with f2 or f0.5 for f1
+    #[arg(long, default_value = "macro-f1")]
+    pub(crate) metric: Metric,
+    /// Where the random hops and resamples come from
+    #[arg(long, value_name = "S", default_value_t = 0, value_parser = in_range::<u64>(0..=u64::MAX))]
+    pub(crate) seed: u64,
+    /// Draw labels with fewer positives than this toward the global threshold; 0 draws none
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = in_range::<u32>(0..=1_000_000))]
+    pub(crate) shrink: u32,
+    /// Resamples for the 95 % interval; 0 gives none
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = in_range::<u32>(0..=1_000_000))]
+    pub(crate) bootstrap: u32,
+    /// How expected-f1 calibrates: platt or isotonic
+    #[arg(long, default_value_t)]
+    pub(crate) calibration: Calibration,
+    /// Methods that the Makefile runs, one file each; ignored here
+    #[arg(long, value_name = "M")]
+    methods: Vec<Method>,
+    /// The one of them that the Makefile submits by; ignored here
+    #[arg(long, value_name = "M")]
+    submit: Option<Method>,
+    /// Where to write the thresholds
+    #[arg(long, value_name = "T.parquet")]
+    pub(crate) out: Output<Thresholds>,
+}
+
+/// The settings that decide what is in the file; resamples do not.
+#[derive(Debug, Serialize)]
+pub(crate) struct Recorded {
+    method: String,
+    metric: String,
+    seed: u64,
+    shrink: u32,
+    calibration: String,
+}
+
+impl Args {
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            method: self.method,
+            shrink: self.shrink,
+            calibration: self.calibration,
+            seed: hpa_core::Seed::new(self.seed),
+        }
+    }
+
+    pub(crate) fn recorded(&self) -> Recorded {
+        Recorded {
+            method: self.method.to_string(),
+            metric: self.metric.to_string(),
+            seed: self.seed,
+            shrink: self.shrink,
+            calibration: self.calibration.to_string(),
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.method == Method::Exact && !self.metric.is_separable() {
+            return Err(ThresholdError::Coupled(self.metric).to_string());
+        }
+        match &self.submit {
+            Some(submit) if !self.methods.contains(submit) => {
+                let methods: Vec<String> = self.methods.iter().map(Method::to_string).collect();
+                let methods = methods.join(", ");
+                Err(format!("submit is {submit}, which is none of methods: {methods}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Arguments that fit together; those that do not are a mistake of usage.
+#[derive(Clone, Debug)]
+pub(crate) struct Checked(pub(crate) Args);
+
+impl FromArgMatches for Checked {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let args = Args::from_arg_matches(matches)?;
+        args.check()
+            .map_err(|reason| Error::raw(ErrorKind::ArgumentConflict, format!("{reason}\n")))?;
+        Ok(Self(args))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl clap::Args for Checked {
+    fn augment_args(command: Command) -> Command {
+        Args::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Args::augment_args_for_update(command)
+    }
+}

@@ -1,0 +1,63 @@
+//! What can be wrong with the input of a search.
+
+use hpa_core::ProbabilityError;
+use hpa_metrics::Metric;
+
+/// Why no thresholds can be found.
+#[derive(Debug, thiserror::Error)]
+pub enum ThresholdError {
+    /// A score that is no probability.
+    #[error("label {label}: {source}")]
+    Score {
+        /// Which label.
+        label: usize,
+        /// What is wrong.
+        source: ProbabilityError,
+    },
+    /// Method `exact` looks at each label alone; these metrics couple them.
+    #[error(
+        "method exact needs a metric that is a mean over labels, and {0} is not: use a macro metric, or coordinate or basinhopping"
+    )]
+    Coupled(Metric),
+    /// Every sample lies in one fold.
+    #[error(
+        "fold {0} holds every labelled sample: nothing is left to fit its thresholds on\n  mend: give labels of more than one fold, or predictions without a fold column"
+    )]
+    OneFold(u8),
+    /// Labels and predictions do not speak of the same labels.
+    #[error(
+        "the labels are called otherwise than in the predictions: label {label} is {ours:?} in --labels and {theirs:?} in --predictions"
+    )]
+    Names {
+        /// The first that differs.
+        label: usize,
+        /// Its name in the labels file, if it has one.
+        ours: Option<String>,
+        /// Its name in the predictions, if it has one.
+        theirs: Option<String>,
+    },
+    /// Labelled samples that nobody predicted.
+    #[error(
+        "{count} labelled samples have no prediction: {first}\n  mend: predict them too, or take them out of the labels"
+    )]
+    Unpredicted {
+        /// How many.
+        count: usize,
+        /// The first twenty.
+        first: String,
+    },
+    /// Labelled samples whose group of duplicates is unknown.
+    #[error("{count} labelled samples are not in the folds file: {first}")]
+    Ungrouped {
+        /// How many.
+        count: usize,
+        /// The first twenty.
+        first: String,
+    },
+    /// Nothing to fit on.
+    #[error("there is no labelled sample to fit thresholds on")]
+    Empty,
+    /// A solver refused the problem.
+    #[error("the search failed: {0}")]
+    Search(hpa_optim::Error),
+}

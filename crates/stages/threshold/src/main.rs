@@ -1,0 +1,48 @@
+//! `hpa-threshold`: probabilities and labels in, one threshold a label out.
+
+mod args;
+
+use args::Checked;
+use hpa_artifacts::{Provenance, check_lineage};
+use hpa_core::Seed;
+use hpa_metrics::Bootstrap;
+use hpa_stage::Stage;
+use hpa_threshold::{align, evaluate, groups};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hpa_stage::run(
+        hpa_stage::program!(
+            "Finds the threshold of each label",
+            "hpa-threshold --predictions predictions/resnet18/oof.parquet --labels labels.parquet --method exact --out thresholds/resnet18/exact.parquet"
+        ),
+        run,
+    )
+}
+
+fn run(Checked(args): &Checked, stage: &Stage) -> anyhow::Result<hpa_threshold::Summary> {
+    let predictions = args.predictions.read(stage)?;
+    let labels = args.labels.read(stage)?;
+    let provenance = Provenance::new(&args.recorded())
+        .with_input("predictions", predictions.origin.digest)
+        .with_input("labels", labels.origin.digest)
+        .with_lineage_of(&predictions.origin);
+    let data = align(&labels, &predictions)?;
+    if data.left_out > 0 {
+        stage.notice(format!("{} predictions have no label and are left out", data.left_out));
+    }
+    let seed = Seed::new(args.seed);
+    let plan = match &args.folds {
+        Some(folds) => {
+            let folds = folds.read(stage)?;
+            check_lineage("folds", &predictions.origin, &folds.origin)?;
+            Bootstrap::new(&groups(&labels, &folds)?, args.bootstrap, seed)
+        }
+        None => Bootstrap::of_samples(data.n_samples(), args.bootstrap, seed),
+    };
+    let names = labels.value.names.clone();
+    drop((predictions, labels));
+    let found = evaluate(&data, &names, args.metric, &args.settings(), Some(&plan))?;
+    args.out.write(&found.thresholds, &provenance)?;
+    Ok(found.summary)
+}
