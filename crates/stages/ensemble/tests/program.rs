@@ -1,0 +1,201 @@
+//! The program as users call it: what it combines and what it refuses.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use hpa_artifacts::{
+    Artifact, Digest, FoldColumn, Loaded, Predictions, Provenance, ThresholdRow, Thresholds,
+};
+use hpa_core::{FoldCount, LabelNames, Threshold};
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+struct Folder(tempfile::TempDir);
+
+/// Samples with fold and the probabilities of labels a and b.
+type Rows = [(&'static str, u64, [f32; 2])];
+
+fn names() -> LabelNames {
+    LabelNames::try_from(vec!["a".to_owned(), "b".to_owned()]).unwrap()
+}
+
+fn predictions(rows: &Rows) -> Predictions {
+    let count = FoldCount::try_from(2).unwrap();
+    Predictions {
+        names: names(),
+        ids: rows.iter().map(|row| row.0.parse().unwrap()).collect(),
+        folds: Some(FoldColumn {
+            count,
+            folds: rows.iter().map(|row| count.fold(row.1).unwrap()).collect(),
+        }),
+        probabilities: rows.iter().flat_map(|row| row.2).collect(),
+    }
+}
+
+fn descent(models: &str) -> Provenance {
+    Provenance::new(&())
+        .with_ancestor("folds", Digest::of_bytes(b"folds"))
+        .with_ancestor("models", Digest::of_bytes(models.as_bytes()))
+}
+
+const FIRST: &Rows = &[("x", 0, [0.9, 0.2]), ("y", 1, [0.5, 0.4]), ("z", 1, [0.1, 0.6])];
+const SECOND: &Rows = &[("z", 1, [0.3, 0.6]), ("x", 0, [0.5, 0.8]), ("y", 1, [0.5, 0.4])];
+
+impl Folder {
+    /// With two members of the same samples in different order.
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        folder.member("one", &predictions(FIRST));
+        folder.member("two", &predictions(SECOND));
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn member(&self, name: &str, predictions: &Predictions) {
+        predictions
+            .write(&self.path(&format!("predictions/{name}/p.parquet")), &descent(name))
+            .unwrap();
+    }
+
+    /// Thresholds of one value for fold 0, another for fold 1, for both labels.
+    fn thresholds(&self, name: &str, folds: Option<[f64; 2]>, models: &str) {
+        let threshold = |value: f64| Threshold::try_from(value).unwrap();
+        let row = ThresholdRow {
+            threshold: threshold(0.5),
+            fold_threshold: folds.map(|folds| folds.map(threshold).to_vec()),
+            support: 1,
+            f1_fitted: 0.0,
+            f1_held_out: None,
+        };
+        let (method, metric) = ("exact".to_owned(), "macro-f1".to_owned());
+        let thresholds =
+            Thresholds { names: names(), method, metric, rows: vec![row.clone(), row] };
+        let path = self.path(&format!("thresholds/{name}/t.parquet"));
+        thresholds.write(&path, &descent(models)).unwrap();
+    }
+
+    fn run(&self, method: &str, more: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_hpa-ensemble"))
+            .current_dir(self.0.path())
+            .args(["--method", method, "--out", "predictions/both/p.parquet"])
+            .args(["--predictions", "predictions/one/p.parquet", "predictions/two/p.parquet"])
+            .args(more)
+            .output()
+            .unwrap()
+    }
+
+    fn combined(&self, method: &str, more: &[&str]) -> Loaded<Predictions> {
+        let output = self.run(method, more);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Predictions::read(&self.path("predictions/both/p.parquet")).unwrap()
+    }
+
+    fn refusal(&self, method: &str, more: &[&str]) -> String {
+        let output = self.run(method, more);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(!self.path("predictions/both").exists(), "something was written");
+        message
+    }
+}
+
+const THRESHOLDS: [&str; 3] =
+    ["--thresholds", "thresholds/one/t.parquet", "thresholds/two/t.parquet"];
+
+#[test]
+fn members_are_combined_in_the_order_of_the_first() {
+    let folder = Folder::new();
+    let average = folder.combined("average", &["--members", "one", "two"]);
+    assert_eq!(average.probabilities, [0.7, 0.5, 0.5, 0.4, 0.2, 0.6]);
+    assert_eq!(
+        (&average.ids, &average.folds),
+        (&predictions(FIRST).ids, &predictions(FIRST).folds)
+    );
+    let models = ["one", "two"].map(|name| Digest::of_bytes(name.as_bytes()));
+    assert_eq!(average.origin.ancestor("models"), Some(Digest::combine(&models)));
+    assert_eq!(average.origin.ancestor("folds"), Some(Digest::of_bytes(b"folds")));
+    let largest = folder.combined("max", &[]);
+    assert_eq!(largest.probabilities, [0.9, 0.8, 0.5, 0.4, 0.3, 0.6]);
+}
+
+#[test]
+fn or_decides_each_fold_by_its_own_thresholds() {
+    let folder = Folder::new();
+    folder.thresholds("one", Some([0.95, 0.45]), "one");
+    folder.thresholds("two", Some([0.5, 0.99]), "two");
+    let decided = folder.combined("or", &THRESHOLDS);
+    // x (fold 0): two alone says b. y (fold 1): one alone says a. z (fold 1): one says b.
+    assert_eq!(decided.probabilities, [0.0, 1.0, 1.0, 0.0, 0.0, 1.0]);
+}
+
+#[test]
+fn or_takes_only_the_members_own_thresholds() {
+    let folder = Folder::new();
+    let output = folder.run("or", &[]);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("--thresholds"), "{message}");
+    assert!(folder.refusal("or", &THRESHOLDS[..2]).contains("mend: run `make"));
+    folder.thresholds("one", Some([0.5; 2]), "one");
+    folder.thresholds("two", None, "two");
+    let swapped = ["--thresholds", "thresholds/two/t.parquet", "thresholds/one/t.parquet"];
+    assert!(folder.refusal("or", &swapped).contains("stand where those of one are due"));
+    assert!(folder.refusal("or", &THRESHOLDS).contains("not fitted fold by fold"));
+    folder.thresholds("two", Some([0.5; 2]), "two of another run");
+    assert!(folder.refusal("or", &THRESHOLDS).contains("from another run"));
+    assert!(folder.refusal("max", &THRESHOLDS).contains("the other methods take none"));
+}
+
+#[test]
+fn thresholds_may_lie_where_the_user_likes() {
+    let folder = Folder::new();
+    folder.thresholds("mine", Some([0.95, 0.45]), "one");
+    folder.thresholds("yours", Some([0.5, 0.99]), "two");
+    let elsewhere = ["--thresholds", "thresholds/mine/t.parquet", "thresholds/yours/t.parquet"];
+    assert_eq!(folder.combined("or", &elsewhere).probabilities, [0.0, 1.0, 1.0, 0.0, 0.0, 1.0]);
+}
+
+#[test]
+fn members_of_other_samples_folds_or_labels_are_refused() {
+    let folder = Folder::new();
+    folder.member("two", &predictions(&SECOND[..2]));
+    let message = folder.refusal("average", &[]);
+    assert!(message.contains("two/p.parquet") && message.contains("y is missing"), "{message}");
+    folder.member("two", &predictions(&[("z", 0, [0.3, 0.6]), SECOND[1], SECOND[2]]));
+    assert!(folder.refusal("average", &[]).contains("z in fold 0, not 1"));
+    let mut without = predictions(SECOND);
+    without.folds = None;
+    folder.member("two", &without);
+    assert!(folder.refusal("average", &[]).contains("no fold column"));
+    let mut renamed = predictions(SECOND);
+    renamed.names = LabelNames::try_from(vec!["a".to_owned(), "c".to_owned()]).unwrap();
+    folder.member("two", &renamed);
+    assert!(folder.refusal("average", &[]).contains("label 1 differs"));
+}
+
+#[test]
+fn the_first_twenty_samples_that_differ_are_listed() {
+    let folder = Folder::new();
+    let mut many = predictions(SECOND);
+    for number in 0..30 {
+        many.ids.push(format!("s{number}").parse().unwrap());
+        many.probabilities.extend([0.5, 0.5]);
+        let column = many.folds.as_mut().unwrap();
+        column.folds.push(column.folds[0]);
+    }
+    folder.member("two", &many);
+    let message = folder.refusal("average", &[]);
+    assert!(message.contains("s19 is in it alone … and 10 more"), "{message}");
+}
+
+#[test]
+fn names_must_be_those_of_the_folders() {
+    let folder = Folder::new();
+    let message = folder.refusal("average", &["--members", "two", "one"]);
+    assert!(message.contains("the members are two, one") && message.contains("one, two"));
+    let twice = ["--predictions", "predictions/one/p.parquet"];
+    assert!(folder.refusal("max", &twice).contains("same file"));
+    let absent = ["--predictions", "predictions/no/p.parquet"];
+    assert!(folder.refusal("max", &absent).contains("mend: run `make"));
+}
