@@ -1,0 +1,124 @@
+//! Arrays as NumPy writes them, and as nobody should.
+
+use super::*;
+use std::io::Write;
+
+fn npy(header: &str, data: &[u8]) -> Vec<u8> {
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    let header = format!("{header}\n");
+    bytes.extend(u16::try_from(header.len()).unwrap().to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(data);
+    bytes
+}
+
+fn floats(shape: &str, order: &str, values: &[f32]) -> Vec<u8> {
+    let header = format!("{{'descr': '<f4', 'fortran_order': {order}, 'shape': {shape}, }}");
+    npy(&header, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>())
+}
+
+fn read(bytes: &[u8], key: Option<&str>, rows: usize) -> Result<Matrix, String> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    read_matrix_npy(file.path(), key, rows).map_err(|error| error.to_string())
+}
+
+fn npz(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    // A stored archive by hand: local headers, central directory, end record.
+    let (mut bytes, mut directory) = (Vec::new(), Vec::new());
+    for (name, data) in entries {
+        let offset = u32::try_from(bytes.len()).unwrap();
+        let (size, length) =
+            (u32::try_from(data.len()).unwrap(), u16::try_from(name.len()).unwrap());
+        let mut common = vec![20, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        common.extend(crc32(data).to_le_bytes());
+        common.extend([size.to_le_bytes(), size.to_le_bytes()].concat());
+        common.extend(length.to_le_bytes());
+        common.extend([0, 0]);
+        bytes.extend([b"PK\x03\x04", common.as_slice(), name.as_bytes(), data].concat());
+        directory.extend([b"PK\x01\x02\x14\x00", common.as_slice(), &[0; 10]].concat());
+        directory.extend([&offset.to_le_bytes(), name.as_bytes()].concat());
+    }
+    let (count, size) =
+        (u16::try_from(entries.len()).unwrap(), u32::try_from(directory.len()).unwrap());
+    let start = u32::try_from(bytes.len()).unwrap();
+    bytes.extend(directory);
+    bytes.extend(b"PK\x05\x06\0\0\0\0");
+    bytes.extend([count.to_le_bytes(), count.to_le_bytes()].concat());
+    bytes.extend([size.to_le_bytes(), start.to_le_bytes()].concat());
+    bytes.extend([0, 0]);
+    bytes
+}
+
+fn crc32(data: &[u8]) -> u32 {
+    !data.iter().fold(u32::MAX, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1)))
+    })
+}
+
+#[test]
+fn both_orders_and_both_widths_are_read() {
+    let matrix = Matrix { width: 3, values: vec![0.0, 0.125, 0.25, 0.5, 0.75, 1.0] };
+    let c = floats("(2, 3)", "False", &[0.0, 0.125, 0.25, 0.5, 0.75, 1.0]);
+    assert_eq!(read(&c, None, 2).unwrap(), matrix);
+    let fortran = floats("(2, 3)", "True", &[0.0, 0.5, 0.125, 0.75, 0.25, 1.0]);
+    assert_eq!(read(&fortran, None, 2).unwrap(), matrix);
+    let data: Vec<u8> = matrix.values.iter().flat_map(|value| value.to_be_bytes()).collect();
+    let wide = npy("{'descr': '>f8', 'fortran_order': False, 'shape': (2, 3)}", &data);
+    assert_eq!(read(&wide, None, 2).unwrap(), matrix);
+}
+
+#[test]
+fn an_archive_s_array_is_chosen_by_key() {
+    let (one, two) = (floats("(1, 1)", "False", &[0.25]), floats("(1, 1)", "False", &[0.5]));
+    let alone = npz(&[("pred.npy", &one)]);
+    assert_eq!(read(&alone, None, 1).unwrap().values, [0.25]);
+    let both = npz(&[("b.npy", &two), ("a.npy", &one)]);
+    assert_eq!(read(&both, Some("b"), 1).unwrap().values, [0.5]);
+    assert!(read(&both, None, 1).unwrap_err().contains("arrays a, b; choose one with --key"));
+    assert!(read(&both, Some("c"), 1).unwrap_err().contains("no array \"c\", but a, b"));
+    assert!(read(&one, Some("a"), 1).unwrap_err().contains("it is no .npz"));
+    assert!(read(&npz(&[]), None, 1).unwrap_err().contains("holds no array"));
+}
+
+#[test]
+fn shapes_and_types_that_do_not_fit_are_refused() {
+    let array = |shape: &str| read(&floats(shape, "False", &[0.0; 6]), None, 2).unwrap_err();
+    assert!(array("(3, 2)").contains("3 rows, --ids has 2"));
+    assert!(array("(6,)").contains("its shape is [6]"));
+    assert!(array("(2, 0)").contains("its shape"));
+    assert!(array("(2, 18446744073709551615)").contains("its shape"));
+    assert!(array("(2, 4)").contains("cut short"));
+    let header = "{'descr': '|O', 'fortran_order': False, 'shape': (2, 3)}";
+    assert!(read(&npy(header, &[0; 24]), None, 2).unwrap_err().contains("expected float32"));
+    let header = "{'descr': '<i4', 'fortran_order': False, 'shape': (2, 3)}";
+    assert!(read(&npy(header, &[0; 24]), None, 2).unwrap_err().contains("<i4"));
+}
+
+#[test]
+fn hostile_headers_end_in_a_message() {
+    let nested = format!("{{'descr': {}", "(".repeat(3000));
+    assert!(read(&npy(&nested, &[]), None, 2).unwrap_err().contains("no array's"));
+    assert!(read(&npy(&"x".repeat(5000), &[]), None, 2).unwrap_err().contains("5001 bytes"));
+    for bytes in
+        [&b""[..], b"\x93NUMPY", b"\x93NUMPY\x09\0\0\0\0\0", b"PK\x03\x04", b"PK", b"hello"]
+    {
+        assert!(read(bytes, None, 2).is_err(), "{bytes:?}");
+    }
+    let big = npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)}", &[0; 9000]);
+    assert!(read(&big, None, 2).unwrap_err().contains("more than 256 numbers a row"));
+}
+
+#[test]
+fn no_flipped_byte_ends_in_a_panic() {
+    let archive = npz(&[("pred.npy", &floats("(2, 3)", "False", &[0.5; 6]))]);
+    for place in 0..archive.len() {
+        for flip in [1, 0x80, 0xff] {
+            let mut bytes = archive.clone();
+            bytes[place] ^= flip;
+            // Some flips hit a date or a value: what counts is that the program goes on.
+            let _ = read(&bytes, Some("pred"), 2);
+            let _ = read(&bytes[..place], None, 2);
+        }
+    }
+}
