@@ -1,0 +1,171 @@
+//! The table of scores, and the best of them in large type.
+
+use super::{Page, absent, entrant_name, three};
+use crate::run::Run;
+use crate::svg::{Scale, coordinate, mark, tick_label, ticks};
+use crate::verdict::{Score, Verdict};
+use maud::{Markup, html};
+
+const WIDTH: f64 = 260.0;
+
+/// The best entrant's scores.
+pub(super) fn headline(page: &Page<'_>, best: Option<&Verdict>) -> Markup {
+    let Some(best) = best else { return html! {} };
+    let method = &page.run.entrants[best.entrant].chosen[best.chosen].method;
+    html! {
+        dl.tiles {
+            div { dt { "best system" } dd { (entrant_name(page.run, best.entrant)) small { (method) } } }
+            (tile("macro F1, out of fold", best.held_out, best.held_out_gain))
+            (tile("macro F1, test", best.test, best.test_gain))
+        }
+    }
+}
+
+fn tile(title: &str, score: Option<Score>, gain: Option<Score>) -> Markup {
+    html! {
+        @if let Some(score) = score {
+            div {
+                dt { (title) }
+                dd {
+                    (three(score.value)) small { (three(score.low)) "–" (three(score.high)) }
+                    @if let Some(gain) = gain {
+                        small.gain { (signed(gain.value)) " against threshold 0.5 (" (signed(gain.low)) " to " (signed(gain.high)) ")" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn signed(value: f64) -> String {
+    let text = format!("{value:+.3}");
+    if text == "-0.000" { "+0.000".to_owned() } else { text.replace('-', "−") }
+}
+
+/// The table and how to read it.
+pub(super) fn section(page: &Page<'_>, best: Option<&Verdict>) -> Markup {
+    let run = page.run;
+    if page.verdicts.is_empty() {
+        return html! { p { "No thresholds are given, so nothing is decided and nothing is scored." } };
+    }
+    let scale = scale(page.verdicts);
+    let has_test = run.test.is_some();
+    html! {
+        p {
+            "Macro F1 with 95 % intervals from " (page.replicates) " bootstrap resamples of "
+            "duplicate groups. " strong { "Held out" } ": each sample is decided by thresholds fitted "
+            "without its fold. " em { "Fitted" } ": by thresholds fitted on the same samples, "
+            "which flatters. A label with no positives and no predictions scores 0 and stays in the mean."
+        }
+        div.scroll {
+            table.scores {
+                thead {
+                    tr {
+                        th scope="col" { "Model or ensemble" } th scope="col" { "Thresholds" }
+                        th scope="col" { "Held out, 95 %" }
+                        @if has_test { th scope="col" { "Test, 95 %" } }
+                        th scope="col" { "Fitted" }
+                        th.plot scope="col" { (axis(&scale, has_test)) }
+                    }
+                }
+                @for entrant in 0..run.entrants.len() {
+                    (rows(page, entrant, &scale, best))
+                }
+            }
+        }
+        (footnotes(run))
+    }
+}
+
+fn rows(page: &Page<'_>, entrant: usize, scale: &PlotScale, best: Option<&Verdict>) -> Markup {
+    let mine: Vec<&Verdict> = page.verdicts.iter().filter(|v| v.entrant == entrant).collect();
+    html! {
+        tbody {
+            @for (place, verdict) in mine.iter().enumerate() {
+                tr.best[best == Some(*verdict)] {
+                    @if place == 0 {
+                        th scope="rowgroup" rowspan=(mine.len()) { (entrant_name(page.run, entrant)) }
+                    }
+                    th.method scope="row" { (page.run.entrants[entrant].chosen[verdict.chosen].method) }
+                    td { (cell(verdict.held_out)) }
+                    @if page.run.test.is_some() { td { (cell(verdict.test)) } }
+                    td.muted { @if let Some(score) = verdict.fitted { (three(score.value)) } @else { (absent()) } }
+                    td.plot { (whiskers(verdict, scale)) }
+                }
+            }
+        }
+    }
+}
+
+fn cell(score: Option<Score>) -> Markup {
+    html! {
+        @if let Some(score) = score {
+            b { (three(score.value)) } " " span.range { (three(score.low)) "–" (three(score.high)) }
+        } @else { (absent()) }
+    }
+}
+
+/// The axis of the rightmost column.
+struct PlotScale {
+    scale: Scale,
+    low: f64,
+    high: f64,
+}
+
+fn scale(verdicts: &[Verdict]) -> PlotScale {
+    let scores = || verdicts.iter().flat_map(|v| [v.held_out, v.test]).flatten();
+    let low = scores().map(|score| score.low).fold(1.0, f64::min);
+    let high = scores().map(|score| score.high).fold(0.0, f64::max);
+    let (low, high) = if high > low { (low, high) } else { (0.0, 1.0) };
+    let room = 0.04 * (high - low);
+    let (low, high) = ((low - room).max(0.0), (high + room).min(1.0));
+    PlotScale { scale: Scale::new((low, high), (8.0, WIDTH - 8.0)), low, high }
+}
+
+fn axis(plot: &PlotScale, has_test: bool) -> Markup {
+    html! {
+        span.key { span.s0 { "◆" } " held out" @if has_test { " " span.s1 { "■" } " test" } }
+        svg viewBox="0 0 260 16" width="260" height="16" aria-hidden="true" {
+            @for tick in ticks(plot.low, plot.high, 5) {
+                @let x = coordinate(plot.scale.at(tick));
+                text x=(x) y="12" text-anchor="middle" { (tick_label(tick)) }
+            }
+        }
+    }
+}
+
+fn whiskers(verdict: &Verdict, plot: &PlotScale) -> Markup {
+    let lanes = [(0, verdict.held_out), (1, verdict.test)];
+    let there = lanes.iter().filter(|(_, score)| score.is_some()).count();
+    html! {
+        svg viewBox="0 0 260 26" width="260" height="26" aria-hidden="true" {
+            @for tick in ticks(plot.low, plot.high, 5) {
+                @let x = coordinate(plot.scale.at(tick));
+                line.grid x1=(x) x2=(x) y1="0" y2="26" {}
+            }
+            @for (series, score) in lanes {
+                @if let Some(score) = score {
+                    @let y = if there == 1 { 13.0 } else if series == 0 { 8.0 } else { 18.0 };
+                    @let (low, high) = (plot.scale.at(score.low), plot.scale.at(score.high));
+                    line.{ "stroke s" (series) } x1=(coordinate(low)) x2=(coordinate(high)) y1=(coordinate(y)) y2=(coordinate(y)) {}
+                    path.{ "fill s" (series) } d=(mark(series, (plot.scale.at(score.value), y), 3.6)) {}
+                }
+            }
+        }
+    }
+}
+
+fn footnotes(run: &Run) -> Markup {
+    html! {
+        @if run.entrants.iter().any(|entrant| entrant.selected) {
+            p.note {
+                "† Selected on: a checkpoint was the best of its epochs on the very fold it is "
+                "scored on, or the ensemble may contain one that was. Its out-of-fold scores are "
+                "optimistic; test scores are not."
+            }
+        }
+        @if run.test.is_none() {
+            p.note { "No test labels are given: the test set is predicted, not scored." }
+        }
+    }
+}
