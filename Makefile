@@ -1,0 +1,376 @@
+# The pipeline, one rule a stage. `make help` lists what you can ask for,
+# docs/artifacts.md says what is inside each file, pipelines/ says which runs exist.
+
+# ---- what a user sets ------------------------------------------------------
+
+PIPELINE   ?= quick
+DEVICE     ?= auto
+# A folder in Kaggle's layout; without it the pipeline's synth.toml draws one.
+DATA       ?=
+# A folder with MODEL.safetensors for models that say `pretrained = true`, or `none`.
+WEIGHTS    ?=
+# Ids of the same field on one line, kept in one fold.
+DUPLICATES ?=
+THREADS    ?= $(shell nproc)
+REAL       ?= $(or $(HPA_SHARED),../shared)/data/hpa-sample
+HPA_SHARED ?=
+CARGO_TARGET_DIR ?= target
+# Where pipelines are read from and runs are kept.
+PIPELINES  ?= pipelines
+RUNS       ?= data
+
+data := $(patsubst %/,%,$(DATA))
+goals := $(or $(MAKECMDGOALS),help)
+applying := $(filter apply,$(goals))
+own_run := $(PIPELINE)$(if $(data),-$(notdir $(data)))
+# New images are read by the networks that were trained on their folder, or else by the pipeline's.
+RUN ?= $(if $(applying),$(if $(wildcard $(RUNS)/$(own_run)/models),$(own_run),$(PIPELINE)),$(own_run))
+# What error messages tell people to run.
+export HPA_MAKE := make PIPELINE=$(PIPELINE)$(if $(data), DATA=$(data))$(if $(WEIGHTS), WEIGHTS=$(WEIGHTS)) RUN=$(RUN)
+
+MAKEFLAGS     += --no-builtin-rules --warn-undefined-variables --output-sync=line
+SHELL         := bash
+.SHELLFLAGS   := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SECONDEXPANSION:
+
+# ---- names -----------------------------------------------------------------
+# A pipeline is a folder of TOML files: adding a model is adding models/NAME.toml.
+
+cfg := $(PIPELINES)/$(PIPELINE)
+out := $(RUNS)/$(RUN)
+bin := $(CARGO_TARGET_DIR)/release
+raw := $(or $(data),$(out)/raw)
+
+# $(call toml,FILE,KEY): a number, string or one-line array, as plain words.
+toml = $(shell sed -n 's/[[:space:]]*\#.*//; s/^$2[[:space:]]*=[[:space:]]*//p' $1 | tr -d '",[]')
+# $(call shards,train): the names of that part's shards.
+shards = $(foreach i,$(shell seq 0 $$(($(call toml,$(cfg)/preprocess.toml,$1_shards) - 1))),$(shell printf '$(out)/images/$1-%05d-of-%05d.parquet' $i $(call toml,$(cfg)/preprocess.toml,$1_shards)))
+# fixed:0.5 is a method, fixed-0.5 its file.
+file_of   = $(subst :,-,$1)
+method_of = $(subst fixed-,fixed:,$1)
+
+programs  := labels split train predict threshold ensemble submit score import report synth preprocess
+bins      := $(programs:%=$(bin)/hpa-%)
+models    := $(basename $(notdir $(wildcard $(cfg)/models/*.toml)))
+ensembles := $(basename $(notdir $(wildcard $(cfg)/ensembles/*.toml)))
+
+ifneq ($(wildcard $(cfg)),)
+fold_ids := $(shell seq 0 $$(($(call toml,$(cfg)/split.toml,folds) - 1)))
+methods  := $(call file_of,$(call toml,$(cfg)/threshold.toml,methods))
+submit   := $(call file_of,$(call toml,$(cfg)/threshold.toml,submit))
+size_px  := $(call toml,$(cfg)/preprocess.toml,size_px)
+train_images := $(call shards,train)
+test_images  := $(call shards,test)
+else
+$(if $(filter-out help check test audit bench bench-% check-%,$(goals)),$(error PIPELINE=$(PIPELINE) does not exist: there are $(notdir $(wildcard $(PIPELINES)/*))))
+fold_ids := 0
+methods  :=
+submit   :=
+size_px  :=
+train_images :=
+test_images  :=
+endif
+
+labels := $(out)/labels.parquet
+folds  := $(out)/folds.parquet
+page   := $(out)/report/index.html
+scores := $(out)/report/scores.parquet
+has_test_labels := $(if $(data),$(wildcard $(data)/test_labels.csv),yes)
+test_labels := $(if $(has_test_labels),$(out)/test-labels.parquet)
+
+# Decisions joined by OR are 0 or 1: there is one threshold to use.
+or_ensembles  := $(foreach e,$(ensembles),$(if $(filter or,$(call toml,$(cfg)/ensembles/$e.toml,method)),$e))
+methods_of     = $(if $(filter $1,$(or_ensembles)),fixed-0.5,$(methods))
+submit_of      = $(if $(filter $1,$(or_ensembles)),fixed-0.5,$(submit))
+members_of     = $(call toml,$(cfg)/ensembles/$1.toml,members)
+checkpoints_of = $(fold_ids:%=$(out)/models/$1/fold-%.safetensors)
+thresholds_of  = $(foreach m,$(call methods_of,$1),$(out)/thresholds/$1/$m.parquet)
+
+checkpoints := $(foreach m,$(models),$(call checkpoints_of,$m))
+histories   := $(checkpoints:.safetensors=.history.parquet)
+predictions := $(foreach n,$(models) $(ensembles),$(out)/predictions/$n/oof.parquet $(out)/predictions/$n/test.parquet)
+thresholds  := $(foreach n,$(models) $(ensembles),$(call thresholds_of,$n))
+submissions := $(foreach n,$(models) $(ensembles),$(out)/submissions/$n.csv)
+
+# $(call member_files,ENSEMBLE,FILE): that file of each member.
+member_files      = $(foreach m,$(call members_of,$1),$(out)/predictions/$m/$2)
+# Only decisions need thresholds.
+member_thresholds = $(if $(filter $1,$(or_ensembles)),$(foreach m,$(call members_of,$1),$(out)/thresholds/$m/$(call submit_of,$m).parquet))
+
+# Side by side (-j N) each recipe gets its share of the threads.
+jobs  = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
+share = --threads $$(( $(THREADS) / $(jobs) > 0 ? $(THREADS) / $(jobs) : 1 ))
+# One process at a time on a GPU.
+gpu   = $(if $(filter cuda,$(DEVICE)),flock $(RUNS)/.gpu.lock)
+
+# ---- refusals, before any work ---------------------------------------------
+
+trains := $(filter all train predict threshold ensemble report retrain realism $(out)/models/% $(out)/predictions/%,$(goals))
+reads  := $(trains)$(filter preprocess split,$(goals))
+networks := resnet18 resnet34 resnet50
+wanted = $(call toml,$(cfg)/models/$1.toml,architecture)
+pretrained := $(strip $(foreach m,$(models),$(if $(filter true,$(call toml,$(cfg)/models/$m.toml,pretrained)),$m)))
+
+ifneq ($(trains)$(applying),)
+$(if $(filter cuda,$(DEVICE)),$(error DEVICE=cuda: this version computes on the CPU only: use DEVICE=auto or DEVICE=cpu))
+endif
+ifneq ($(trains),)
+$(foreach m,$(models),$(if $(filter $(networks),$(call wanted,$m)),,$(error $(cfg)/models/$m.toml asks for the network $(call wanted,$m), which this version does not have: it has $(networks))))
+ifneq ($(pretrained),)
+$(if $(WEIGHTS),,$(error $(pretrained) start from pretrained weights: give WEIGHTS=DIR with $(pretrained:%=%.safetensors), or WEIGHTS=none to train from scratch))
+ifneq ($(WEIGHTS),none)
+$(foreach m,$(pretrained),$(if $(wildcard $(WEIGHTS)/$m.safetensors),,$(error $(WEIGHTS)/$m.safetensors is missing: README.md says how to make it, WEIGHTS=none trains from scratch)))
+endif
+endif
+endif
+ifneq ($(reads),)
+ifneq ($(data),)
+$(foreach f,train.csv train test sample_submission.csv,$(if $(wildcard $(data)/$f),,$(error DATA=$(DATA) has no $f: expected Kaggle's layout, see docs/data.md)))
+else
+$(if $(wildcard $(cfg)/synth.toml),,$(error PIPELINE=$(PIPELINE) draws no data: give DATA=DIR in Kaggle's layout, see docs/data.md))
+endif
+endif
+
+# In a rule whose stem is MODEL/fold-F: the weights to start from.
+weights_file = $(if $(filter $(*D),$(pretrained)),$(if $(filter none,$(WEIGHTS)),,$(WEIGHTS)/$(*D).safetensors))
+
+# ---- what you can ask for --------------------------------------------------
+
+.PHONY: help all apply preprocess split train predict threshold ensemble report \
+  test check check-learning check-shuffled audit realism bench bench-train bench-preprocess bench-threshold why vouch retrain clean clean-all
+
+help: ## list these targets
+	@echo 'usage: make TARGET [PIPELINE=quick] [DATA=DIR] [DEVICE=auto] [RUN=NAME] [THREADS=N] [-j2]'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo 'pipelines: $(notdir $(wildcard $(PIPELINES)/*))'
+
+all: $(page) ## everything, from pictures to submissions and report
+preprocess: $(train_images) $(test_images) ## PNGs to Parquet shards
+split: $(folds) ## folds that balance the labels and keep duplicates together
+train: $(checkpoints) ## one checkpoint per model and fold
+predict: $(foreach m,$(models),$(out)/predictions/$m/oof.parquet $(out)/predictions/$m/test.parquet) ## out-of-fold and test probabilities of each model
+threshold: $(thresholds) ## one decision threshold per label
+ensemble: $(foreach e,$(ensembles),$(out)/predictions/$e/oof.parquet $(out)/predictions/$e/test.parquet) ## probabilities of each ensemble
+report: $(page) ## the page, the table of scores and what they need
+
+why: ## what `make all` would run next, and because of which file
+	@$(MAKE) --dry-run all PIPELINE=$(PIPELINE) DATA=$(DATA) RUN=$(RUN) WEIGHTS=$(WEIGHTS) >/dev/null
+	@$(MAKE) --dry-run --debug=basic all PIPELINE=$(PIPELINE) DATA=$(DATA) RUN=$(RUN) WEIGHTS=$(WEIGHTS) \
+	  | sed -nE "s/^ *(Prerequisite '(crates|pipelines|Cargo|data|$(subst /,\/,$(PIPELINES)))[^']*' is newer than target '[^']*').*/\1/p; s/^ *(File '[^']*\/[^']*' does not exist).*/\1/p" \
+	  | awk '!seen[$$0]++' | grep . || echo 'nothing to do'
+
+vouch: $(bins) ## declare the results on disk good for the present code
+	@now=$$(date +@%s.%N); find $(out) -type f -exec touch -d "$$now" {} +
+
+retrain: ## train anew in spite of existing checkpoints
+	rm -rf $(out)/models $(out)/resume
+	$(MAKE) train
+
+clean: ## remove what is derived of RUN; raw data, checkpoints and resume state stay
+	rm -rf $(out)/labels.parquet $(out)/test-labels.parquet $(out)/images $(out)/folds.parquet \
+	  $(out)/predictions $(out)/thresholds $(out)/submissions $(out)/report $(out)/realism $(out)/apply
+
+clean-all: ## remove all of RUN, checkpoints too
+	rm -rf $(out)
+
+print-%: # show any variable: make print-checkpoints
+	@printf '%s\n' $($*)
+
+# ---- binaries --------------------------------------------------------------
+# cargo's .d files name the exact sources of each binary, so editing one stage
+# reruns that stage and what follows. When a change cannot matter: make vouch.
+
+-include $(wildcard $(bins:=.d))
+
+$(bins): $(bin)/%: Cargo.lock Cargo.toml rust-toolchain.toml
+	cargo build --release --locked --bin $*
+	@touch $@
+
+# A source that was removed must not stop Make: its binary is then built anew.
+crates/%.rs: ;
+
+# ---- stages ----------------------------------------------------------------
+
+ifeq ($(applying),)
+ifeq ($(data),)
+$(out)/raw/train.csv $(out)/raw/sample_submission.csv $(out)/raw/test_labels.csv &: $(cfg)/synth.toml $(bin)/hpa-synth
+	$(bin)/hpa-synth --config $< --out $(out)/raw $(share)
+endif
+
+$(labels): $(raw)/train.csv $(bin)/hpa-labels
+	$(bin)/hpa-labels --csv $< --out $@
+
+$(out)/test-labels.parquet: $(raw)/test_labels.csv $(bin)/hpa-labels
+	$(bin)/hpa-labels --csv $< --out $@
+
+# The stem is I-of-N with leading zeros; --shard wants I/N.
+shard = $(shell printf '%s' '$1' | sed -E 's|0*([0-9]+)-of-0*([0-9]+)|\1/\2|')
+
+# A folder's time moves when a picture is added or removed.
+$(train_images): $(out)/images/train-%.parquet: $(raw)/train.csv $(if $(data),$(data)/train) $(cfg)/preprocess.toml $(bin)/hpa-preprocess
+	$(bin)/hpa-preprocess --config $(cfg)/preprocess.toml --csv $< --images $(raw)/train --shard $(call shard,$*) --out $@ $(share)
+
+$(test_images): $(out)/images/test-%.parquet: $(raw)/sample_submission.csv $(if $(data),$(data)/test) $(cfg)/preprocess.toml $(bin)/hpa-preprocess
+	$(bin)/hpa-preprocess --config $(cfg)/preprocess.toml --csv $< --images $(raw)/test --shard $(call shard,$*) --out $@ $(share)
+
+$(folds): $(labels) $(train_images) $(cfg)/split.toml $(DUPLICATES) $(bin)/hpa-split
+	$(bin)/hpa-split --config $(cfg)/split.toml --labels $(labels) --images $(train_images) \
+	  $(if $(DUPLICATES),--duplicates $(DUPLICATES)) --out $@ $(share)
+
+# Checkpoints cost days: they depend on the recipe's version, not on every line of hpa-train.
+# The stem is MODEL/fold-F: $(*D) is MODEL, $(*F) is fold-F.
+$(out)/models/%.safetensors $(out)/models/%.history.parquet: $(train_images) $(labels) $(folds) \
+    $(cfg)/models/$$(*D).toml $$(weights_file) crates/stages/train/recipe-version | $(bin)/hpa-train
+	$(gpu) $(bin)/hpa-train --config $(cfg)/models/$(*D).toml --images $(train_images) --labels $(labels) \
+	  --folds $(folds) --fold $(patsubst fold-%,%,$(*F)) --device $(DEVICE) $(addprefix --weights ,$(weights_file)) \
+	  --resume-dir $(out)/resume/$* --out $(out)/models/$*.safetensors \
+	  --out-history $(out)/models/$*.history.parquet $(share)
+
+$(models:%=$(out)/predictions/%/oof.parquet): $(out)/predictions/%/oof.parquet: $$(call checkpoints_of,$$*) \
+    $(train_images) $(folds) $(cfg)/predict.toml $(bin)/hpa-predict
+	$(gpu) $(bin)/hpa-predict --config $(cfg)/predict.toml --model $(call checkpoints_of,$*) \
+	  --images $(train_images) --folds $(folds) --device $(DEVICE) --out $@ $(share)
+
+$(models:%=$(out)/predictions/%/test.parquet): $(out)/predictions/%/test.parquet: $$(call checkpoints_of,$$*) \
+    $(test_images) $(cfg)/predict.toml $(bin)/hpa-predict
+	$(gpu) $(bin)/hpa-predict --config $(cfg)/predict.toml --model $(call checkpoints_of,$*) \
+	  --images $(test_images) --device $(DEVICE) --out $@ $(share)
+
+$(ensembles:%=$(out)/predictions/%/oof.parquet) $(ensembles:%=$(out)/predictions/%/test.parquet): \
+    $(out)/predictions/%.parquet: $(cfg)/ensembles/$$(*D).toml $$(call member_files,$$(*D),$$(*F).parquet) \
+    $$(call member_thresholds,$$(*D)) $(bin)/hpa-ensemble
+	$(bin)/hpa-ensemble --config $< --predictions $(call member_files,$(*D),$(*F).parquet) \
+	  $(addprefix --thresholds ,$(call member_thresholds,$(*D))) --out $@
+
+$(thresholds): $(out)/thresholds/%.parquet: $(cfg)/threshold.toml $(labels) \
+    $(out)/predictions/$$(*D)/oof.parquet $(bin)/hpa-threshold
+	$(bin)/hpa-threshold --config $< --method $(call method_of,$(*F)) \
+	  --predictions $(out)/predictions/$(*D)/oof.parquet --labels $(labels) --out $@ $(share)
+
+$(submissions): $(out)/submissions/%.csv: $(raw)/sample_submission.csv $(out)/predictions/%/test.parquet \
+    $(out)/thresholds/%/$$(call submit_of,$$*).parquet $(bin)/hpa-submit
+	$(bin)/hpa-submit --predictions $(out)/predictions/$*/test.parquet \
+	  --thresholds $(out)/thresholds/$*/$(call submit_of,$*).parquet --template $< --out $@
+
+# The last recipe of `make all`: prints the scores and where to look.
+# Checkpoints stand before histories: a dry run believes only in the first of a rule's two files.
+$(page) $(scores) &: $(labels) $(test_labels) $(folds) $(checkpoints) $(histories) $(predictions) $(thresholds) \
+    $(train_images) $(test_images) $(submissions) $(wildcard $(cfg)/models $(cfg)/ensembles) $(bin)/hpa-report
+	$(bin)/hpa-report --labels $(labels) $(addprefix --test-labels ,$(test_labels)) --folds $(folds) \
+	  --history $(histories) --predictions $(predictions) --thresholds $(thresholds) \
+	  --images $(train_images) $(test_images) --out $(page) --out-scores $(scores) $(share)
+	@printf 'submission  %s\n' $(submissions)
+	@printf 'page        %s\n' $(page)
+endif
+
+# ---- new images, no training -----------------------------------------------
+# Works with the checkpoints and thresholds that RUN has; everything goes to RUN/apply/NAME.
+
+ifneq ($(applying),)
+$(if $(data),,$(error apply needs DATA=DIR, a folder with test/))
+$(if $(wildcard $(data)/test),,$(error DATA=$(DATA) has no folder test))
+missing := $(strip $(foreach f,$(checkpoints) $(thresholds),$(if $(wildcard $f),,$f)))
+$(if $(missing),$(error $(out) has no $(firstword $(missing)): run `make all PIPELINE=$(PIPELINE)` first))
+
+new := $(out)/apply/$(notdir $(data))
+new_images := $(new)/images/test-00000-of-00001.parquet
+new_submissions := $(patsubst %,$(new)/submissions/%.csv,$(models) $(ensembles))
+template := $(or $(wildcard $(data)/sample_submission.csv),$(new)/sample_submission.csv)
+
+apply: $(new_submissions) ## label new images: DATA=DIR with test/, RUN=a trained run
+
+# Without a template every sample of test/ is wanted.
+$(new)/sample_submission.csv: $(data)/test
+	@mkdir -p $(@D)
+	{ echo Id,Predicted; for f in $</*_green.*; do f=$${f##*/}; echo "$${f%_green.*},"; done; } > $@.partial
+	mv $@.partial $@
+
+$(new_images): $(template) $(data)/test $(cfg)/preprocess.toml $(bin)/hpa-preprocess
+	$(bin)/hpa-preprocess --config $(cfg)/preprocess.toml --csv $< --images $(data)/test --out $@ $(share)
+
+$(models:%=$(new)/predictions/%/test.parquet): $(new)/predictions/%/test.parquet: $(new_images) \
+    $(cfg)/predict.toml $$(call checkpoints_of,$$*) $(bin)/hpa-predict
+	$(gpu) $(bin)/hpa-predict --config $(cfg)/predict.toml --model $(call checkpoints_of,$*) --images $< \
+	  --device $(DEVICE) --out $@ $(share)
+
+new_member_files = $(foreach m,$(call members_of,$1),$(new)/predictions/$m/test.parquet)
+$(ensembles:%=$(new)/predictions/%/test.parquet): $(new)/predictions/%/test.parquet: $(cfg)/ensembles/%.toml \
+    $$(call new_member_files,$$*) $(bin)/hpa-ensemble
+	$(bin)/hpa-ensemble --config $< --predictions $(call new_member_files,$*) \
+	  $(addprefix --thresholds ,$(call member_thresholds,$*)) --out $@
+
+$(new_submissions): $(new)/submissions/%.csv: $(template) $(new)/predictions/%/test.parquet $(bin)/hpa-submit
+	$(bin)/hpa-submit --predictions $(new)/predictions/$*/test.parquet \
+	  --thresholds $(out)/thresholds/$*/$(call submit_of,$*).parquet --template $< --out $@
+	@printf 'submission  %s\n' $@
+endif
+
+# ---- quality ---------------------------------------------------------------
+
+# A test must see the same environment with and without Make around it.
+test: ## all tests
+	env -u HPA_MAKE cargo test --release --workspace --locked
+
+audit: ## where every dependency comes from and under which licence
+	cargo test --release --locked -p hpa-tests --test supply_chain
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; \
+	else echo 'cargo-deny is not installed: bans, licences and sources were checked by the test above'; fi
+
+# The drawings of quick with the Target column shuffled: nothing to learn.
+$(RUNS)/shuffled/train.csv: $(RUNS)/quick/raw/train.csv
+	@mkdir -p $(@D)
+	ln -sfn $(abspath $(RUNS)/quick/raw/train) $(@D)/train
+	ln -sfn $(abspath $(RUNS)/quick/raw/test) $(@D)/test
+	cp $(RUNS)/quick/raw/sample_submission.csv $(RUNS)/quick/raw/test_labels.csv $(@D)
+	{ head -n 1 $<; paste -d , <(tail -n +2 $< | cut -d , -f 1) \
+	  <(tail -n +2 $< | cut -d , -f 2 | shuf --random-source=<(yes)); } > $@.partial
+	mv $@.partial $@
+
+check-learning: ## quick learns, and its thresholds pay (ten minutes)
+	$(MAKE) all PIPELINE=quick RUN=quick DATA=
+	cargo test --release --locked -p hpa-tests --test learning -- --ignored --nocapture quick
+
+check-shuffled: ## nothing is learnt from shuffled labels (twenty minutes)
+	$(MAKE) all PIPELINE=quick RUN=quick DATA=
+	$(MAKE) $(RUNS)/shuffled/train.csv PIPELINE=quick RUN=quick DATA=
+	$(MAKE) all PIPELINE=quick DATA=$(RUNS)/shuffled RUN=quick-shuffled
+	cargo test --release --locked -p hpa-tests --test learning -- --ignored --nocapture shuffled
+
+bench: bench-train bench-preprocess bench-threshold ## ratios against the peers (not there yet: refuses)
+
+bench-train bench-preprocess bench-threshold:
+	@echo '$@ does not exist yet: no claim of speed is made' >&2; exit 1
+
+# Drawn cells teach, real cells examine: mean AUC over the labels with three positives.
+real := $(out)/realism
+real_predictions := $(models:%=$(real)/predictions/%/test.parquet)
+
+realism: $(real)/score.json ## how well networks that saw only drawings read the real samples in REAL (PIPELINE=realism)
+	@cat $<
+
+$(real)/labels.parquet: $(REAL)/train.csv $(REAL)/test_labels.csv $(bin)/hpa-labels
+	$(bin)/hpa-labels --csv $(REAL)/train.csv --csv $(REAL)/test_labels.csv --out $@
+
+$(real)/images/train.parquet $(real)/images/test.parquet: $(real)/images/%.parquet: $(REAL)/% \
+    $(cfg)/preprocess.toml $(bin)/hpa-preprocess
+	$(bin)/hpa-preprocess --config $(cfg)/preprocess.toml --images $< --out $@ $(share) \
+	  --csv $(if $(filter train,$*),$(REAL)/train.csv,$(REAL)/test_labels.csv)
+
+$(real_predictions): $(real)/predictions/%/test.parquet: $$(call checkpoints_of,$$*) $(real)/images/train.parquet \
+    $(real)/images/test.parquet $(cfg)/predict.toml $(bin)/hpa-predict
+	$(gpu) $(bin)/hpa-predict --config $(cfg)/predict.toml --model $(call checkpoints_of,$*) \
+	  --images $(filter $(real)/images/%,$^) --device $(DEVICE) --out $@ $(share)
+
+$(real)/predictions/average/test.parquet: $(real_predictions) $(bin)/hpa-ensemble
+	$(bin)/hpa-ensemble --method average --predictions $(real_predictions) --out $@
+
+$(real)/score.json: $(real)/predictions/average/test.parquet $(real)/labels.parquet $(bin)/hpa-score
+	$(bin)/hpa-score --predictions $< --labels $(real)/labels.parquet --metric mean-auc --min-positives 3 --json > $@
+
+check: ## what must pass before a commit: format, lints, tests, dependency audit
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets --locked -- -D warnings
+	$(MAKE) test
+	$(MAKE) audit

@@ -1,0 +1,41 @@
+"""Opens every Parquet file of a run with pyarrow and DuckDB, and checks its metadata.
+
+usage: check_parquet.py DIR     (needs pyarrow and duckdb; says SKIPPED and exits 77 without)
+"""
+
+import json
+import pathlib
+import sys
+
+try:
+    import duckdb
+    import pyarrow.parquet
+except ImportError as error:
+    print(f"SKIPPED: {error}")
+    sys.exit(77)
+
+
+def check(path: pathlib.Path) -> None:
+    table = pyarrow.parquet.read_table(path)
+    metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    for key in ("schema", "config", "inputs"):
+        assert key in metadata, f"{path}: no metadata {key}"
+    footer = pyarrow.parquet.read_metadata(path).metadata
+    assert len(footer[b"digest"]) == 64, f"{path}: no digest in the footer"
+    json.loads(metadata["inputs"])
+    ((rows,),) = duckdb.sql(f"select count(*) from '{path}'").fetchall()
+    assert rows == table.num_rows, f"{path}: DuckDB sees {rows} rows, pyarrow {table.num_rows}"
+    duckdb.sql(f"select * from '{path}' limit 5").fetchall()
+    if metadata["schema"] == "images/1":
+        shape = json.loads(metadata["tensor"])["shape"]
+        size = shape[0] * shape[1] * shape[2]
+        assert all(len(image) == size for image in table["image"].to_pylist()), path
+        groups = pyarrow.parquet.ParquetFile(path).metadata
+        assert all(groups.row_group(i).num_rows <= 256 for i in range(groups.num_row_groups)), path
+
+
+files = sorted(pathlib.Path(sys.argv[1]).rglob("*.parquet"))
+assert files, f"no Parquet file below {sys.argv[1]}"
+for file in files:
+    check(file)
+print(f"{len(files)} Parquet files: pyarrow {pyarrow.__version__} and DuckDB {duckdb.__version__} open them all")

@@ -1,0 +1,98 @@
+//! A crate uses crates on lower floors only, and each heavy dependency has its owners.
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+use std::collections::BTreeMap;
+
+/// The floors of ARCHITECTURE.md.
+const FLOORS: &[(u8, &[&str])] = &[
+    (0, &["hpa-core", "hpa-optim", "hpa-ops"]),
+    (1, &["hpa-artifacts", "hpa-imaging", "hpa-metrics"]),
+    (2, &["hpa-nn", "hpa-stage"]),
+    (
+        3,
+        &[
+            "hpa-synth",
+            "hpa-preprocess",
+            "hpa-split",
+            "hpa-train",
+            "hpa-predict",
+            "hpa-threshold",
+            "hpa-ensemble",
+            "hpa-report",
+            "hpa-tables",
+        ],
+    ),
+    (4, &["hpa-tests"]),
+];
+
+/// Edges on one floor that are meant.
+const SAME_FLOOR: &[(&str, &str)] = &[];
+
+/// Heavy dependencies and the only crates that may name them.
+const OWNERS: &[(&str, &[&str])] = &[
+    ("argmin", &["hpa-optim", "hpa-threshold"]),
+    ("candle-core", &["hpa-ops", "hpa-nn"]),
+    ("candle-nn", &["hpa-nn"]),
+    ("arrow", &["hpa-artifacts"]),
+    ("parquet", &["hpa-artifacts"]),
+    ("safetensors", &["hpa-artifacts", "hpa-nn", "hpa-ops"]),
+    ("image", &["hpa-imaging"]),
+    ("clap", &["hpa-stage"]),
+];
+
+fn metadata() -> Metadata {
+    MetadataCommand::new()
+        .manifest_path(hpa_tests::workspace().join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .expect("cargo reads the workspace")
+}
+
+#[test]
+fn no_edge_climbs() {
+    let floor: BTreeMap<&str, u8> =
+        FLOORS.iter().flat_map(|(floor, names)| names.iter().map(|name| (*name, *floor))).collect();
+    for package in metadata().packages {
+        let name = package.name.as_str();
+        let own = floor
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} has no floor: add it here and to ARCHITECTURE.md"));
+        for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
+            let Some(below) = floor.get(dependency.name.as_str()) else { continue };
+            let meant = SAME_FLOOR.contains(&(name, dependency.name.as_str()));
+            assert!(
+                below < own || meant,
+                "{name} (floor {own}) uses {} (floor {below}): move the shared part to a lower floor",
+                dependency.name
+            );
+        }
+    }
+}
+
+#[test]
+fn heavy_dependencies_have_their_owners() {
+    let stages: Vec<&str> = FLOORS[3].1.to_vec();
+    for package in metadata().packages {
+        let name = package.name.as_str();
+        for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
+            let owners = OWNERS.iter().find(|(heavy, _)| *heavy == dependency.name);
+            let Some((heavy, owners)) = owners else { continue };
+            // Every program derives its flags.
+            let derives_flags = *heavy == "clap" && stages.contains(&name);
+            assert!(
+                owners.contains(&name) || derives_flags,
+                "{name} names {heavy}, which belongs to {}",
+                owners.join(", ")
+            );
+        }
+    }
+}
+
+#[test]
+fn folders_are_the_last_word_of_the_crate() {
+    for package in metadata().packages {
+        let folder = package.manifest_path.parent().and_then(|path| path.file_name());
+        let word = package.name.strip_prefix("hpa-").expect("every crate is ours");
+        assert_eq!(folder, Some(word), "{}", package.name);
+    }
+}

@@ -1,0 +1,101 @@
+//! What only several crates together can show: the floor plan, the contracts of files, the
+//! whole pipeline, faults, determinism.
+//!
+//! This library is the harness: it finds the workspace, runs `make` and the programs in it,
+//! and lists what they left on disk.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The root of the workspace.
+///
+/// # Panics
+/// When this crate has moved out of it.
+#[must_use]
+pub fn workspace() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().expect("the package lies one folder below the root").to_owned()
+}
+
+/// Where cargo puts what it builds.
+#[must_use]
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
+}
+
+/// `make` in the workspace, silent about folders, free of an outer make's flags.
+#[must_use]
+pub fn make(arguments: &[&str]) -> Command {
+    let mut command = Command::new("make");
+    command.current_dir(workspace()).arg("--no-print-directory").args(arguments);
+    for variable in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "PIPELINE", "DATA", "RUN", "DEVICE"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Builds a program once and returns its path.
+///
+/// # Panics
+/// When it does not build.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    let path = target().join("release").join(name);
+    let output = make(&[path.to_str().expect("paths of the workspace are UTF-8")]);
+    drop(said(output));
+    path
+}
+
+/// Runs a command that must succeed; its standard output and error together.
+///
+/// # Panics
+/// When it fails, with all that it said.
+#[must_use]
+pub fn said(mut command: Command) -> String {
+    let output = command.output().expect("the program starts");
+    let text = text(&output);
+    assert!(output.status.success(), "{command:?} failed with {}:\n{text}", output.status);
+    text
+}
+
+/// Standard output and error as one text.
+#[must_use]
+pub fn text(output: &Output) -> String {
+    let parts = [&output.stdout, &output.stderr];
+    parts.map(|part| String::from_utf8_lossy(part).into_owned()).concat()
+}
+
+/// Every file below a folder, by its path from there.
+///
+/// # Panics
+/// When the folder cannot be read.
+#[must_use]
+pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).expect("the folder is readable") {
+            let path = entry.expect("the folder is readable").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).expect("it lies below").display().to_string();
+                found.insert(name, std::fs::read(&path).expect("the file is readable"));
+            }
+        }
+    }
+    found
+}
+
+/// The folder of real samples, tables and matrices, where there is one; says so where not.
+#[must_use]
+pub fn shared() -> Option<PathBuf> {
+    let folder =
+        std::env::var_os("HPA_SHARED").map_or_else(|| workspace().join("../shared"), PathBuf::from);
+    if folder.join("data").is_dir() {
+        return Some(folder);
+    }
+    eprintln!("SKIPPED: no real data in {} (set HPA_SHARED)", folder.display());
+    None
+}
