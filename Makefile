@@ -40,7 +40,8 @@ SHELL         := bash
 
 cfg := $(PIPELINES)/$(PIPELINE)
 out := $(RUNS)/$(RUN)
-bin := $(CARGO_TARGET_DIR)/release
+# Relative inside of the workspace, as cargo's .d files have it.
+bin := $(patsubst $(CURDIR)/%,%,$(abspath $(CARGO_TARGET_DIR)))/release
 raw := $(or $(data),$(out)/raw)
 
 # $(call toml,FILE,KEY): a number, string or one-line array, as plain words.

@@ -18,10 +18,10 @@ pub fn workspace() -> PathBuf {
     tests.parent().expect("the package lies one folder below the root").to_owned()
 }
 
-/// Where cargo puts what it builds.
+/// Where cargo puts what it builds; a relative path is meant from the root of the workspace.
 #[must_use]
 pub fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
+    workspace().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 /// `make` in the workspace, silent about folders, free of an outer make's flags.
@@ -42,8 +42,9 @@ pub fn make(arguments: &[&str]) -> Command {
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
     let path = target().join("release").join(name);
-    let output = make(&[path.to_str().expect("paths of the workspace are UTF-8")]);
-    drop(said(output));
+    // Make knows what lies inside of the workspace by its path from there.
+    let goal = path.strip_prefix(workspace()).unwrap_or(&path);
+    drop(said(make(&[goal.to_str().expect("paths of the workspace are UTF-8")])));
     path
 }
 
