@@ -263,7 +263,6 @@ $(page) $(scores) &: $(labels) $(test_labels) $(folds) $(checkpoints) $(historie
 	  --history $(histories) --predictions $(predictions) --thresholds $(thresholds) \
 	  --images $(train_images) $(test_images) --out $(page) --out-scores $(scores) $(share)
 	@printf 'submission  %s\n' $(submissions)
-	@printf 'page        %s\n' $(page)
 endif
 
 # ---- new images, no training -----------------------------------------------

@@ -1,6 +1,7 @@
 //! Progress bars on standard error: pieces a second, a message, the time that remains.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::Write;
 
 /// A bar; clones share it, and any thread may move it.
 #[derive(Clone, Debug)]
@@ -14,10 +15,14 @@ impl Progress {
             ProgressDrawTarget::hidden()
         };
         let template = format!(
-            "{what} [{{bar:30}}] {{human_pos}}/{{human_len}} {unit}, {{per_sec}}, {{eta}} left {{msg}}"
+            "{what} [{{bar:30}}] {{human_pos}}/{{human_len}} {unit}, {{rate}} {unit}/s, {{eta}} left {{msg}}"
         );
         let style = ProgressStyle::with_template(&template)
             .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .with_key("rate", |state: &ProgressState, text: &mut dyn Write| {
+                // A bar that cannot be written has nobody to tell.
+                let _ = write!(text, "{:.1}", state.per_sec());
+            })
             .progress_chars("=> ");
         Self(ProgressBar::with_draw_target(Some(total), target).with_style(style))
     }
