@@ -110,7 +110,7 @@ gpu   = $(if $(filter cuda,$(DEVICE)),flock $(RUNS)/.gpu.lock)
 
 trains := $(filter all train predict threshold ensemble report retrain realism $(out)/models/% $(out)/predictions/%,$(goals))
 reads  := $(trains)$(filter preprocess split,$(goals))
-networks := resnet18 resnet34 resnet50
+networks := resnet18 resnet34 resnet50 efficientnet-lite0
 wanted = $(call toml,$(cfg)/models/$1.toml,architecture)
 pretrained := $(strip $(foreach m,$(models),$(if $(filter true,$(call toml,$(cfg)/models/$m.toml,pretrained)),$m)))
 

@@ -50,6 +50,17 @@ impl Affine {
         self.then([[scale, 0.0], [0.0, scale]], focus.map(|place| place * (1.0 - scale)))
     }
 
+    /// Then cuts out a rectangle and stretches it to the whole picture.
+    ///
+    /// `size` is the rectangle's width and height as parts of the side; `place` says where it lies:
+    /// `[-1, -1]` in the upper left corner, `[0, 0]` in the centre.
+    #[must_use]
+    pub fn cropped(self, size: [f32; 2], place: [f32; 2]) -> Self {
+        let [width, height] = size;
+        let shift = [place[0] * (1.0 - width), place[1] * (1.0 - height)];
+        self.then([[width, 0.0], [0.0, height]], shift)
+    }
+
     /// Every channel of `tensor` read through this map.
     ///
     /// # Panics
@@ -185,6 +196,21 @@ mod tests {
         let turn = Dihedral::from_index(5).unwrap();
         let map = Affine::identity().turned(turn).rotated(33.0).zoomed(1.5, [0.3, -1.0]);
         assert!(map.resample(&flat, 9).iter().all(|v| (v - 0.5).abs() < 1e-6));
+    }
+
+    #[test]
+    fn a_crop_shows_its_rectangle_and_nothing_else() {
+        // Columns 0 to 7: their left half is 0 to 3, each seen twice, mixed half way between.
+        let tensor: Vec<f32> = (0..64).map(|v| (v % 8) as f32).collect();
+        let crop = Affine::identity().cropped([0.5, 1.0], [-1.0, 0.0]).resample(&tensor, 8);
+        let expected = [0.0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.25];
+        for row in crop.chunks_exact(8) {
+            assert!(row.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5), "{row:?}");
+        }
+        // A square crop is a zoom.
+        let zoom = Affine::identity().zoomed(2.0, [0.3, -0.7]).resample(&tensor, 8);
+        let square = Affine::identity().cropped([0.5; 2], [0.3, -0.7]).resample(&tensor, 8);
+        assert!(zoom.iter().zip(&square).all(|(a, b)| (a - b).abs() < 1e-5));
     }
 
     #[test]

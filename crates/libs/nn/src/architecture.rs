@@ -13,6 +13,10 @@ pub enum Architecture {
     /// 50 weighted layers, bottleneck blocks with the stride in the 3×3 convolution, as in
     /// torchvision ("v1.5").
     ResNet50,
+    /// Depthwise convolutions and no squeeze-excite, TensorFlow's "lite" form of B0 (Tan & Le 2019,
+    /// arXiv 1905.11946).
+    #[serde(rename = "efficientnet-lite0")]
+    EfficientNetLite0,
 }
 
 /// The name of a network that is not there.
@@ -24,7 +28,8 @@ pub struct UnknownArchitecture {
 
 impl Architecture {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::ResNet18, Self::ResNet34, Self::ResNet50];
+    pub const ALL: [Self; 4] =
+        [Self::ResNet18, Self::ResNet34, Self::ResNet50, Self::EfficientNetLite0];
 
     /// The word in configurations and checkpoints.
     #[must_use]
@@ -33,6 +38,7 @@ impl Architecture {
             Self::ResNet18 => "resnet18",
             Self::ResNet34 => "resnet34",
             Self::ResNet50 => "resnet50",
+            Self::EfficientNetLite0 => "efficientnet-lite0",
         }
     }
 }
@@ -66,7 +72,7 @@ mod tests {
         let error = "densenet121".parse::<Architecture>().unwrap_err().to_string();
         assert_eq!(
             error,
-            "there is no network \"densenet121\" here: expected one of resnet18, resnet34, resnet50"
+            "there is no network \"densenet121\" here: expected one of resnet18, resnet34, resnet50, efficientnet-lite0"
         );
         for architecture in Architecture::ALL {
             assert_eq!(architecture.name().parse(), Ok(architecture));

@@ -1,14 +1,13 @@
 //! A network that only answers: batch norm is multiplied into the weights, nothing is recorded.
 
-use crate::layers::{Classifier, Unit, Walk};
-use crate::network::geometry;
-use crate::resnet::ResNet;
+use crate::layers::{Activation, Classifier, Unit, Walk};
+use crate::plan::Plan;
 use candle_core::{Device, Result, Tensor};
 use std::collections::BTreeMap;
 
 /// A network as it was at one moment.
 pub struct Evaluator {
-    pub(crate) plan: ResNet,
+    pub(crate) plan: Plan,
     /// Weight and bias of each convolution, by its prefix.
     pub(crate) units: BTreeMap<String, (Tensor, Tensor)>,
     pub(crate) classifier: (Tensor, Tensor),
@@ -21,13 +20,15 @@ impl Evaluator {
         self.plan.classifier().labels
     }
 
-    /// Logits, row-major `[N][L]`, of images `[N, S, S, 4]` of `size_px`.
+    /// Logits, row-major `[N][L]`, of images `[N, S, S, C]` of `size_px`; C is 4, and 3 for a network
+    /// that looks at photographs.
     ///
     /// # Errors
     /// When the images do not fit the network.
     pub fn logits(&self, images: Vec<f32>, size_px: usize) -> Result<Vec<f32>> {
-        let count = images.len() / (size_px * size_px * hpa_core::Channel::COUNT);
-        let shape = (count, size_px, size_px, hpa_core::Channel::COUNT);
+        let channels = self.plan.stem().inputs;
+        let count = images.len() / (size_px * size_px * channels);
+        let shape = (count, size_px, size_px, channels);
         let images = Tensor::from_vec(images, shape, &Device::Cpu)?;
         self.plan.forward(&images, &mut Folded(self))?.flatten_all()?.to_vec1()
     }
@@ -42,10 +43,12 @@ impl Walk for Folded<'_> {
         unit: &Unit,
         x: &Tensor,
         residual: Option<&Tensor>,
-        relu: bool,
+        activation: Activation,
     ) -> Result<Tensor> {
         let (weight, bias) = &self.0.units[&unit.convolution];
-        hpa_ops::conv2d_bias_act(x, (weight, bias), &geometry(unit), residual, relu)
+        let (x, spec) = unit.pad(x)?;
+        let relu = activation == Activation::Relu;
+        activation.finish(hpa_ops::conv2d_bias_act(&x, (weight, bias), &spec, residual, relu)?)
     }
 
     fn classifier(&mut self, _: &Classifier, x: &Tensor) -> Result<Tensor> {

@@ -1,7 +1,7 @@
 //! Weights from a file into a network: everything is compared before anything is set.
 
 use crate::layers::{Entry, Unit};
-use crate::resnet::ResNet;
+use crate::plan::Plan;
 use crate::surgery::FirstConvolution;
 use hpa_artifacts::Weights;
 use std::collections::BTreeMap;
@@ -15,11 +15,15 @@ pub struct Misfits {
     pub missing: Vec<String>,
     /// In both: name, shape in the file, shape in the network.
     pub misshapen: Vec<(String, Vec<usize>, Vec<usize>)>,
+    /// In both and of the right shape, with values that no network works with: not finite, or a
+    /// variance below 0.
+    pub broken: Vec<String>,
 }
 
 impl Misfits {
     pub(crate) fn is_empty(&self) -> bool {
-        self.unknown.is_empty() && self.missing.is_empty() && self.misshapen.is_empty()
+        let Self { unknown, missing, misshapen, broken } = self;
+        unknown.is_empty() && missing.is_empty() && misshapen.is_empty() && broken.is_empty()
     }
 }
 
@@ -34,6 +38,11 @@ impl std::fmt::Display for Misfits {
         }
         for (name, found, expected) in &self.misshapen {
             lines.push(format!("  misshapen: {name} is {found:?}, expected {expected:?}"));
+        }
+        for name in &self.broken {
+            lines.push(format!(
+                "  broken: {name} has values that are not finite, or negative variances"
+            ));
         }
         f.write_str(&lines.join("\n"))
     }
@@ -66,20 +75,27 @@ pub(crate) fn misfits(entries: &[Entry], file: &BTreeMap<String, Weights>) -> Mi
             Some(found) if found.shape != entry.shape => {
                 misfits.misshapen.push((name.to_owned(), found.shape.clone(), entry.shape.clone()));
             }
+            Some(found) if is_broken(name, found) => misfits.broken.push(name.to_owned()),
             Some(_) => {}
         }
     }
     misfits
 }
 
+fn is_broken(name: &str, weights: &Weights) -> bool {
+    let is_variance = name.ends_with(".running_var");
+    weights.values.iter().any(|value| !value.is_finite() || (is_variance && *value < 0.0))
+}
+
 /// Fits a pretrained file to the network `plan` that starts as `start`; on success the result has
 /// exactly the network's tensors.
 pub(crate) fn adapt(
-    plan: &ResNet,
+    plan: &Plan,
     start: &BTreeMap<String, Weights>,
-    mut file: BTreeMap<String, Weights>,
+    file: BTreeMap<String, Weights>,
     way: FirstConvolution,
 ) -> Result<(BTreeMap<String, Weights>, Imported), Misfits> {
+    let mut file = renamed(plan, file);
     let widened_first_convolution = widen(plan.stem(), start, &mut file, way);
     let replaced_classifier = replace_classifier(plan, start, &mut file);
     let misfits = misfits(&plan.entries(), &file);
@@ -88,6 +104,13 @@ pub(crate) fn adapt(
     }
     file.retain(|name, _| start.contains_key(name));
     Ok((file, Imported { widened_first_convolution, replaced_classifier }))
+}
+
+/// The file's tensors under the network's names, where it uses others.
+pub(crate) fn renamed(plan: &Plan, file: BTreeMap<String, Weights>) -> BTreeMap<String, Weights> {
+    file.into_iter()
+        .map(|(name, weights)| (plan.own_name(&name).unwrap_or(name), weights))
+        .collect()
 }
 
 /// Replaces a first convolution of three channels, if it is one, by one of four.
@@ -110,7 +133,7 @@ fn widen(
 /// Replaces a classifier for another number of labels, or an absent one. One that is made for
 /// other *features* stays, to be listed as misshapen.
 fn replace_classifier(
-    plan: &ResNet,
+    plan: &Plan,
     start: &BTreeMap<String, Weights>,
     file: &mut BTreeMap<String, Weights>,
 ) -> bool {
@@ -139,14 +162,14 @@ mod tests {
     use crate::initial::initial;
     use hpa_core::Seed;
 
-    fn tensors(plan: &ResNet, seed: u64) -> BTreeMap<String, Weights> {
+    fn tensors(plan: &Plan, seed: u64) -> BTreeMap<String, Weights> {
         let entries = plan.entries().into_iter();
         entries.map(|e| (e.name.clone(), initial(&e, Seed::new(seed)))).collect()
     }
 
     /// A torchvision file: three channels, 1000 labels, batch counters.
     fn photographs() -> BTreeMap<String, Weights> {
-        let mut file = tensors(&ResNet::new(Architecture::ResNet18, 1000), 2);
+        let mut file = tensors(&Plan::new(Architecture::ResNet18, 1000, 4), 2);
         let three = Weights { shape: vec![64, 3, 7, 7], values: vec![0.5; 64 * 3 * 49] };
         file.insert("conv1.weight".into(), three);
         file.insert("bn1.num_batches_tracked".into(), Weights { shape: vec![], values: vec![1.0] });
@@ -155,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_torchvision_file_is_widened_and_gets_a_new_classifier() {
-        let plan = ResNet::new(Architecture::ResNet18, 28);
+        let plan = Plan::new(Architecture::ResNet18, 28, 4);
         let start = tensors(&plan, 1);
         let (adapted, done) = adapt(&plan, &start, photographs(), FirstConvolution::Zero).unwrap();
         assert_eq!(done, Imported { widened_first_convolution: true, replaced_classifier: true });
@@ -169,22 +192,26 @@ mod tests {
 
     #[test]
     fn every_tensor_that_does_not_fit_is_listed() {
-        let plan = ResNet::new(Architecture::ResNet18, 28);
+        let plan = Plan::new(Architecture::ResNet18, 28, 4);
         let start = tensors(&plan, 1);
         let mut file = photographs();
         file.remove("bn1.weight");
         file.insert("head.weight".into(), Weights { shape: vec![1], values: vec![0.0] });
         file.insert("layer1.0.bn1.bias".into(), Weights { shape: vec![2], values: vec![0.0; 2] });
+        file.get_mut("layer1.0.bn1.running_var").unwrap().values[3] = -1.0;
+        file.get_mut("layer2.0.conv1.weight").unwrap().values[7] = f32::NAN;
         let misfits = adapt(&plan, &start, file, FirstConvolution::Zero).unwrap_err();
         assert_eq!(
             misfits.to_string(),
-            "  unknown: head.weight\n  missing: bn1.weight\n  misshapen: layer1.0.bn1.bias is [2], expected [64]"
+            "  unknown: head.weight\n  missing: bn1.weight\n  misshapen: layer1.0.bn1.bias is [2], expected [64]\n  \
+             broken: layer1.0.bn1.running_var has values that are not finite, or negative variances\n  \
+             broken: layer2.0.conv1.weight has values that are not finite, or negative variances"
         );
     }
 
     #[test]
     fn a_file_without_classifier_gets_one_and_one_for_these_labels_is_kept() {
-        let plan = ResNet::new(Architecture::ResNet18, 28);
+        let plan = Plan::new(Architecture::ResNet18, 28, 4);
         let start = tensors(&plan, 1);
         let mut headless = tensors(&plan, 2);
         headless.retain(|name, _| !name.starts_with("fc."));

@@ -33,7 +33,7 @@ pub fn answers(
     on_batch: &mut dyn FnMut(usize),
 ) -> Result<Answers, NnError> {
     let views = tta.views();
-    let preparation = Preparation { views: &|_| views.clone(), statistics, workers };
+    let preparation = Preparation { views: &|_| views.clone(), statistics, workers, mixup: None };
     let batches = ordered_batches(dataset.len(), (IMAGES_AT_ONCE / views.len()).max(1));
     let labels = evaluator.labels();
     let mut answers = Answers { logits: vec![], probabilities: vec![], rates: vec![] };

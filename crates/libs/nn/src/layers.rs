@@ -5,6 +5,7 @@
 //! one records gradients and batch statistics, the other multiplies batch norm into the weights.
 
 use candle_core::Tensor;
+use hpa_ops::{Conv2d, Padding};
 
 /// A convolution without bias and the batch norm behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,9 +16,39 @@ pub(crate) struct Unit {
     pub(crate) norm: String,
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
-    /// Side of the square kernel; the padding is half of it.
+    /// Side of the square kernel.
     pub(crate) kernel: usize,
     pub(crate) stride: usize,
+    /// Channel groups that do not see each other; as many as channels is depthwise.
+    pub(crate) groups: usize,
+    pub(crate) padded: Padded,
+}
+
+/// Which zeros surround a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Padded {
+    /// Half the kernel on all four sides, as in PyTorch's networks.
+    Half,
+    /// TensorFlow's "SAME": the odd zero is behind.
+    Same,
+}
+
+/// What follows a batch norm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activation {
+    Linear,
+    Relu,
+    Relu6,
+}
+
+impl Activation {
+    /// What an operation that rectifies by itself leaves to be done.
+    pub(crate) fn finish(self, y: Tensor) -> candle_core::Result<Tensor> {
+        match self {
+            Self::Linear | Self::Relu => Ok(y),
+            Self::Relu6 => hpa_ops::relu6(&y),
+        }
+    }
 }
 
 /// The last layer: features to one logit a label.
@@ -31,13 +62,13 @@ pub(crate) struct Classifier {
 
 /// One way through the layers of a network. Activations are `[N, H, W, C]`.
 pub(crate) trait Walk {
-    /// Convolution, batch norm, then `+ residual` and rectifier where they are wanted.
+    /// Convolution, batch norm, then `+ residual` where it is wanted, then the activation.
     fn unit(
         &mut self,
         unit: &Unit,
         x: &Tensor,
         residual: Option<&Tensor>,
-        relu: bool,
+        activation: Activation,
     ) -> candle_core::Result<Tensor>;
 
     /// Features `[N, F]` to logits `[N, L]`.
@@ -66,9 +97,24 @@ pub(crate) struct Entry {
 }
 
 impl Unit {
+    /// The map with the zeros that the convolution does not add by itself, and how it then moves.
+    pub(crate) fn pad(&self, x: &Tensor) -> candle_core::Result<(Tensor, Conv2d)> {
+        let Self { kernel, stride, groups, padded, .. } = *self;
+        let spec = |padding| Conv2d { stride, padding, groups };
+        if padded == Padded::Half {
+            return Ok((x.clone(), spec(kernel / 2)));
+        }
+        let (_, height, width, _) = x.dims4()?;
+        let padding = Padding::same([height, width], [kernel, kernel], stride);
+        match padding.even() {
+            Some(width) => Ok((x.clone(), spec(width))),
+            None => Ok((hpa_ops::zero_pad2d(x, padding)?, spec(0))),
+        }
+    }
+
     pub(crate) fn entries(&self) -> Vec<Entry> {
-        let Self { convolution, norm, inputs, outputs, kernel, .. } = self;
-        let fan_out = outputs * kernel * kernel;
+        let Self { convolution, norm, inputs, outputs, kernel, groups, .. } = self;
+        let fan_out = outputs * kernel * kernel / groups;
         let per_channel = |name: &str, value, is_buffer| Entry {
             name: format!("{norm}.{name}"),
             shape: vec![*outputs],
@@ -78,7 +124,7 @@ impl Unit {
         vec![
             Entry {
                 name: format!("{convolution}.weight"),
-                shape: vec![*outputs, *inputs, *kernel, *kernel],
+                shape: vec![*outputs, inputs / groups, *kernel, *kernel],
                 start: Start::KaimingNormal { fan_out },
                 is_buffer: false,
             },

@@ -5,9 +5,10 @@
 //! order is fixed whatever the number of workers, and memory is bounded by workers × (ahead + 2)
 //! batches however large the data set is.
 
-use crate::augment::View;
 use crate::dataset::Dataset;
+use crate::mixup::{Mixup, Partner, blend};
 use crate::statistics::ChannelStatistics;
+use crate::view::View;
 use hpa_artifacts::ArtifactError;
 use hpa_core::Channel;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -22,6 +23,25 @@ pub struct Batch {
     pub indices: Vec<usize>,
     /// `[N · V, S, S, 4]`: the V views of the first sample, of the second …
     pub images: Vec<f32>,
+    /// What each sample is mixed with; empty where nothing is.
+    pub partners: Vec<Partner>,
+}
+
+impl Batch {
+    /// What the network should say of the samples, row-major `[N][L]`: 1 and 0 for labels that are
+    /// there and not, pulled towards ½ by `smoothing` (1 − s/2 and s/2), then mixed like the images.
+    /// Source: Szegedy et al. 2016, arXiv 1512.00567, for the two classes of each label.
+    #[must_use]
+    pub fn targets(&self, dataset: Dataset<'_>, labels: usize, smoothing: f64) -> Vec<f32> {
+        let mut targets = dataset.targets(&self.indices, labels);
+        if smoothing > 0.0 {
+            #[expect(clippy::cast_possible_truncation, reason = "targets are 32-bit")]
+            let smooth =
+                |target: f32| (f64::from(target) * (1.0 - smoothing) + smoothing / 2.0) as f32;
+            targets.iter_mut().for_each(|target| *target = smooth(*target));
+        }
+        if self.partners.is_empty() { targets } else { blend(&self.partners, &targets) }
+    }
 }
 
 /// How the pixels of a sample become images.
@@ -30,6 +50,8 @@ pub struct Preparation<'a> {
     pub views: &'a (dyn Fn(usize) -> Vec<View> + Sync),
     /// What images are normalised with.
     pub statistics: ChannelStatistics,
+    /// How the samples of a batch are mixed, if they are; each then has one view.
+    pub mixup: Option<Mixup>,
     /// Threads that prepare.
     pub workers: usize,
 }
@@ -94,5 +116,12 @@ fn read(
             view.prepare(&preparation.statistics, pixels, &mut images[start..]);
         }
     }
-    Ok(Batch { indices: indices.to_vec(), images })
+    let partners = preparation.mixup.map_or_else(Vec::new, |mixup| {
+        let ids: Vec<_> = indices.iter().map(|&index| &dataset.samples[index].id).collect();
+        mixup.partners(&ids)
+    });
+    if !partners.is_empty() {
+        images = blend(&partners, &images);
+    }
+    Ok(Batch { indices: indices.to_vec(), images, partners })
 }

@@ -3,7 +3,9 @@
 //! Summed over the labels and averaged over the batch, or averaged over both; the mean is as
 //! many times smaller as there are labels, so learning rates do not carry over. Focal loss
 //! weighs the cross-entropy of each label by σ(−x(2t − 1))^γ: what is already right counts
-//! little. Source: Lin et al. 2017, arXiv 1708.02002, without α.
+//! little. Source: Lin et al. 2017, arXiv 1708.02002, without α. Labels may count differently
+//! (`balance.rs`). For a target between 0 and 1 (smoothed or mixed) the same formula holds, with the
+//! exponent's 2t − 1 between −1 and 1.
 
 use candle_core::{Result, Tensor};
 use hpa_ops::Reduction;
@@ -41,19 +43,21 @@ pub struct Loss {
 }
 
 impl Loss {
-    /// The loss of logits against targets, both `[N, L]`; a scalar.
+    /// The loss of logits against targets, both `[N, L]`; a scalar. Label `l` counts `weights[l]`
+    /// times; without weights all count once.
     ///
     /// # Errors
     /// When their shapes differ.
-    pub fn of(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    pub fn of(&self, logits: &Tensor, targets: &Tensor, weights: &[f32]) -> Result<Tensor> {
         let reduction = match self.reduction {
             LossReduction::Sum => Reduction::SumOverLabelsMeanOverBatch,
             LossReduction::Mean => Reduction::Mean,
         };
-        match self.kind {
-            LossKind::Bce => hpa_ops::bce_with_logits(logits, targets, reduction),
-            LossKind::Focal => hpa_ops::focal_loss(logits, targets, self.gamma, reduction),
-        }
+        let gamma = match self.kind {
+            LossKind::Bce => 0.0,
+            LossKind::Focal => self.gamma,
+        };
+        hpa_ops::weighted_focal_loss(logits, targets, weights, gamma, reduction)
     }
 
     /// What a network that has learnt nothing loses at most: every logit 0.
@@ -96,7 +100,7 @@ mod tests {
     fn loss(kind: LossKind, reduction: LossReduction, logits: &[f32], targets: &[f32]) -> f32 {
         let tensor = |values: &[f32]| Tensor::from_slice(values, (1, 2), &Device::Cpu).unwrap();
         let loss = Loss { kind, gamma: 2.0, reduction };
-        loss.of(&tensor(logits), &tensor(targets)).unwrap().to_scalar().unwrap()
+        loss.of(&tensor(logits), &tensor(targets), &[]).unwrap().to_scalar().unwrap()
     }
 
     #[test]

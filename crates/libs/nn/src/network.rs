@@ -5,25 +5,23 @@ use crate::error::NnError;
 use crate::evaluator::Evaluator;
 use crate::import::{Imported, adapt, misfits};
 use crate::initial::initial;
-use crate::layers::{Classifier, Unit, Walk};
-use crate::resnet::ResNet;
+use crate::layers::{Activation, Classifier, Unit, Walk};
+use crate::plan::Plan;
 use crate::surgery::FirstConvolution;
 use candle_core::{Device, Tensor, Var};
 use hpa_artifacts::Weights;
-use hpa_core::Seed;
-use hpa_ops::{Conv2d, RunningStatistics};
+use hpa_core::{Channel, Seed};
+use hpa_ops::RunningStatistics;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
-/// Added to a variance before its root: torchvision's value.
-const EPSILON: f64 = 1e-5;
 /// Share of the newest batch in running statistics: PyTorch's default.
 const NEWEST: f32 = 0.1;
 
 /// A network that learns.
 pub struct Network {
     architecture: Architecture,
-    plan: ResNet,
+    plan: Plan,
     parameters: BTreeMap<String, Var>,
     buffers: BTreeMap<String, Vec<f32>>,
 }
@@ -34,7 +32,7 @@ impl Network {
     /// # Errors
     /// When there is no memory for them.
     pub fn new(architecture: Architecture, labels: usize, seed: Seed) -> Result<Self, NnError> {
-        let plan = ResNet::new(architecture, labels);
+        let plan = Plan::new(architecture, labels, Channel::COUNT);
         let start = start(&plan, seed);
         Self::build(architecture, plan, start)
     }
@@ -50,7 +48,7 @@ impl Network {
         seed: Seed,
         (file, way): (BTreeMap<String, Weights>, FirstConvolution),
     ) -> Result<(Self, Imported), NnError> {
-        let plan = ResNet::new(architecture, labels);
+        let plan = Plan::new(architecture, labels, Channel::COUNT);
         let (tensors, imported) = adapt(&plan, &start(&plan, seed), file, way)
             .map_err(|misfits| NnError::Misfit { architecture: architecture.name(), misfits })?;
         Ok((Self::build(architecture, plan, tensors)?, imported))
@@ -65,7 +63,7 @@ impl Network {
         labels: usize,
         tensors: BTreeMap<String, Weights>,
     ) -> Result<Self, NnError> {
-        let plan = ResNet::new(architecture, labels);
+        let plan = Plan::new(architecture, labels, Channel::COUNT);
         let misfits = misfits(&plan.entries(), &tensors);
         if !misfits.is_empty() {
             return Err(NnError::Misfit { architecture: architecture.name(), misfits });
@@ -73,9 +71,10 @@ impl Network {
         Self::build(architecture, plan, tensors)
     }
 
-    fn build(
+    /// From tensors that were compared with the plan.
+    pub(crate) fn build(
         architecture: Architecture,
-        plan: ResNet,
+        plan: Plan,
         mut tensors: BTreeMap<String, Weights>,
     ) -> Result<Self, NnError> {
         let (mut parameters, mut buffers) = (BTreeMap::new(), BTreeMap::new());
@@ -95,6 +94,10 @@ impl Network {
     #[must_use]
     pub const fn architecture(&self) -> Architecture {
         self.architecture
+    }
+
+    pub(crate) const fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// What is trained, ordered by name. Running statistics are not among them.
@@ -141,7 +144,8 @@ impl Network {
     /// When the images do not fit the network.
     pub fn forward_train(&mut self, images: &Tensor) -> candle_core::Result<Tensor> {
         let Self { plan, parameters, buffers, .. } = self;
-        plan.forward(images, &mut Training { parameters, buffers })
+        let epsilon = plan.epsilon();
+        plan.forward(images, &mut Training { parameters, buffers, epsilon })
     }
 
     /// The network as it is now, for evaluation.
@@ -170,24 +174,23 @@ impl Network {
         let (mean, variance) = (buffer("running_mean")?, buffer("running_var")?);
         let statistics = RunningStatistics { mean: &mean, variance: &variance };
         let weight = self.parameters[&format!("{}.weight", unit.convolution)].as_tensor();
-        hpa_ops::fold_batch_norm(weight, (norm("weight"), norm("bias")), statistics, EPSILON)
+        let epsilon = self.plan.epsilon();
+        hpa_ops::fold_batch_norm(weight, (norm("weight"), norm("bias")), statistics, epsilon)
     }
 }
 
 /// All tensors of a network that has not learnt anything.
-fn start(plan: &ResNet, seed: Seed) -> BTreeMap<String, Weights> {
+fn start(plan: &Plan, seed: Seed) -> BTreeMap<String, Weights> {
     let entries = plan.entries();
     entries.par_iter().map(|entry| (entry.name.clone(), initial(entry, seed))).collect()
-}
-
-pub(crate) fn geometry(unit: &Unit) -> Conv2d {
-    Conv2d { stride: unit.stride, padding: unit.kernel / 2, groups: 1 }
 }
 
 /// The walk that records gradients.
 struct Training<'a> {
     parameters: &'a BTreeMap<String, Var>,
     buffers: &'a mut BTreeMap<String, Vec<f32>>,
+    /// Added to a variance before its root.
+    epsilon: f64,
 }
 
 impl Training<'_> {
@@ -211,15 +214,17 @@ impl Walk for Training<'_> {
         unit: &Unit,
         x: &Tensor,
         residual: Option<&Tensor>,
-        relu: bool,
+        activation: Activation,
     ) -> candle_core::Result<Tensor> {
         let weight = self.parameter(&unit.convolution, "weight");
-        let y = hpa_ops::conv2d(x, weight, &geometry(unit))?;
+        let (x, spec) = unit.pad(x)?;
+        let y = hpa_ops::conv2d(&x, weight, &spec)?;
         let norm = (self.parameter(&unit.norm, "weight"), self.parameter(&unit.norm, "bias"));
-        let (y, batch) = hpa_ops::batch_norm_train(&y, norm, residual, relu, EPSILON)?;
+        let relu = activation == Activation::Relu;
+        let (y, batch) = hpa_ops::batch_norm_train(&y, norm, residual, relu, self.epsilon)?;
         self.keep(&format!("{}.running_mean", unit.norm), &batch.mean)?;
         self.keep(&format!("{}.running_var", unit.norm), &batch.variance_unbiased)?;
-        Ok(y)
+        activation.finish(y)
     }
 
     fn classifier(&mut self, layer: &Classifier, x: &Tensor) -> candle_core::Result<Tensor> {

@@ -2,6 +2,7 @@
 
 use crate::augment::Augmentation;
 use crate::loss::Loss;
+use crate::sampling::Sampling;
 use crate::schedule::Shape;
 use hpa_core::Seed;
 use serde::{Deserialize, Serialize};
@@ -83,6 +84,10 @@ pub struct Recipe {
     pub loss: Loss,
     /// How samples are changed.
     pub augmentation: Augmentation,
+    /// How often samples are seen.
+    pub sampling: Sampling,
+    /// How far targets are pulled towards ½ in training, 0 to below 1.
+    pub label_smoothing: f64,
     /// Which epoch is kept.
     pub keep: Keep,
     /// Where all chance comes from.

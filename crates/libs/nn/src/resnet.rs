@@ -4,10 +4,11 @@
 //! Shapes, for images `[N, S, S, 4]`: the stem halves the side twice, layers 2 to 4 once each,
 //! so that the last map is `[N, S/32, S/32, F]` with F = 512 (ResNet-18, -34) or 2048 (-50).
 
-use crate::Architecture;
-use crate::layers::{Classifier, Entry, Unit, Walk};
+use crate::layers::{Activation, Classifier, Padded, Unit, Walk};
 use candle_core::Tensor;
-use hpa_core::Channel;
+
+/// Added to a variance before its root: torchvision's value.
+pub(crate) const EPSILON: f64 = 1e-5;
 
 /// A residual network's layers in the order in which they are passed.
 #[derive(Clone, Debug)]
@@ -25,12 +26,11 @@ struct Block {
 }
 
 impl ResNet {
-    pub(crate) fn new(architecture: Architecture, labels: usize) -> Self {
-        let (depths, is_bottleneck) = match architecture {
-            Architecture::ResNet18 => ([2, 2, 2, 2], false),
-            Architecture::ResNet34 => ([3, 4, 6, 3], false),
-            Architecture::ResNet50 => ([3, 4, 6, 3], true),
-        };
+    pub(crate) fn new(
+        (depths, is_bottleneck): ([usize; 4], bool),
+        labels: usize,
+        channels: usize,
+    ) -> Self {
         let mut blocks = Vec::new();
         let mut inputs = 64;
         for (layer, depth) in depths.into_iter().enumerate() {
@@ -49,19 +49,15 @@ impl ResNet {
         let stem = Unit {
             convolution: "conv1".into(),
             norm: "bn1".into(),
-            inputs: Channel::COUNT,
+            inputs: channels,
             outputs: 64,
             kernel: 7,
             stride: 2,
+            groups: 1,
+            padded: Padded::Half,
         };
         let classifier = Classifier { name: "fc".into(), features: inputs, labels };
         Self { stem, blocks, classifier }
-    }
-
-    /// Every tensor of the network.
-    pub(crate) fn entries(&self) -> Vec<Entry> {
-        let units = self.units().flat_map(Unit::entries);
-        units.chain(self.classifier.entries()).collect()
     }
 
     pub(crate) fn stem(&self) -> &Unit {
@@ -83,7 +79,7 @@ impl ResNet {
         images: &Tensor,
         walk: &mut impl Walk,
     ) -> candle_core::Result<Tensor> {
-        let x = walk.unit(&self.stem, images, None, true)?; // [N, S/2, S/2, 64]
+        let x = walk.unit(&self.stem, images, None, Activation::Relu)?; // [N, S/2, S/2, 64]
         let mut x = hpa_ops::max_pool2d(&x, 3, 2, 1)?; // [N, S/4, S/4, 64]
         for block in &self.blocks {
             x = block.forward(x, walk)?;
@@ -96,15 +92,15 @@ impl ResNet {
 impl Block {
     fn forward(&self, x: Tensor, walk: &mut impl Walk) -> candle_core::Result<Tensor> {
         let short = match &self.shortcut {
-            Some(unit) => walk.unit(unit, &x, None, false)?,
+            Some(unit) => walk.unit(unit, &x, None, Activation::Linear)?,
             None => x.clone(),
         };
         let (last, inner) = self.body.split_last().expect("a block has two or three convolutions");
         let mut x = x;
         for unit in inner {
-            x = walk.unit(unit, &x, None, true)?;
+            x = walk.unit(unit, &x, None, Activation::Relu)?;
         }
-        walk.unit(last, &x, Some(&short), true)
+        walk.unit(last, &x, Some(&short), Activation::Relu)
     }
 }
 
@@ -142,6 +138,8 @@ impl BlockShape {
             outputs: channels.1,
             kernel,
             stride,
+            groups: 1,
+            padded: Padded::Half,
         }
     }
 
@@ -153,6 +151,8 @@ impl BlockShape {
             outputs,
             kernel: 1,
             stride: self.stride,
+            groups: 1,
+            padded: Padded::Half,
         })
     }
 }
@@ -160,9 +160,12 @@ impl BlockShape {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Architecture;
+    use crate::layers::Entry;
+    use crate::plan::Plan;
 
     fn parameters(architecture: Architecture) -> usize {
-        let entries = ResNet::new(architecture, 1000).entries();
+        let entries = Plan::new(architecture, 1000, 4).entries();
         let size = |entry: &Entry| entry.shape.iter().product::<usize>();
         entries.iter().filter(|entry| !entry.is_buffer).map(size).sum()
     }
@@ -177,7 +180,7 @@ mod tests {
 
     #[test]
     fn names_and_shapes_are_torchvisions() {
-        let entries = ResNet::new(Architecture::ResNet50, 28).entries();
+        let entries = Plan::new(Architecture::ResNet50, 28, 4).entries();
         let shape = |name: &str| &entries.iter().find(|entry| entry.name == name).unwrap().shape;
         assert_eq!(shape("conv1.weight"), &[64, 4, 7, 7]);
         assert_eq!(shape("layer1.0.downsample.0.weight"), &[256, 64, 1, 1]);

@@ -29,6 +29,8 @@ pub struct Task<'a> {
     pub valid: Dataset<'a>,
     /// How many labels there are.
     pub labels: usize,
+    /// How much each label counts in the loss; empty where all count once.
+    pub label_weights: &'a [f32],
     /// What images are normalised with.
     pub statistics: ChannelStatistics,
     /// Threads that load images.
@@ -78,7 +80,8 @@ impl<'a> Trainer<'a> {
             shape: recipe.schedule,
             max_learning_rate: recipe.max_learning_rate,
             momentum: recipe.momentum,
-            steps: recipe.epochs * task.train.len().div_ceil(recipe.batch_size),
+            steps: recipe.epochs
+                * recipe.sampling.length(task.train.samples).div_ceil(recipe.batch_size),
         };
         let optimizer = Optimizer::new(&network, &recipe)?;
         let (steps, history, best) = (0, Vec::new(), None);
@@ -99,8 +102,9 @@ impl<'a> Trainer<'a> {
 
     /// Training images that are still to be seen.
     #[must_use]
-    pub const fn images_to_go(&self) -> usize {
-        (self.recipe.epochs.saturating_sub(self.history.len())) * self.task.train.len()
+    pub fn images_to_go(&self) -> usize {
+        let epochs = self.recipe.epochs.saturating_sub(self.history.len());
+        epochs * self.recipe.sampling.length(self.task.train.samples)
     }
 
     /// Trains for one epoch and scores the samples held out.
@@ -110,22 +114,28 @@ impl<'a> Trainer<'a> {
     pub fn epoch(&mut self, on_step: &mut dyn FnMut(Step)) -> Result<(), NnError> {
         let (epoch, task, recipe) = (self.history.len(), self.task, self.recipe);
         let augmentation = recipe.augmentation;
+        let drawn = recipe.sampling.draw(task.train.samples, recipe.seed, epoch as u64);
+        let train = drawn.dataset(task.train.store);
         let view = |index: usize| {
-            let id = &task.train.samples[index].id;
-            vec![augmentation.draw(recipe.seed, epoch as u64, id)]
+            let (id, copy) = (&train.samples[index].id, drawn.copy(index));
+            vec![augmentation.draw(recipe.seed, epoch as u64, id, copy)]
         };
-        let preparation =
-            Preparation { views: &view, statistics: task.statistics, workers: task.workers };
-        let batches =
-            shuffled_batches(task.train.len(), recipe.batch_size, recipe.seed, epoch as u64);
+        let preparation = Preparation {
+            views: &view,
+            statistics: task.statistics,
+            workers: task.workers,
+            mixup: augmentation.mixing(recipe.seed, epoch as u64),
+        };
+        let batches = shuffled_batches(train.len(), recipe.batch_size, recipe.seed, epoch as u64);
         let (mut sum, mut number, mut pace) = (0.0, 0, self.schedule.pace(self.steps));
         let mut clock = Instant::now();
-        for_each_batch(task.train, &batches, &preparation, |batch| {
+        for_each_batch(train, &batches, &preparation, |batch| {
             let indices = batch.indices.clone();
             pace = self.schedule.pace(self.steps);
-            let loss = self.step(batch, pace)?;
+            let targets = batch.targets(train, task.labels, recipe.label_smoothing);
+            let loss = self.step(batch, targets, pace)?;
             if loss.is_nan() || loss > EXPLODED * recipe.loss.of_ignorance(task.labels) {
-                let ids = indices.iter().map(|&index| task.train.samples[index].id.clone());
+                let ids = indices.iter().map(|&index| train.samples[index].id.clone());
                 return Err(NnError::Diverged { epoch, batch: number, loss, ids: ids.collect() });
             }
             let samples = indices.len();
@@ -135,20 +145,21 @@ impl<'a> Trainer<'a> {
             clock = Instant::now();
             Ok(())
         })?;
-        self.close_epoch(sum / task.train.len() as f64, pace.learning_rate)
+        self.close_epoch(sum / train.len() as f64, pace.learning_rate)
     }
 
     /// One step of the optimiser; the loss before it.
-    fn step(&mut self, batch: Batch, pace: Pace) -> Result<f64, NnError> {
+    fn step(&mut self, batch: Batch, targets: Vec<f32>, pace: Pace) -> Result<f64, NnError> {
         let (count, size_px) = (batch.indices.len(), self.task.train.store.size_px());
         let labels = self.task.labels;
-        let targets = self.task.train.targets(&batch.indices, labels);
         let targets = Tensor::from_vec(targets, (count, labels), &Device::Cpu)?;
         let shape = (count, size_px, size_px, Channel::COUNT);
         let images = Tensor::from_vec(batch.images, shape, &Device::Cpu)?;
-        let (network, loss) = (&mut self.network, self.recipe.loss);
-        let (loss, gradients) =
-            hpa_ops::differentiate(|| loss.of(&network.forward_train(&images)?, &targets))?;
+        let (network, loss, weights) =
+            (&mut self.network, self.recipe.loss, self.task.label_weights);
+        let (loss, gradients) = hpa_ops::differentiate(|| {
+            loss.of(&network.forward_train(&images)?, &targets, weights)
+        })?;
         self.optimizer.step(&gradients, pace)?;
         self.steps += 1;
         Ok(f64::from(loss.to_scalar::<f32>()?))
@@ -181,7 +192,7 @@ impl<'a> Trainer<'a> {
 
     /// Loss, and macro F1 at threshold 0.5, of the samples held out.
     fn validate(&self) -> Result<(f64, f64), NnError> {
-        let Task { valid, labels, statistics, workers, .. } = self.task;
+        let Task { valid, labels, label_weights, statistics, workers, .. } = self.task;
         let evaluator = self.network.evaluator()?;
         let Answers { logits, .. } = answers(
             &evaluator,
@@ -192,7 +203,7 @@ impl<'a> Trainer<'a> {
         let targets = valid.targets(&(0..valid.len()).collect::<Vec<_>>(), labels);
         let matrix =
             |values: &[f32]| Tensor::from_slice(values, (valid.len(), labels), &Device::Cpu);
-        let loss = self.recipe.loss.of(&matrix(&logits)?, &matrix(&targets)?)?;
+        let loss = self.recipe.loss.of(&matrix(&logits)?, &matrix(&targets)?, label_weights)?;
         let truth: Vec<bool> = targets.iter().map(|&target| target > 0.5).collect();
         let decided: Vec<bool> = logits.iter().map(|&logit| logit > 0.0).collect();
         let score = hpa_metrics::macro_f1(&truth, &decided, labels);

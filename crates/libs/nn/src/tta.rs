@@ -1,6 +1,6 @@
 //! Test-time augmentation: a sample is looked at in several ways, and the answers become one.
 
-use crate::augment::View;
+use crate::view::View;
 use hpa_imaging::Dihedral;
 
 /// In which ways, and how the probabilities are joined.

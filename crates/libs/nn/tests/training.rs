@@ -5,8 +5,8 @@ use hpa_artifacts::{ImageRow, ImageStore, ImageWriter, Provenance, Weights};
 use hpa_core::{LabelNames, Rng, Seed};
 use hpa_nn::{
     Architecture, Augmentation, ChannelStatistics, Dataset, Keep, Loss, LossKind, LossReduction,
-    Network, NnError, OptimizerKind, Recipe, Sample, ScheduleShape, Task, TestTimeAugmentation,
-    Trainer, answers,
+    Network, NnError, OptimizerKind, Recipe, Sample, Sampling, ScheduleShape, Task,
+    TestTimeAugmentation, Trainer, answers,
 };
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -82,7 +82,10 @@ fn recipe(optimizer: OptimizerKind) -> Recipe {
             zoom: 1.2,
             lighting: 0.05,
             probability: 0.5,
+            ..Augmentation::NONE
         },
+        sampling: Sampling::UNIFORM,
+        label_smoothing: 0.0,
         keep: Keep::Last,
         seed: Seed::new(3),
     }
@@ -95,7 +98,7 @@ fn trainer(recipe: Recipe, workers: usize) -> Trainer<'static> {
     let dataset = |samples| Dataset { store, samples };
     let statistics = ChannelStatistics::of(store, &rows).unwrap();
     let (train, valid) = (dataset(train), dataset(valid));
-    let task = Task { train, valid, labels: LABELS, statistics, workers };
+    let task = Task { train, valid, labels: LABELS, label_weights: &[], statistics, workers };
     let network = Network::new(Architecture::ResNet18, LABELS, recipe.seed).unwrap();
     Trainer::new(task, recipe, network).unwrap()
 }
@@ -179,7 +182,7 @@ fn one_sample_is_too_few() {
     let Fixture { store, samples, .. } = fixture();
     let statistics = ChannelStatistics { mean: [0.0; 4], std: [1.0; 4] };
     let (train, valid) = (Dataset { store, samples: &samples[..1] }, Dataset { store, samples });
-    let task = Task { train, valid, labels: LABELS, statistics, workers: 1 };
+    let task = Task { train, valid, labels: LABELS, label_weights: &[], statistics, workers: 1 };
     let network = Network::new(Architecture::ResNet18, LABELS, Seed::new(1)).unwrap();
     let error = Trainer::new(task, recipe(OptimizerKind::Sgd), network).err().unwrap();
     assert!(matches!(error, NnError::TooFewSamples(1)), "{error}");

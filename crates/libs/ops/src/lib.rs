@@ -36,7 +36,9 @@ mod loss;
 mod memory;
 mod norm;
 pub mod optim;
+mod pad;
 mod pool;
+mod relu6;
 mod simd;
 mod tape;
 mod tensor;
@@ -45,11 +47,13 @@ pub use activation::relu;
 pub use allocator::ReusingAllocator;
 pub use conv::{Conv2d, conv2d, conv2d_bias_act};
 pub use linear::linear;
-pub use loss::{Reduction, bce_with_logits, focal_loss};
+pub use loss::{Reduction, bce_with_logits, focal_loss, weighted_focal_loss};
 pub use norm::{
     BatchNormEval, BatchStatistics, RunningStatistics, batch_norm_eval, batch_norm_train,
     fold_batch_norm,
 };
+pub use pad::{Padding, zero_pad2d};
 pub use pool::{global_average_pool, max_pool2d};
+pub use relu6::relu6;
 pub use simd::{SimdError, pin_simd, select_simd, simd_path};
 pub use tape::{Gradients, differentiate};

@@ -38,6 +38,22 @@ pub fn focal_loss(
     gamma: f64,
     reduction: Reduction,
 ) -> Result<Tensor> {
+    weighted_focal_loss(logits, targets, &[], gamma, reduction)
+}
+
+/// Focal loss whose labels count differently: the loss of label `l` is multiplied by `weights[l]`.
+/// The mean still divides by `N x L`, as PyTorch's `BCEWithLogitsLoss(weight=…)` does. Without
+/// weights every label counts 1.
+///
+/// # Errors
+/// As [`focal_loss`], and when there is not one finite weight of at least 0 a label.
+pub fn weighted_focal_loss(
+    logits: &Tensor,
+    targets: &Tensor,
+    weights: &[f32],
+    gamma: f64,
+    reduction: Reduction,
+) -> Result<Tensor> {
     let &[n, labels] = logits.dims() else {
         bail!("a loss takes logits [N, L], not {:?}", logits.dims());
     };
@@ -47,6 +63,12 @@ pub fn focal_loss(
     if !(gamma >= 0.0 && gamma.is_finite()) {
         bail!("the focal loss takes a finite gamma of at least 0, not {gamma}");
     }
+    if !(weights.is_empty() || weights.len() == labels) {
+        bail!("{} weights do not fit {labels} labels", weights.len());
+    }
+    if let Some(weight) = weights.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
+        bail!("the weight of a label is a finite number of at least 0, not {weight}");
+    }
     if wants_gradient(targets) {
         bail!("a loss gives no gradient to its targets: detach them");
     }
@@ -55,13 +77,16 @@ pub fn focal_loss(
         Reduction::SumOverLabelsMeanOverBatch => n,
     };
     let targets = with_values(targets, NAME, <[f32]>::to_vec)?;
-    apply1(&logits.contiguous()?, Loss { targets, gamma, scale: 1.0 / terms as f64 })
+    let (weights, scale) = (weights.to_vec(), 1.0 / terms as f64);
+    apply1(&logits.contiguous()?, Loss { targets, weights, gamma, scale })
 }
 
 const NAME: &str = "loss";
 
 struct Loss {
     targets: Vec<f32>,
+    /// One a label, or none where all count 1.
+    weights: Vec<f32>,
     gamma: f64,
     scale: f64,
 }
@@ -84,6 +109,14 @@ impl Loss {
             (-self.gamma * softplus(x * (2.0 * target - 1.0))).exp()
         };
         (weight, softplus(x) - x * target)
+    }
+
+    /// How much the label of the logit at `place` counts; 1 changes no bit.
+    fn weight(&self, place: usize) -> f64 {
+        match self.weights.len() {
+            0 => 1.0,
+            labels => f64::from(self.weights[place % labels]),
+        }
     }
 
     fn value(&self, x: f64, target: f64) -> f64 {
@@ -111,16 +144,21 @@ impl CustomOp1 for Loss {
 
     fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let logits = values(logits, layout, NAME)?;
-        let pairs = logits.iter().zip(&self.targets);
-        let sum: f64 = pairs.map(|(x, t)| self.value(f64::from(*x), f64::from(*t))).sum();
+        let pairs = logits.iter().zip(&self.targets).enumerate();
+        let sum: f64 = pairs
+            .map(|(place, (x, t))| self.weight(place) * self.value(f64::from(*x), f64::from(*t)))
+            .sum();
         Ok((CpuStorage::F32(vec![rounded(sum * self.scale)]), Shape::from(())))
     }
 
     fn bwd(&self, logits: &Tensor, _loss: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
         let scale = self.scale * f64::from(gradient.to_scalar::<f32>()?);
         let slopes = with_values(logits, NAME, |logits| {
-            let pairs = logits.iter().zip(&self.targets);
-            pairs.map(|(x, t)| rounded(scale * self.slope(f64::from(*x), f64::from(*t)))).collect()
+            let pairs = logits.iter().zip(&self.targets).enumerate();
+            let slope = |(place, (x, t)): (usize, (&f32, &f32))| {
+                scale * self.weight(place) * self.slope(f64::from(*x), f64::from(*t))
+            };
+            pairs.map(|pair| rounded(slope(pair))).collect()
         })?;
         Ok(Some(tensor(slopes, logits)?))
     }

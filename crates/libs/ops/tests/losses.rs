@@ -5,7 +5,7 @@ mod common;
 
 use candle_core::{Device, Tensor, Var};
 use common::{error, numbers, values};
-use hpa_ops::{Reduction, bce_with_logits, focal_loss};
+use hpa_ops::{Reduction, bce_with_logits, focal_loss, weighted_focal_loss};
 
 fn pair(logits: &[f32], targets: &[f32], labels: usize) -> (Var, Tensor) {
     let shape = (logits.len() / labels, labels);
@@ -71,6 +71,30 @@ fn a_nan_logit_makes_the_loss_nan() {
     }
 }
 
+/// torch 2.15: `binary_cross_entropy_with_logits(x, t, weight=w, reduction='mean')` and its
+/// gradient, x = [[.5, -1, 2], [-.3, .8, 0]], t = [[1, 0, 0], [0, 1, 1]], w = [1, 2.5, 0].
+#[test]
+fn weights_of_labels_are_pytorchs() {
+    let (x, t) = pair(&[0.5, -1.0, 2.0, -0.3, 0.8, 0.0], &[1.0, 0.0, 0.0, 0.0, 1.0, 1.0], 3);
+    let loss = weighted_focal_loss(&x, &t, &[1.0, 2.5, 0.0], 0.0, Reduction::Mean).unwrap();
+    let gradients = values(loss.backward().unwrap().get(&x).unwrap());
+    assert!((values(&loss)[0] - WEIGHTED).abs() < 1e-6, "{}", values(&loss)[0]);
+    for (ours, expected) in gradients.iter().zip(WEIGHTED_SLOPES) {
+        assert!((ours - expected).abs() < 1e-7, "{ours} {expected}");
+    }
+    let one = weighted_focal_loss(&x, &t, &[1.0; 3], 2.0, Reduction::Mean).unwrap();
+    let plain = focal_loss(&x, &t, 2.0, Reduction::Mean).unwrap();
+    assert_eq!(values(&one)[0].to_bits(), values(&plain)[0].to_bits());
+}
+
+#[test]
+fn weights_that_do_not_fit_are_refused() {
+    let (x, t) = pair(&[0.5, 1.0], &[1.0, 0.0], 2);
+    for weights in [&[1.0][..], &[1.0, -1.0], &[f32::NAN, 1.0], &[1.0, f32::INFINITY]] {
+        assert!(weighted_focal_loss(&x, &t, weights, 0.0, Reduction::Mean).is_err(), "{weights:?}");
+    }
+}
+
 #[test]
 fn shapes_and_gammas_out_of_range_are_refused() {
     let (x, t) = pair(&[0.5, 1.0], &[1.0, 0.0], 2);
@@ -78,3 +102,7 @@ fn shapes_and_gammas_out_of_range_are_refused() {
     assert!(focal_loss(&x, &t, -1.0, Reduction::Mean).unwrap_err().to_string().contains("-1"));
     assert!(focal_loss(&x, &t, f64::NAN, Reduction::Mean).is_err());
 }
+
+const WEIGHTED: f32 = 0.456_556_35;
+const WEIGHTED_SLOPES: [f32; 6] =
+    [-0.062_923_439, 0.112_058_93, 0.0, 0.070_926_249, -0.129_177_287, 0.0];

@@ -17,12 +17,14 @@ mod failure;
 mod paths;
 mod progress;
 mod range;
+mod refuted;
 mod signals;
 
 pub use context::Stage;
 pub use paths::{Input, Output};
 pub use progress::Progress;
 pub use range::{in_range, in_range_f64};
+pub use refuted::Refuted;
 
 use clap::{Args, Command, FromArgMatches};
 use serde::Serialize;
@@ -128,11 +130,17 @@ fn execute<A, R: Serialize>(
 ) -> anyhow::Result<()> {
     signals::install()?;
     let stage = Stage::new(common)?;
-    let result = work(args, &stage)?;
+    let result = work(args, &stage);
     if common.json {
-        context::print_json(&result)?;
+        match &result {
+            Ok(value) => context::print_json(value)?,
+            Err(error) => {
+                let refuted = error.downcast_ref::<Refuted>();
+                refuted.map_or(Ok(()), |refuted| context::print_json(&refuted.value))?;
+            }
+        }
     }
-    Ok(())
+    result.map(drop)
 }
 
 #[cfg(test)]

@@ -1,5 +1,10 @@
 //! The program as a user meets it: what it writes and refuses.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "places and levels of small pictures"
+)]
 
 use hpa_artifacts::{
     Artifact, Checkpoint, CheckpointMeta, FoldRow, Folds, ImageRow, ImageWriter, Predictions,
@@ -129,5 +134,89 @@ fn what_does_not_belong_together_is_refused() {
         assert_eq!(output.status.code(), Some(status), "{flags}: {said}");
         assert!(said.contains(message), "{flags}: {said}");
         assert!(!folder.path().join("p.parquet").exists(), "{flags}");
+    }
+}
+
+/// The pixels that [`inputs`] writes, `[4][32][32]` a sample.
+fn pixels() -> Vec<Vec<u8>> {
+    let mut rng = Seed::new(1).rng();
+    let mut image =
+        || (0..4 * SIZE * SIZE).map(|_| u8::try_from(rng.below(256)).unwrap()).collect();
+    (0..6).map(|_| image()).collect()
+}
+
+/// The network's probabilities about one sample, of which `source` says where each pixel of the
+/// view `[32][32]` comes from, in pixels of the sample; between pixels they are mixed linearly.
+fn answers(network: &Network, pixels: &[u8], source: impl Fn(f64, f64) -> (f64, f64)) -> Vec<f64> {
+    let mut image = Vec::new();
+    for place in 0..SIZE * SIZE {
+        let (x, y) = source((place % SIZE) as f64, (place / SIZE) as f64);
+        let edge = (SIZE - 1) as f64;
+        let (x, y) = (x.clamp(0.0, edge), y.clamp(0.0, edge));
+        for channel in pixels.chunks_exact(SIZE * SIZE) {
+            let level = |x: f64, y: f64| f64::from(channel[y as usize * SIZE + x as usize]) / 255.0;
+            let (left, top) = (x.floor(), y.floor());
+            let (right, bottom) = ((left + 1.0).min(edge), (top + 1.0).min(edge));
+            let (across, down) = (x - left, y - top);
+            let upper = level(left, top) * (1.0 - across) + level(right, top) * across;
+            let lower = level(left, bottom) * (1.0 - across) + level(right, bottom) * across;
+            image.push(((upper * (1.0 - down) + lower * down - 0.5) / 0.3) as f32);
+        }
+    }
+    let logits = network.evaluator().unwrap().logits(image, SIZE).unwrap();
+    logits.iter().map(|logit| 1.0 / (1.0 + (-f64::from(*logit)).exp())).collect()
+}
+
+/// Each mode worked out by hand from its definition, by the first model alone.
+#[test]
+fn every_mode_of_test_time_augmentation_does_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    inputs(folder.path());
+    let network = Network::new(Architecture::ResNet18, 28, Seed::new(0)).unwrap();
+    let edge = (SIZE - 1) as f64;
+    let turned = |pixels: &[u8], turn: u8| {
+        answers(&network, pixels, |x, y| {
+            let (x, y) = if turn & 4 == 0 { (x, y) } else { (y, x) };
+            let x = if turn & 1 == 0 { x } else { edge - x };
+            (x, if turn & 2 == 0 { y } else { edge - y })
+        })
+    };
+    // 28 of 32 pixels: 2 to the left and right of the central crop.
+    let crop = |pixels: &[u8], [left, top]: [f64; 2]| {
+        let along = |place: f64, start: f64| (place + 0.5) * 28.0 / 32.0 - 0.5 + start;
+        answers(&network, pixels, |x, y| (along(x, left), along(y, top)))
+    };
+    let places =
+        [[2., 2.], [0., 0.], [4., 0.], [0., 4.], [4., 4.], [2., 0.], [0., 2.], [4., 2.], [2., 4.]];
+    let mean = |views: &[Vec<f64>], label: usize| {
+        views.iter().map(|view| view[label]).sum::<f64>() / views.len() as f64
+    };
+    let said = |mode: &str| {
+        predictions(folder.path(), &format!("--model fold-0.safetensors --tta {mode}"))
+    };
+    let (none, d4, most, mix) = (said("none"), said("d4"), said("d4-max"), said("mix"));
+    let (one, five, nine) = (said("crops:1"), said("crops:5"), said("crops:9"));
+    for (sample, pixels) in pixels().iter().enumerate() {
+        let turns: Vec<Vec<f64>> = (0..8).map(|turn| turned(pixels, turn)).collect();
+        let crops: Vec<Vec<f64>> = places.iter().map(|place| crop(pixels, *place)).collect();
+        for label in 0..28 {
+            let greatest = turns.iter().map(|view| view[label]).fold(0.0, f64::max);
+            let expected = [
+                (&none, turns[0][label]),
+                (&d4, mean(&turns, label)),
+                (&most, greatest),
+                (&mix, 0.4 * turns[0][label] + 0.6 * mean(&turns, label)),
+                (&one, crops[0][label]),
+                (&five, mean(&crops[..5], label)),
+                (&nine, mean(&crops, label)),
+            ];
+            for (mode, (found, expected)) in expected.iter().enumerate() {
+                let found = f64::from(found.row(sample)[label]);
+                assert!(
+                    (found - expected).abs() < 1e-4,
+                    "mode {mode}, sample {sample}, label {label}: {found} {expected}"
+                );
+            }
+        }
     }
 }

@@ -7,14 +7,22 @@
 
 mod args;
 mod confirm;
+mod contact_sheet;
 mod outcome;
+mod request;
 mod resume;
 mod samples;
 mod settings;
+mod settings_data;
+mod surgery;
 
 pub use args::Args;
+pub use contact_sheet::Sheet;
 pub use outcome::Report;
+pub use request::{Answer, Request, answer};
 pub use settings::{AugmentationSettings, Settings};
+pub use settings_data::DataSettings;
+pub use surgery::Verdict;
 
 use anyhow::Context;
 use hpa_artifacts::atomic::AtomicFile;
@@ -53,6 +61,8 @@ struct Inputs {
     labels: Loaded<Labels>,
     folds: Loaded<Folds>,
     samples: Samples,
+    /// How much each label counts in the loss; empty where all count once.
+    label_weights: Vec<f32>,
     provenance: Provenance,
 }
 
@@ -108,6 +118,12 @@ impl Inputs {
         let fold = folds.count.fold(args.fold).context("--fold")?;
         let store = stage.open_images(&args.images)?;
         let samples = samples::join(&folds, &labels, &store, fold)?;
+        let label_weights = args
+            .settings
+            .data
+            .label_weights
+            .weights(&samples.train, labels.names.count())
+            .map_err(anyhow::Error::msg)?;
         let decisive = Decisive { settings: &args.settings, fold: args.fold };
         let mut provenance = Provenance::new(&decisive)
             .with_input("images", store.digest())
@@ -117,7 +133,7 @@ impl Inputs {
         if let Some(weights) = &args.weights {
             provenance = provenance.with_input("weights", Digest::of_file(weights)?);
         }
-        Ok(Self { store, labels, folds, samples, provenance })
+        Ok(Self { store, labels, folds, samples, label_weights, provenance })
     }
 
     fn task(&self, stage: &Stage) -> anyhow::Result<Task<'_>> {
@@ -127,6 +143,7 @@ impl Inputs {
             train: Dataset { store, samples: &samples.train },
             valid: Dataset { store, samples: &samples.valid },
             labels: labels.names.count(),
+            label_weights: &self.label_weights,
             statistics: ChannelStatistics::of(store, &rows)?,
             // Half a loader a thread: it is several times as fast as the network.
             workers: stage.threads().div_ceil(2),

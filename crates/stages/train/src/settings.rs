@@ -1,5 +1,6 @@
 //! The settings of a model's TOML file.
 
+use crate::DataSettings;
 use hpa_core::Seed;
 use hpa_nn::{
     Architecture, Augmentation, FirstConvolution, Keep, Loss, LossKind, LossReduction,
@@ -12,7 +13,7 @@ use serde::Serialize;
 #[derive(clap::Args, Clone, Debug, Serialize)]
 #[command(next_help_heading = "Recipe")]
 pub struct Settings {
-    /// Network: resnet18, resnet34 or resnet50
+    /// Network: resnet18, resnet34, resnet50 or efficientnet-lite0
     #[arg(long)]
     pub architecture: Architecture,
     /// Passes over the training samples
@@ -54,14 +55,18 @@ pub struct Settings {
     /// Start from pretrained weights, which --weights names
     #[arg(long)]
     pub pretrained: bool,
-    /// A pretrained first convolution gets its fourth channel by: random, copy-three (fourth
-    /// random), zero, reuse-first or mean
+    /// A pretrained first convolution gets its fourth channel by: random (all four), copy-three
+    /// (fourth random), zero, reuse-first, mean, mean-red-blue or timm
     #[arg(long, default_value = "reuse-first")]
     pub first_conv: FirstConvolution,
     /// How samples are changed.
     #[command(flatten)]
     #[serde(flatten)]
     pub augmentation: AugmentationSettings,
+    /// How the data is shown.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub data: DataSettings,
 }
 
 /// How training samples are changed; the defaults change nothing.
@@ -80,7 +85,7 @@ pub struct AugmentationSettings {
     /// Change brightness and contrast by up to this part
     #[arg(long, default_value_t = 0.0, value_parser = in_range_f64(0.0..=0.9))]
     pub lighting: f64,
-    /// How likely each of rotation, zoom and lighting is
+    /// How likely each of rotation, zoom, brightness, contrast, gain and cutout is
     #[arg(long, default_value_t = 0.75, value_parser = in_range_f64(0.0..=1.0))]
     pub probability: f64,
 }
@@ -91,6 +96,8 @@ impl Settings {
     pub fn recipe(&self) -> Recipe {
         let AugmentationSettings { d4, rotate_degrees, zoom, lighting, probability } =
             self.augmentation;
+        let DataSettings { crop_area, crop_aspect, gain, cutout_holes, cutout_side, mixup, .. } =
+            self.data;
         Recipe {
             epochs: self.epochs,
             batch_size: self.batch_size,
@@ -100,7 +107,21 @@ impl Settings {
             max_learning_rate: self.max_learning_rate,
             momentum: self.momentum,
             loss: Loss { kind: self.loss, gamma: self.gamma, reduction: self.reduction },
-            augmentation: Augmentation { d4, rotate_degrees, zoom, lighting, probability },
+            augmentation: Augmentation {
+                d4,
+                rotate_degrees,
+                zoom,
+                lighting,
+                probability,
+                crop_area,
+                crop_aspect,
+                gain,
+                cutout_holes,
+                cutout_side,
+                mixup,
+            },
+            sampling: self.data.sampling(),
+            label_smoothing: self.data.label_smoothing,
             keep: self.checkpoint,
             seed: Seed::new(self.seed),
         }

@@ -1,6 +1,9 @@
 //! The program as a user meets it: what it writes, confirms and refuses.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
+#[path = "program/data.rs"]
+mod data;
+
 use hpa_artifacts::{
     Artifact, Checkpoint, FoldRow, Folds, History, ImageRow, ImageWriter, LabelRow, Labels,
     Provenance,
@@ -83,7 +86,11 @@ fn what_is_not_there_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     inputs(folder.path(), 11);
     for (flags, status, message) in [
-        (&["--architecture", "densenet121"][..], 2, "expected one of resnet18, resnet34, resnet50"),
+        (
+            &["--architecture", "densenet121"][..],
+            2,
+            "expected one of resnet18, resnet34, resnet50, efficientnet-lite0",
+        ),
         (&["--device", "cuda"], 1, "built without CUDA"),
         (&["--fold", "2"], 1, "with 2 folds they are numbered 0 to 1"),
         (&["--epochs", "0"], 2, "expected 1 to 10000"),
