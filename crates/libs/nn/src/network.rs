@@ -1,6 +1,7 @@
 //! A network with its weights: trained step by step, exported, and folded for evaluation.
 
 use crate::Architecture;
+use crate::course::FrozenNorms;
 use crate::error::NnError;
 use crate::evaluator::Evaluator;
 use crate::import::{Imported, adapt, misfits};
@@ -11,7 +12,7 @@ use crate::surgery::FirstConvolution;
 use candle_core::{Device, Tensor, Var};
 use hpa_artifacts::Weights;
 use hpa_core::Seed;
-use hpa_ops::{Conv2d, RunningStatistics};
+use hpa_ops::{BatchNormEval, Conv2d, RunningStatistics};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -26,6 +27,7 @@ pub struct Network {
     plan: ResNet,
     parameters: BTreeMap<String, Var>,
     buffers: BTreeMap<String, Vec<f32>>,
+    frozen: Option<FrozenNorms>,
 }
 
 impl Network {
@@ -88,7 +90,7 @@ impl Network {
                 parameters.insert(entry.name, Var::from_tensor(&tensor)?);
             }
         }
-        Ok(Self { architecture, plan, parameters, buffers })
+        Ok(Self { architecture, plan, parameters, buffers, frozen: None })
     }
 
     /// Which network it is.
@@ -101,6 +103,17 @@ impl Network {
     #[must_use]
     pub const fn parameters(&self) -> &BTreeMap<String, Var> {
         &self.parameters
+    }
+
+    /// The running statistics, ordered by name.
+    pub(crate) const fn buffers(&self) -> &BTreeMap<String, Vec<f32>> {
+        &self.buffers
+    }
+
+    /// Freezes everything but the classifier, or nothing. What is frozen gets no gradient, and
+    /// with [`FrozenNorms::Fixed`] none is computed for it or for anything below it.
+    pub const fn freeze(&mut self, frozen: Option<FrozenNorms>) {
+        self.frozen = frozen;
     }
 
     /// Parameters and running statistics by name.
@@ -140,8 +153,8 @@ impl Network {
     /// # Errors
     /// When the images do not fit the network.
     pub fn forward_train(&mut self, images: &Tensor) -> candle_core::Result<Tensor> {
-        let Self { plan, parameters, buffers, .. } = self;
-        plan.forward(images, &mut Training { parameters, buffers })
+        let Self { plan, parameters, buffers, frozen, .. } = self;
+        plan.forward(images, &mut Training { parameters, buffers, frozen: *frozen })
     }
 
     /// The network as it is now, for evaluation.
@@ -188,11 +201,36 @@ pub(crate) fn geometry(unit: &Unit) -> Conv2d {
 struct Training<'a> {
     parameters: &'a BTreeMap<String, Var>,
     buffers: &'a mut BTreeMap<String, Vec<f32>>,
+    frozen: Option<FrozenNorms>,
 }
 
 impl Training<'_> {
     fn parameter(&self, prefix: &str, kind: &str) -> &Tensor {
         self.parameters[&format!("{prefix}.{kind}")].as_tensor()
+    }
+
+    /// Batch norm with the running statistics, which stay, as do its weights.
+    fn fixed_norm(
+        &self,
+        prefix: &str,
+        y: &Tensor,
+        residual: Option<&Tensor>,
+        relu: bool,
+    ) -> candle_core::Result<Tensor> {
+        let buffer = |kind| {
+            let values = &self.buffers[&format!("{prefix}.{kind}")];
+            Tensor::from_slice(values, values.len(), &Device::Cpu)
+        };
+        let (mean, variance) = (buffer("running_mean")?, buffer("running_var")?);
+        let norm = BatchNormEval {
+            weight: &self.parameter(prefix, "weight").detach(),
+            bias: &self.parameter(prefix, "bias").detach(),
+            statistics: RunningStatistics { mean: &mean, variance: &variance },
+            residual,
+            relu,
+            eps: EPSILON,
+        };
+        hpa_ops::batch_norm_eval(y, &norm)
     }
 
     /// `running = 0.9 running + 0.1 batch`.
@@ -214,7 +252,11 @@ impl Walk for Training<'_> {
         relu: bool,
     ) -> candle_core::Result<Tensor> {
         let weight = self.parameter(&unit.convolution, "weight");
-        let y = hpa_ops::conv2d(x, weight, &geometry(unit))?;
+        let frozen = self.frozen.map(|_| weight.detach());
+        let y = hpa_ops::conv2d(x, frozen.as_ref().unwrap_or(weight), &geometry(unit))?;
+        if self.frozen == Some(FrozenNorms::Fixed) {
+            return self.fixed_norm(&unit.norm, &y, residual, relu);
+        }
         let norm = (self.parameter(&unit.norm, "weight"), self.parameter(&unit.norm, "bias"));
         let (y, batch) = hpa_ops::batch_norm_train(&y, norm, residual, relu, EPSILON)?;
         self.keep(&format!("{}.running_mean", unit.norm), &batch.mean)?;

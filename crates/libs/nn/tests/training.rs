@@ -4,9 +4,9 @@
 use hpa_artifacts::{ImageRow, ImageStore, ImageWriter, Provenance, Weights};
 use hpa_core::{LabelNames, Rng, Seed};
 use hpa_nn::{
-    Architecture, Augmentation, ChannelStatistics, Dataset, Keep, Loss, LossKind, LossReduction,
-    Network, NnError, OptimizerKind, Recipe, Sample, ScheduleShape, Task, TestTimeAugmentation,
-    Trainer, answers,
+    Architecture, Augmentation, ChannelStatistics, Course, Dataset, Keep, Loss, LossKind,
+    LossReduction, Network, NnError, OptimizerKind, Recipe, Sample, ScheduleShape, Task,
+    TestTimeAugmentation, Trainer, answers,
 };
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -83,6 +83,7 @@ fn recipe(optimizer: OptimizerKind) -> Recipe {
             lighting: 0.05,
             probability: 0.5,
         },
+        course: Course::default(),
         keep: Keep::Last,
         seed: Seed::new(3),
     }

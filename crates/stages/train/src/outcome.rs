@@ -1,6 +1,6 @@
 //! What training leaves behind: files and a report.
 
-use crate::{Args, RECIPE_VERSION};
+use crate::{Args, Found, RECIPE_VERSION};
 use hpa_artifacts::{Artifact, Checkpoint, CheckpointMeta, History, Provenance, Weights};
 use hpa_core::{FoldCount, LabelNames};
 use hpa_nn::{ChannelStatistics, median};
@@ -47,6 +47,16 @@ impl Report {
     }
 }
 
+/// What the program has done.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// Training.
+    Trained(Report),
+    /// A search for a learning rate.
+    Found(Found),
+}
+
 /// The result of training.
 pub(crate) struct Made {
     pub(crate) tensors: BTreeMap<String, Weights>,
@@ -79,7 +89,7 @@ impl Made {
             provenance: provenance.clone(),
         };
         let checkpoint = Checkpoint { meta, tensors: self.tensors.clone() };
-        checkpoint.write(args.out.path(), provenance)?;
+        checkpoint.write(args.out()?.path(), provenance)?;
         Ok(())
     }
 }
