@@ -15,6 +15,8 @@ THREADS    ?= $(shell nproc)
 REAL       ?= $(or $(HPA_SHARED),../shared)/data/hpa-sample
 HPA_SHARED ?=
 CARGO_TARGET_DIR ?= target
+# `EVENTS=1` writes events for TensorBoard to RUN/events while networks train.
+EVENTS     ?=
 # Where pipelines are read from and runs are kept.
 PIPELINES  ?= pipelines
 RUNS       ?= data
@@ -144,7 +146,7 @@ weights_file = $(if $(filter $(*D),$(pretrained)),$(if $(filter none,$(WEIGHTS))
 
 help: ## list these targets
 	@echo 'usage: make TARGET [PIPELINE=quick] [DATA=DIR] [DEVICE=auto] [RUN=NAME] [THREADS=N] [-j2]'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile quality/quality.mk
 	@echo 'pipelines: $(notdir $(wildcard $(PIPELINES)/*))'
 
 all: $(page) ## everything, from pictures to submissions and report
@@ -227,7 +229,8 @@ $(out)/models/%.safetensors $(out)/models/%.history.parquet: $(train_images) $(l
 	$(gpu) $(bin)/hpa-train --config $(cfg)/models/$(*D).toml --images $(train_images) --labels $(labels) \
 	  --folds $(folds) --fold $(patsubst fold-%,%,$(*F)) --device $(DEVICE) $(addprefix --weights ,$(weights_file)) \
 	  --resume-dir $(out)/resume/$* --out $(out)/models/$*.safetensors \
-	  --out-history $(out)/models/$*.history.parquet $(share)
+	  --out-history $(out)/models/$*.history.parquet $(share) \
+	  $(if $(EVENTS),--out-events $(out)/events/$*/events.out.tfevents.0)
 
 $(models:%=$(out)/predictions/%/oof.parquet): $(out)/predictions/%/oof.parquet: $$(call checkpoints_of,$$*) \
     $(train_images) $(folds) $(cfg)/predict.toml $(bin)/hpa-predict
@@ -306,6 +309,8 @@ $(new_submissions): $(new)/submissions/%.csv: $(template) $(new)/predictions/%/t
 	  --thresholds $(out)/thresholds/$*/$(call submit_of,$*).parquet --template $< --out $@
 	@printf 'submission  %s\n' $@
 endif
+
+include quality/quality.mk
 
 # ---- quality ---------------------------------------------------------------
 

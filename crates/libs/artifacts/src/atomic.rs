@@ -109,6 +109,26 @@ pub fn remove_unfinished() {
     }
 }
 
+/// Removes what a process that was killed has left unfinished of this file. Nobody else may be
+/// writing it.
+///
+/// # Errors
+/// When the folder can be listed but such a file cannot be removed.
+pub fn remove_leftovers(path: &Path) -> Result<(), ArtifactError> {
+    let Some(name) = path.file_name() else { return Ok(()) };
+    let prefix = format!(".{}.", name.to_string_lossy());
+    let Ok(entries) = std::fs::read_dir(folder_of(path)) else { return Ok(()) };
+    for entry in entries.flatten() {
+        let found = entry.file_name();
+        let found = found.to_string_lossy();
+        if found.starts_with(&prefix) && found.ends_with(".partial") {
+            std::fs::remove_file(entry.path())
+                .map_err(ArtifactError::io(&entry.path(), "remove"))?;
+        }
+    }
+    Ok(())
+}
+
 fn unfinished() -> std::sync::MutexGuard<'static, BTreeSet<PathBuf>> {
     UNFINISHED.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
@@ -161,6 +181,19 @@ mod tests {
         assert!(unfinished().contains(&temporary));
         drop(file);
         assert!(!unfinished().contains(&temporary));
+    }
+
+    #[test]
+    fn what_a_killed_process_left_of_a_file_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = [".a.x1.partial", ".a.b.partial", ".b.x1.partial", "a", ".a.x1"];
+        for name in names {
+            write_bytes(&folder.path().join(name), b"half").unwrap();
+        }
+        remove_leftovers(&folder.path().join("a")).unwrap();
+        remove_leftovers(&folder.path().join("no/such/a")).unwrap();
+        let left = names.map(|name| folder.path().join(name).exists());
+        assert_eq!(left, [false, false, true, true, true]);
     }
 
     #[test]

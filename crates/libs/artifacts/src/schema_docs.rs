@@ -55,6 +55,28 @@ const KINDS: &[Kind] = &[
             ("valid_loss", "float64", "on the fold held out"),
             ("valid_macro_f1", "float64", "on the fold held out, at threshold 0.5"),
             ("learning_rate", "float64", "of the epoch's last step"),
+            (
+                "valid_label_f1",
+                "list<float64>",
+                "F1 of each label on the fold held out, at threshold 0.5 (absent in older files)",
+            ),
+            (
+                "valid_label_loss",
+                "list<float64>",
+                "each label's part of `valid_loss`: the parts add up to it where the loss is summed \
+                 over labels, and average to it where it is a mean (absent in older files)",
+            ),
+        ],
+    ),
+    (
+        "rate-curve/1",
+        "`rates/M/fold-F.parquet`; metadata `suggestion`: the rate at the steepest slope",
+        "`hpa-train --find-learning-rate`",
+        &[
+            ("step", "uint32", "from 0"),
+            ("learning_rate", "float64", "of the step, an even factor above the one before"),
+            ("loss", "float64", "of the step's batch, before the step"),
+            ("smooth_loss", "float64", "exponentially smoothed, 0.98 of the old, bias corrected"),
         ],
     ),
     (

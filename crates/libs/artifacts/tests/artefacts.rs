@@ -89,6 +89,8 @@ fn history() -> History {
         valid_loss: 0.25,
         valid_macro_f1: 0.1,
         learning_rate: 1e-3,
+        valid_label_f1: vec![0.0, 0.2],
+        valid_label_loss: vec![0.125, 0.125],
     };
     let mut history = History::default();
     history.rows.push(row);

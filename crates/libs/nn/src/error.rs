@@ -40,6 +40,32 @@ pub enum NnError {
         /// What is not finite.
         what: String,
     },
+    /// The network's answers about samples held out are no numbers.
+    #[error(
+        "training fell apart in epoch {epoch}: the network's answers about {} samples held out are not finite numbers ({})\n  mend: lower max_learning_rate, or look at these samples",
+        ids.len(), list(ids)
+    )]
+    BrokenAnswers {
+        /// Epoch, from 0.
+        epoch: usize,
+        /// The samples.
+        ids: Vec<SampleId>,
+    },
+    /// Training at a larger size than the stored one.
+    #[error(
+        "sizes asks for {wanted} px, but the images are stored at {stored} px: pixels that were never there teach nothing\n  mend: preprocess at {wanted} px, or ask for at most {stored}"
+    )]
+    Enlarging {
+        /// The side asked for.
+        wanted: usize,
+        /// The side of the stored images.
+        stored: usize,
+    },
+    /// A search for a learning rate that ended too soon to tell.
+    #[error(
+        "the search ended after {0} steps: that is too short a curve for a suggestion\n  mend: take more steps, or begin at a lower rate"
+    )]
+    ShortCurve(usize),
     /// Fewer samples than batch norm can average over.
     #[error("{0} training samples are too few: batch norm needs at least 2")]
     TooFewSamples(usize),
@@ -66,6 +92,10 @@ pub enum NnError {
     Artifact(#[from] ArtifactError),
 }
 
+/// At most a batch or so of them.
+const LISTED: usize = 64;
+
 fn list(ids: &[SampleId]) -> String {
-    ids.iter().map(SampleId::as_str).collect::<Vec<_>>().join(", ")
+    let more = if ids.len() > LISTED { ", …" } else { "" };
+    ids.iter().take(LISTED).map(SampleId::as_str).collect::<Vec<_>>().join(", ") + more
 }

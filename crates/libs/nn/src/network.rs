@@ -1,6 +1,7 @@
 //! A network with its weights: trained step by step, exported, and folded for evaluation.
 
 use crate::Architecture;
+use crate::course::FrozenNorms;
 use crate::error::NnError;
 use crate::evaluator::Evaluator;
 use crate::import::{Imported, adapt, misfits};
@@ -11,7 +12,7 @@ use crate::surgery::FirstConvolution;
 use candle_core::{Device, Tensor, Var};
 use hpa_artifacts::Weights;
 use hpa_core::{Channel, Seed};
-use hpa_ops::RunningStatistics;
+use hpa_ops::{BatchNormEval, RunningStatistics};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ pub struct Network {
     plan: Plan,
     parameters: BTreeMap<String, Var>,
     buffers: BTreeMap<String, Vec<f32>>,
+    frozen: Option<FrozenNorms>,
 }
 
 impl Network {
@@ -87,7 +89,7 @@ impl Network {
                 parameters.insert(entry.name, Var::from_tensor(&tensor)?);
             }
         }
-        Ok(Self { architecture, plan, parameters, buffers })
+        Ok(Self { architecture, plan, parameters, buffers, frozen: None })
     }
 
     /// Which network it is.
@@ -104,6 +106,17 @@ impl Network {
     #[must_use]
     pub const fn parameters(&self) -> &BTreeMap<String, Var> {
         &self.parameters
+    }
+
+    /// The running statistics, ordered by name.
+    pub(crate) const fn buffers(&self) -> &BTreeMap<String, Vec<f32>> {
+        &self.buffers
+    }
+
+    /// Freezes everything but the classifier, or nothing. What is frozen gets no gradient, and
+    /// with [`FrozenNorms::Fixed`] none is computed for it or for anything below it.
+    pub const fn freeze(&mut self, frozen: Option<FrozenNorms>) {
+        self.frozen = frozen;
     }
 
     /// Parameters and running statistics by name.
@@ -143,9 +156,9 @@ impl Network {
     /// # Errors
     /// When the images do not fit the network.
     pub fn forward_train(&mut self, images: &Tensor) -> candle_core::Result<Tensor> {
-        let Self { plan, parameters, buffers, .. } = self;
+        let Self { plan, parameters, buffers, frozen, .. } = self;
         let epsilon = plan.epsilon();
-        plan.forward(images, &mut Training { parameters, buffers, epsilon })
+        plan.forward(images, &mut Training { parameters, buffers, frozen: *frozen, epsilon })
     }
 
     /// The network as it is now, for evaluation.
@@ -189,6 +202,7 @@ fn start(plan: &Plan, seed: Seed) -> BTreeMap<String, Weights> {
 struct Training<'a> {
     parameters: &'a BTreeMap<String, Var>,
     buffers: &'a mut BTreeMap<String, Vec<f32>>,
+    frozen: Option<FrozenNorms>,
     /// Added to a variance before its root.
     epsilon: f64,
 }
@@ -196,6 +210,30 @@ struct Training<'a> {
 impl Training<'_> {
     fn parameter(&self, prefix: &str, kind: &str) -> &Tensor {
         self.parameters[&format!("{prefix}.{kind}")].as_tensor()
+    }
+
+    /// Batch norm with the running statistics, which stay, as do its weights.
+    fn fixed_norm(
+        &self,
+        prefix: &str,
+        y: &Tensor,
+        residual: Option<&Tensor>,
+        relu: bool,
+    ) -> candle_core::Result<Tensor> {
+        let buffer = |kind| {
+            let values = &self.buffers[&format!("{prefix}.{kind}")];
+            Tensor::from_slice(values, values.len(), &Device::Cpu)
+        };
+        let (mean, variance) = (buffer("running_mean")?, buffer("running_var")?);
+        let norm = BatchNormEval {
+            weight: &self.parameter(prefix, "weight").detach(),
+            bias: &self.parameter(prefix, "bias").detach(),
+            statistics: RunningStatistics { mean: &mean, variance: &variance },
+            residual,
+            relu,
+            eps: self.epsilon,
+        };
+        hpa_ops::batch_norm_eval(y, &norm)
     }
 
     /// `running = 0.9 running + 0.1 batch`.
@@ -218,9 +256,13 @@ impl Walk for Training<'_> {
     ) -> candle_core::Result<Tensor> {
         let weight = self.parameter(&unit.convolution, "weight");
         let (x, spec) = unit.pad(x)?;
-        let y = hpa_ops::conv2d(&x, weight, &spec)?;
-        let norm = (self.parameter(&unit.norm, "weight"), self.parameter(&unit.norm, "bias"));
+        let frozen = self.frozen.map(|_| weight.detach());
+        let y = hpa_ops::conv2d(&x, frozen.as_ref().unwrap_or(weight), &spec)?;
         let relu = activation == Activation::Relu;
+        if self.frozen == Some(FrozenNorms::Fixed) {
+            return activation.finish(self.fixed_norm(&unit.norm, &y, residual, relu)?);
+        }
+        let norm = (self.parameter(&unit.norm, "weight"), self.parameter(&unit.norm, "bias"));
         let (y, batch) = hpa_ops::batch_norm_train(&y, norm, residual, relu, self.epsilon)?;
         self.keep(&format!("{}.running_mean", unit.norm), &batch.mean)?;
         self.keep(&format!("{}.running_var", unit.norm), &batch.variance_unbiased)?;

@@ -1,5 +1,7 @@
-//! The optimiser of a network: which parameters decay, and what its state is called.
+//! The optimiser of a network: which parameters decay, how fast each learns, and what its state
+//! is called.
 
+use crate::groups::{group_of, rate_factor};
 use crate::network::Network;
 use crate::recipe::{OptimizerKind, Recipe};
 use crate::schedule::Pace;
@@ -17,6 +19,8 @@ pub(crate) enum Optimizer {
 
 impl Optimizer {
     pub(crate) fn new(network: &Network, recipe: &Recipe) -> Result<Self> {
+        let last = recipe.max_learning_rate;
+        let first = recipe.course.first_group_learning_rate.unwrap_or(last);
         let parameters = network.parameters().iter().map(|(name, var)| Parameter {
             name: name.clone(),
             var: var.clone(),
@@ -24,7 +28,7 @@ impl Optimizer {
             // making the network any simpler.
             group: Group {
                 weight_decay_factor: if var.rank() > 1 { 1.0 } else { 0.0 },
-                ..Group::default()
+                learning_rate_factor: rate_factor(group_of(name), first, last),
             },
         });
         let (parameters, weight_decay) = (parameters.collect(), recipe.weight_decay);
@@ -75,6 +79,43 @@ impl Optimizer {
         match self {
             Self::Sgd(sgd) => sgd.load_state(state),
             Self::AdamW(adamw) => adamw.load_state(state),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Architecture, Course};
+    use hpa_core::Seed;
+    use hpa_ops::differentiate;
+
+    /// What one step without any gradient to follow does to each parameter: only decay is left.
+    #[test]
+    fn decay_spares_vectors_and_shrinks_with_the_groups_rate() {
+        let course = Course { first_group_learning_rate: Some(0.1 / 4.0), ..Course::default() };
+        let recipe = crate::recipe::tests::plain(course);
+        let mut network = Network::new(Architecture::ResNet18, 2, Seed::new(1)).unwrap();
+        let before = network.tensors().unwrap();
+        let images = Tensor::zeros((2, 32, 32, 4), DType::F32, &Device::Cpu).unwrap();
+        let targets = Tensor::full(0.5_f32, (2, 2), &Device::Cpu).unwrap();
+        let loss = || recipe.loss.of(&network.forward_train(&images)?, &targets);
+        let (_, gradients) = differentiate(loss).unwrap();
+        let parameters = network.parameters();
+        gradients.scale(parameters.values(), 0.0).unwrap();
+        let mut optimizer = Optimizer::new(&network, &recipe).unwrap();
+        optimizer.step(&gradients, Pace { learning_rate: 0.1, momentum: 0.9 }).unwrap();
+        let after = network.tensors().unwrap();
+        for (name, decay) in [
+            ("conv1.weight", 0.25),
+            ("layer3.0.conv1.weight", 0.5),
+            ("fc.weight", 1.0),
+            ("fc.bias", 0.0),
+            ("layer4.1.bn2.weight", 0.0),
+        ] {
+            let (old, new) = (before[name].values[1], after[name].values[1]);
+            let expected = old * (1.0 - 0.1 * 0.2 * decay);
+            assert!((new - expected).abs() <= 1e-6 * old.abs(), "{name}: {old} to {new}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How a network is trained: everything that decides the outcome, checked.
 
 use crate::augment::Augmentation;
+use crate::course::Course;
 use crate::loss::Loss;
 use crate::sampling::Sampling;
 use crate::schedule::Shape;
@@ -78,8 +79,10 @@ pub struct Recipe {
     pub schedule: Shape,
     /// Its largest value.
     pub max_learning_rate: f64,
-    /// Momentum or β₁ of the constant schedule.
+    /// Momentum or β₁ of the schedules that have none of their own.
     pub momentum: f64,
+    /// What happens beside the schedule.
+    pub course: Course,
     /// What is minimised.
     pub loss: Loss,
     /// How samples are changed.
@@ -92,4 +95,28 @@ pub struct Recipe {
     pub keep: Keep,
     /// Where all chance comes from.
     pub seed: Seed,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::loss::{LossKind, LossReduction};
+
+    /// A recipe to start tests from: SGD, decay 0.2.
+    pub(crate) fn plain(course: Course) -> Recipe {
+        Recipe {
+            epochs: 1,
+            batch_size: 2,
+            optimizer: OptimizerKind::Sgd,
+            weight_decay: 0.2,
+            schedule: Shape::Constant,
+            max_learning_rate: 0.1,
+            momentum: 0.9,
+            course,
+            loss: Loss { kind: LossKind::Bce, gamma: 0.0, reduction: LossReduction::Sum },
+            augmentation: Augmentation::NONE,
+            keep: Keep::Last,
+            seed: Seed::new(1),
+        }
+    }
 }

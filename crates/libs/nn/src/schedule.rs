@@ -1,9 +1,14 @@
 //! Learning rate and momentum over the steps of a run.
 //!
-//! One-cycle (Smith & Topin 2017, arXiv 1708.07120; fastai's form): the rate climbs from
-//! `max / 25` to `max` over 30 % of the steps and falls to `max / 250000`, both along half a
-//! cosine, while the momentum goes 0.95 → 0.85 → 0.95. Step by step it equals PyTorch's
-//! `OneCycleLR`.
+//! - One-cycle (Smith & Topin 2017, arXiv 1708.07120; fastai's form): the rate climbs from
+//!   `max / 25` to `max` over 30 % of the steps and falls to `max / 250000`, both along half a
+//!   cosine, while the momentum goes 0.95 → 0.85 → 0.95. Step by step it equals PyTorch's
+//!   `OneCycleLR`.
+//! - Cosine with warm restarts (Loshchilov & Hutter 2016, arXiv 1608.03983): from `max` to the
+//!   least rate along half a cosine, again and again; PyTorch's `CosineAnnealingWarmRestarts`
+//!   stepped by fractions of an epoch.
+//! - Step: times a factor every so many epochs; PyTorch's `StepLR`.
+//! - Plateau: constant, until the epochs no longer improve (see `monitor`).
 
 use serde::{Deserialize, Serialize};
 
@@ -15,15 +20,58 @@ pub enum Shape {
     OneCycle,
     /// Always the same.
     Constant,
+    /// Down along half a cosine, again and again.
+    CosineRestarts,
+    /// Down by a factor every so many epochs.
+    Step,
+    /// Down by a factor when epochs no longer improve.
+    Plateau,
+}
+
+impl Shape {
+    const ALL: [(&'static str, Self); 5] = [
+        ("one-cycle", Self::OneCycle),
+        ("constant", Self::Constant),
+        ("cosine-restarts", Self::CosineRestarts),
+        ("step", Self::Step),
+        ("plateau", Self::Plateau),
+    ];
 }
 
 impl std::str::FromStr for Shape {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "one-cycle" => Ok(Self::OneCycle),
-            "constant" => Ok(Self::Constant),
-            _ => Err(format!("{text:?} is not a schedule: expected one-cycle or constant")),
+        let found = Self::ALL.into_iter().find(|(name, _)| *name == text);
+        found.map(|(_, shape)| shape).ok_or_else(|| {
+            let names = Self::ALL.map(|(name, _)| name).join(", ");
+            format!("{text:?} is not a schedule: expected one of {names}")
+        })
+    }
+}
+
+/// The numbers of the schedules that have more than a largest rate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Curve {
+    /// Cosine and plateau do not go below it.
+    pub min_learning_rate: f64,
+    /// Epochs until the first restart of the cosine.
+    pub restart_epochs: usize,
+    /// Each cosine is this many times as long as the one before.
+    pub restart_factor: usize,
+    /// Epochs between two steps.
+    pub step_epochs: usize,
+    /// What a step multiplies the rate by.
+    pub step_factor: f64,
+}
+
+impl Default for Curve {
+    fn default() -> Self {
+        Self {
+            min_learning_rate: 0.0,
+            restart_epochs: 10,
+            restart_factor: 1,
+            step_epochs: 10,
+            step_factor: 0.1,
         }
     }
 }
@@ -35,10 +83,14 @@ pub struct Schedule {
     pub shape: Shape,
     /// The largest learning rate.
     pub max_learning_rate: f64,
-    /// Momentum (`AdamW`: β₁) of the constant schedule; one-cycle has its own.
+    /// Momentum (`AdamW`: β₁); one-cycle has its own.
     pub momentum: f64,
     /// How many steps the run has.
     pub steps: usize,
+    /// How many steps an epoch has.
+    pub epoch_steps: usize,
+    /// What the shape needs beside.
+    pub curve: Curve,
 }
 
 /// What one step is taken with.
@@ -61,11 +113,30 @@ impl Schedule {
     #[must_use]
     pub fn pace(&self, step: usize) -> Pace {
         match self.shape {
-            Shape::Constant => {
-                Pace { learning_rate: self.max_learning_rate, momentum: self.momentum }
-            }
             Shape::OneCycle => self.one_cycle(step as f64),
+            Shape::Constant | Shape::Plateau => self.at(self.max_learning_rate),
+            Shape::CosineRestarts => self.at(self.cosine(step)),
+            Shape::Step => {
+                let number = step / self.epoch_steps.max(1) / self.curve.step_epochs.max(1);
+                let power = i32::try_from(number).unwrap_or(i32::MAX);
+                self.at(self.max_learning_rate * self.curve.step_factor.powi(power))
+            }
         }
+    }
+
+    fn at(&self, learning_rate: f64) -> Pace {
+        Pace { learning_rate, momentum: self.momentum }
+    }
+
+    fn cosine(&self, step: usize) -> f64 {
+        let Curve { min_learning_rate, restart_epochs, restart_factor, .. } = self.curve;
+        let (mut begin, mut length) = (0, (restart_epochs * self.epoch_steps).max(1));
+        while step - begin >= length {
+            begin += length;
+            length = length.saturating_mul(restart_factor.max(1));
+        }
+        let part = (step - begin) as f64 / length as f64;
+        half_cosine(self.max_learning_rate, min_learning_rate, part)
     }
 
     fn one_cycle(&self, step: f64) -> Pace {
@@ -94,61 +165,5 @@ fn half_cosine(start: f64, end: f64, part: f64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn one_cycle(steps: usize) -> Schedule {
-        Schedule { shape: Shape::OneCycle, max_learning_rate: 0.1, momentum: 0.9, steps }
-    }
-
-    /// torch 2.15: `OneCycleLR(SGD([p], lr=1, momentum=.9), max_lr=.1, total_steps=20)`, the rate
-    /// and momentum before each step.
-    #[test]
-    fn one_cycle_equals_pytorchs() {
-        for (step, (rate, momentum)) in TORCH {
-            let pace = one_cycle(20).pace(step);
-            assert!((pace.learning_rate - rate).abs() < 1e-12, "{step}: {pace:?}");
-            assert!((pace.momentum - momentum).abs() < 1e-12, "{step}: {pace:?}");
-        }
-    }
-
-    #[test]
-    fn one_cycle_starts_at_a_25th_peaks_at_30_percent_and_ends_at_nothing() {
-        let schedule = one_cycle(1000);
-        let rate = |step| schedule.pace(step).learning_rate;
-        assert!((rate(0) - 0.1 / 25.0).abs() < 1e-15);
-        assert!((rate(299) - 0.1).abs() < 1e-15);
-        assert!((rate(999) - 0.1 / 250_000.0).abs() < 1e-15);
-        assert!((0..299).all(|step| rate(step) < rate(step + 1)));
-        assert!((299..999).all(|step| rate(step) > rate(step + 1)));
-    }
-
-    #[test]
-    fn short_runs_have_a_pace_too() {
-        for steps in 1..5 {
-            for step in 0..steps {
-                let pace = one_cycle(steps).pace(step);
-                assert!(pace.learning_rate > 0.0 && pace.learning_rate <= 0.1, "{steps} {step}");
-            }
-        }
-        assert!((one_cycle(1).pace(0).learning_rate - 0.1).abs() < 1e-15);
-    }
-
-    #[test]
-    fn constant_is_constant() {
-        let schedule = Schedule { shape: Shape::Constant, ..one_cycle(10) };
-        assert_eq!(schedule.pace(0), schedule.pace(9));
-        assert_eq!(schedule.pace(3), Pace { learning_rate: 0.1, momentum: 0.9 });
-    }
-
-    const TORCH: [(usize, (f64, f64)); 8] = [
-        (0, (0.004_000_000_000_000_003_6, 0.95)),
-        (1, (0.013_167_184_270_002_533, 0.940_450_849_718_747_4)),
-        (3, (0.066_832_815_729_997_47, 0.884_549_150_281_252_6)),
-        (5, (0.1, 0.85)),
-        (6, (0.098_746_400_623_508_74, 0.851_253_604_390_908_8)),
-        (10, (0.071_694_300_179_130_09, 0.878_305_813_044_122)),
-        (15, (0.018_825_834_605_023_7, 0.931_174_490_092_936_6)),
-        (19, (4e-07, 0.95)),
-    ];
-}
+#[path = "schedule_tests.rs"]
+mod tests;

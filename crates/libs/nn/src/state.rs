@@ -10,13 +10,25 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-/// Everything that the next epoch needs.
+/// A place between two steps of a run. With the seed it is also the place of the sampler and of
+/// every stream of random numbers, for those are drawn by (seed, epoch, sample).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Place {
+    /// Steps that the optimiser has taken.
+    pub steps: usize,
+    /// Batches of the present epoch that are done.
+    pub batches: usize,
+    /// The sum of their losses over the samples.
+    pub loss: f64,
+}
+
+/// Everything that the next step needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
     /// What the network, the optimiser and the best epoch so far hold, by prefixed names.
     pub tensors: BTreeMap<String, Weights>,
-    /// Steps that the optimiser has taken.
-    pub steps: u64,
+    /// Where in the run it was taken.
+    pub place: Place,
     /// The epochs so far.
     pub history: Vec<HistoryRow>,
 }
@@ -43,9 +55,10 @@ struct Header {
 #[derive(Serialize, Deserialize)]
 struct Body {
     run: Digest,
-    steps: u64,
-    /// Epoch, then the bits of the four floats of a [`HistoryRow`].
-    history: Vec<[u64; 5]>,
+    /// Steps, batches of the epoch, and the bits of the sum of their losses.
+    place: [u64; 3],
+    /// Epoch, the bits of the four floats of a [`HistoryRow`], then those of its lists, F1s first.
+    history: Vec<Vec<u64>>,
 }
 
 impl State {
@@ -56,7 +69,9 @@ impl State {
     pub fn write(&self, path: &Path, run: Digest) -> Result<(), ArtifactError> {
         let bytes: Vec<(&String, &Weights, Vec<u8>)> =
             self.tensors.iter().map(|(name, weights)| (name, weights, to_bytes(weights))).collect();
-        let body = Body { run, steps: self.steps, history: self.history.iter().map(row).collect() };
+        let Place { steps, batches, loss } = self.place;
+        let place = [steps as u64, batches as u64, loss.to_bits()];
+        let body = Body { run, place, history: self.history.iter().map(row).collect() };
         let named = bytes
             .iter()
             .map(|(name, weights, bytes)| (name.as_str(), &weights.shape[..], &bytes[..]));
@@ -103,8 +118,12 @@ impl State {
         }
         let tensors =
             views.into_iter().map(|(name, view)| (name.to_owned(), from_view(&view))).collect();
-        let history = header.body.history.iter().map(from_row).collect();
-        Ok(Self { tensors, steps: header.body.steps, history })
+        let history = header.body.history.iter().map(|row| from_row(row)).collect();
+        let [steps, batches, loss] = header.body.place;
+        let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
+        let loss = f64::from_bits(loss);
+        let place = Place { steps: count(steps), batches: count(batches), loss };
+        Ok(Self { tensors, place, history })
     }
 
     /// Takes the tensors whose names begin with `prefix/`, without it.
@@ -149,17 +168,27 @@ fn digest<'a>(
     Digest::combine(&digests)
 }
 
-fn row(row: &HistoryRow) -> [u64; 5] {
-    let HistoryRow { epoch, train_loss, valid_loss, valid_macro_f1, learning_rate } = *row;
-    let [a, b, c, d] = [train_loss, valid_loss, valid_macro_f1, learning_rate].map(f64::to_bits);
-    [u64::from(epoch), a, b, c, d]
+fn row(row: &HistoryRow) -> Vec<u64> {
+    let floats = [row.train_loss, row.valid_loss, row.valid_macro_f1, row.learning_rate];
+    let lists = row.valid_label_f1.iter().chain(&row.valid_label_loss);
+    let bits = floats.iter().chain(lists).map(|value| value.to_bits());
+    std::iter::once(u64::from(row.epoch)).chain(bits).collect()
 }
 
-fn from_row(row: &[u64; 5]) -> HistoryRow {
-    let [epoch, floats @ ..] = row;
-    let [train_loss, valid_loss, valid_macro_f1, learning_rate] = floats.map(f64::from_bits);
-    let epoch = u32::try_from(*epoch).unwrap_or(u32::MAX);
-    HistoryRow { epoch, train_loss, valid_loss, valid_macro_f1, learning_rate }
+/// The digest has vouched for the row's shape.
+fn from_row(row: &[u64]) -> HistoryRow {
+    let float = |place: usize| row.get(place).map_or(f64::NAN, |bits| f64::from_bits(*bits));
+    let lists: Vec<f64> = row.iter().skip(5).map(|bits| f64::from_bits(*bits)).collect();
+    let (f1, loss) = lists.split_at(lists.len() / 2);
+    HistoryRow {
+        epoch: row.first().and_then(|epoch| u32::try_from(*epoch).ok()).unwrap_or(u32::MAX),
+        train_loss: float(1),
+        valid_loss: float(2),
+        valid_macro_f1: float(3),
+        learning_rate: float(4),
+        valid_label_f1: f1.to_vec(),
+        valid_label_loss: loss.to_vec(),
+    }
 }
 
 #[cfg(test)]
@@ -174,8 +203,11 @@ mod tests {
             valid_loss: 1.0 / 3.0,
             valid_macro_f1: 0.0,
             learning_rate: 1e-9,
+            valid_label_f1: vec![0.25, 0.0],
+            valid_label_loss: vec![0.1, 0.7],
         }];
-        let mut state = State { tensors: BTreeMap::new(), steps: 7, history };
+        let place = Place { steps: 7, batches: 2, loss: 0.1 + 0.7 };
+        let mut state = State { tensors: BTreeMap::new(), place, history };
         state.put("network", BTreeMap::from([("fc.weight".to_owned(), weights)]));
         state
     }

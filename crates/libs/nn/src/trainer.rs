@@ -1,24 +1,24 @@
 //! Training, epoch by epoch.
+//!
+//! A step is taken from one batch, or from several whose gradients are averaged. Between two
+//! steps, training can be left with its [`State`] and taken up again.
 
-use crate::dataset::{Dataset, shuffled_batches};
+use crate::average::Average;
+use crate::dataset::Dataset;
+use crate::epoch::Epoch;
 use crate::error::NnError;
-use crate::inference::{Answers, answers};
-use crate::loader::{Batch, Preparation, for_each_batch};
+use crate::monitor::best_epoch;
 use crate::network::Network;
 use crate::optimizer::Optimizer;
+use crate::pending::{Halt, Pending};
 use crate::recipe::{Keep, Recipe};
-use crate::schedule::{Pace, Schedule};
-use crate::state::State;
+use crate::state::{Place, State};
 use crate::statistics::ChannelStatistics;
-use crate::tta::TestTimeAugmentation;
-use candle_core::{Device, Tensor};
+use crate::timetable::Timetable;
+use crate::validation::{Validation, validate};
 use hpa_artifacts::{HistoryRow, Weights};
-use hpa_core::Channel;
 use std::collections::BTreeMap;
 use std::time::Instant;
-
-/// A loss this many times that of a network that knows nothing is no longer training.
-const EXPLODED: f64 = 1000.0;
 
 /// What is learnt, and from what.
 #[derive(Clone, Copy)]
@@ -40,22 +40,39 @@ pub struct Task<'a> {
 /// One step, for progress and speed.
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
-    /// Samples in the batch.
+    /// How many steps there have been, with this one.
+    pub number: usize,
+    /// Samples in it.
     pub samples: usize,
-    /// Its loss.
+    /// Their mean loss before the step.
     pub loss: f64,
+    /// Learning rate of the step.
+    pub learning_rate: f64,
     /// Time from the end of the step before to the end of this one.
     pub seconds: f64,
 }
 
+/// Whether training goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// It does.
+    GoOn,
+    /// It is left after the present step.
+    Stop,
+}
+
+/// Who is told of each step and may end training there.
+pub type Watch<'w, 'a> = &'w mut dyn FnMut(&Trainer<'a>, Step) -> Result<Flow, NnError>;
+
 /// A network in training.
 pub struct Trainer<'a> {
-    task: Task<'a>,
-    recipe: Recipe,
-    schedule: Schedule,
-    network: Network,
-    optimizer: Optimizer,
-    steps: usize,
+    pub(crate) task: Task<'a>,
+    pub(crate) recipe: Recipe,
+    timetable: Timetable,
+    pub(crate) network: Network,
+    pub(crate) optimizer: Optimizer,
+    average: Option<Average>,
+    pub(crate) place: Place,
     history: Vec<HistoryRow>,
     /// Tensors of the best epoch so far, where it is the one to be kept.
     best: Option<BTreeMap<String, Weights>>,
@@ -76,16 +93,16 @@ impl<'a> Trainer<'a> {
         if size_px < least {
             return Err(NnError::TooSmall { architecture, size_px, least });
         }
-        let schedule = Schedule {
-            shape: recipe.schedule,
-            max_learning_rate: recipe.max_learning_rate,
-            momentum: recipe.momentum,
-            steps: recipe.epochs
-                * recipe.sampling.length(task.train.samples).div_ceil(recipe.batch_size),
-        };
+        if let Some(wanted) = recipe.course.sizes.sides().find(|&side| side > size_px) {
+            return Err(NnError::Enlarging { wanted, stored: size_px });
+        }
+        let batches = recipe.sampling.length(task.train.samples).div_ceil(recipe.batch_size);
+        let timetable = Timetable::new(&recipe, batches.div_ceil(recipe.course.accumulate));
         let optimizer = Optimizer::new(&network, &recipe)?;
-        let (steps, history, best) = (0, Vec::new(), None);
-        Ok(Self { task, recipe, schedule, network, optimizer, steps, history, best })
+        let decay = recipe.course.ema_decay;
+        let average = (decay > 0.0).then(|| Average::new(&network, decay)).transpose()?;
+        let (place, history, best) = (Place::default(), Vec::new(), None);
+        Ok(Self { task, recipe, timetable, network, optimizer, average, place, history, best })
     }
 
     /// The epochs so far.
@@ -94,120 +111,139 @@ impl<'a> Trainer<'a> {
         &self.history
     }
 
-    /// Whether all epochs are done.
+    /// How many steps there have been.
     #[must_use]
-    pub const fn is_done(&self) -> bool {
-        self.history.len() >= self.recipe.epochs
+    pub const fn steps(&self) -> usize {
+        self.place.steps
     }
 
-    /// Training images that are still to be seen.
+    /// Whether all epochs are done, or no more are worth it.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.timetable.is_done(&self.history)
+    }
+
+    /// Training images that are still to be seen, at most.
     #[must_use]
     pub fn images_to_go(&self) -> usize {
         let epochs = self.recipe.epochs.saturating_sub(self.history.len());
-        epochs * self.recipe.sampling.length(self.task.train.samples)
+        let all = epochs * self.recipe.sampling.length(self.task.train.samples);
+        all.saturating_sub(self.place.batches * self.recipe.batch_size)
     }
 
-    /// Trains for one epoch and scores the samples held out.
+    /// Trains for one epoch, or for what is left of it, and scores the samples held out.
     ///
     /// # Errors
     /// When images cannot be read or the loss is no longer a sensible number.
     pub fn epoch(&mut self, on_step: &mut dyn FnMut(Step)) -> Result<(), NnError> {
-        let (epoch, task, recipe) = (self.history.len(), self.task, self.recipe);
-        let augmentation = recipe.augmentation;
-        let drawn = recipe.sampling.draw(task.train.samples, recipe.seed, epoch as u64);
-        let train = drawn.dataset(task.train.store);
-        let view = |index: usize| {
-            let (id, copy) = (&train.samples[index].id, drawn.copy(index));
-            vec![augmentation.draw(recipe.seed, epoch as u64, id, copy)]
+        let watch = &mut |_: &Self, step| {
+            on_step(step);
+            Ok(Flow::GoOn)
         };
-        let preparation = Preparation {
-            views: &view,
-            statistics: task.statistics,
-            workers: task.workers,
-            mixup: augmentation.mixing(recipe.seed, epoch as u64),
-        };
-        let batches = shuffled_batches(train.len(), recipe.batch_size, recipe.seed, epoch as u64);
-        let (mut sum, mut number, mut pace) = (0.0, 0, self.schedule.pace(self.steps));
-        let mut clock = Instant::now();
-        for_each_batch(train, &batches, &preparation, |batch| {
-            let indices = batch.indices.clone();
-            pace = self.schedule.pace(self.steps);
-            let targets = batch.targets(train, task.labels, recipe.label_smoothing);
-            let loss = self.step(batch, targets, pace)?;
-            if loss.is_nan() || loss > EXPLODED * recipe.loss.of_ignorance(task.labels) {
-                let ids = indices.iter().map(|&index| train.samples[index].id.clone());
-                return Err(NnError::Diverged { epoch, batch: number, loss, ids: ids.collect() });
-            }
-            let samples = indices.len();
-            sum += loss * samples as f64;
-            number += 1;
-            on_step(Step { samples, loss, seconds: clock.elapsed().as_secs_f64() });
-            clock = Instant::now();
-            Ok(())
-        })?;
-        self.close_epoch(sum / train.len() as f64, pace.learning_rate)
+        self.watched_epoch(watch).map(drop)
     }
 
-    /// One step of the optimiser; the loss before it.
-    fn step(&mut self, batch: Batch, targets: Vec<f32>, pace: Pace) -> Result<f64, NnError> {
-        let (count, size_px) = (batch.indices.len(), self.task.train.store.size_px());
-        let labels = self.task.labels;
-        let targets = Tensor::from_vec(targets, (count, labels), &Device::Cpu)?;
-        let shape = (count, size_px, size_px, Channel::COUNT);
-        let images = Tensor::from_vec(batch.images, shape, &Device::Cpu)?;
-        let (network, loss, weights) =
-            (&mut self.network, self.recipe.loss, self.task.label_weights);
-        let (loss, gradients) = hpa_ops::differentiate(|| {
-            loss.of(&network.forward_train(&images)?, &targets, weights)
-        })?;
-        self.optimizer.step(&gradients, pace)?;
-        self.steps += 1;
-        Ok(f64::from(loss.to_scalar::<f32>()?))
+    /// As [`Trainer::epoch`]; `watch` may end it after any step, and then it is not scored.
+    ///
+    /// # Errors
+    /// As [`Trainer::epoch`], and those of `watch`.
+    pub fn watched_epoch(&mut self, watch: Watch<'_, 'a>) -> Result<Flow, NnError> {
+        let epoch = self.open_epoch()?;
+        let (train, batches) = (epoch.dataset(), &epoch.batches);
+        let (mut pending, mut clock) = (Pending::default(), Instant::now());
+        let left = &batches[self.place.batches..];
+        let outcome = epoch.for_each_batch(left, |batch| {
+            self.learn(train, batch, &mut pending)?;
+            let accumulate = self.recipe.course.accumulate;
+            if pending.batches < accumulate && self.place.batches < batches.len() {
+                return Ok(());
+            }
+            let step = self.step(std::mem::take(&mut pending))?;
+            let seconds = clock.elapsed().as_secs_f64();
+            clock = Instant::now();
+            match watch(self, Step { seconds, ..step })? {
+                Flow::GoOn => Ok(()),
+                Flow::Stop => Err(Halt::Stopped),
+            }
+        });
+        match outcome {
+            Ok(()) => self.close_epoch(train.len()).map(|()| Flow::GoOn),
+            Err(Halt::Stopped) => Ok(Flow::Stop),
+            Err(Halt::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Prepares network and optimiser for the present epoch.
+    pub(crate) fn open_epoch(&mut self) -> Result<Epoch<'a>, NnError> {
+        let (epoch, recipe) = (self.history.len(), self.recipe);
+        self.network.freeze(self.timetable.frozen(epoch));
+        if self.timetable.thaws(epoch) && self.place.batches == 0 {
+            // As fastai's unfreeze: what the head alone has learnt says little of the way of all.
+            self.optimizer = Optimizer::new(&self.network, &recipe)?;
+        }
+        Ok(Epoch::new(&self.task, &recipe, epoch as u64))
+    }
+
+    /// One step of the optimiser from the gradients of its batches.
+    fn step(&mut self, pending: Pending) -> Result<Step, NnError> {
+        let (samples, loss) = (pending.samples, pending.loss / pending.samples as f64);
+        let pace = self.timetable.pace(self.place.steps, &self.history);
+        self.apply(pending, pace)?;
+        self.place.steps += 1;
+        if let Some(average) = &mut self.average {
+            average.update(&self.network, self.place.steps)?;
+        }
+        let (number, learning_rate) = (self.place.steps, pace.learning_rate);
+        Ok(Step { number, samples, loss, learning_rate, seconds: 0.0 })
     }
 
     /// Scores the samples held out and enters the epoch into the history.
-    fn close_epoch(&mut self, train_loss: f64, learning_rate: f64) -> Result<(), NnError> {
+    fn close_epoch(&mut self, samples: usize) -> Result<(), NnError> {
         let epoch = self.history.len();
-        let (valid_loss, valid_macro_f1) = self.validate()?;
+        let train_loss = self.place.loss / samples as f64;
+        let pace = self.timetable.pace(self.place.steps.saturating_sub(1), &self.history);
+        let kept = self.kept()?;
+        let Validation { loss, macro_f1, label_f1, label_loss, broken } = validate(
+            &kept.as_ref().unwrap_or(&self.network).evaluator()?,
+            &self.task,
+            &self.recipe.loss,
+        )?;
+        if !broken.is_empty() {
+            return Err(NnError::BrokenAnswers { epoch, ids: broken });
+        }
         for (what, value) in
-            [("the training loss", train_loss), ("the loss on the fold held out", valid_loss)]
+            [("the training loss", train_loss), ("the loss on the fold held out", loss)]
         {
             if !value.is_finite() {
                 return Err(NnError::NotFinite { epoch, what: what.to_owned() });
             }
         }
-        let number = u32::try_from(epoch).unwrap_or(u32::MAX);
         self.history.push(HistoryRow {
-            epoch: number,
+            epoch: u32::try_from(epoch).unwrap_or(u32::MAX),
             train_loss,
-            valid_loss,
-            valid_macro_f1,
-            learning_rate,
+            valid_loss: loss,
+            valid_macro_f1: macro_f1,
+            learning_rate: pace.learning_rate,
+            valid_label_f1: label_f1,
+            valid_label_loss: label_loss,
         });
+        self.place = Place { steps: self.place.steps, ..Place::default() };
         if self.recipe.keep == Keep::Best && best_epoch(&self.history) == Some(epoch) {
-            self.best = Some(self.network.tensors()?);
+            self.best = Some(self.present()?);
         }
         Ok(())
     }
 
-    /// Loss, and macro F1 at threshold 0.5, of the samples held out.
-    fn validate(&self) -> Result<(f64, f64), NnError> {
-        let Task { valid, labels, label_weights, statistics, workers, .. } = self.task;
-        let evaluator = self.network.evaluator()?;
-        let Answers { logits, .. } = answers(
-            &evaluator,
-            valid,
-            (TestTimeAugmentation::None, statistics, workers),
-            &mut |_| {},
-        )?;
-        let targets = valid.targets(&(0..valid.len()).collect::<Vec<_>>(), labels);
-        let matrix =
-            |values: &[f32]| Tensor::from_slice(values, (valid.len(), labels), &Device::Cpu);
-        let loss = self.recipe.loss.of(&matrix(&logits)?, &matrix(&targets)?, label_weights)?;
-        let truth: Vec<bool> = targets.iter().map(|&target| target > 0.5).collect();
-        let decided: Vec<bool> = logits.iter().map(|&logit| logit > 0.0).collect();
-        let score = hpa_metrics::macro_f1(&truth, &decided, labels);
-        Ok((f64::from(loss.to_scalar::<f32>()?), score))
+    /// The averaged network, where there is one.
+    fn kept(&self) -> Result<Option<Network>, NnError> {
+        let Some(average) = &self.average else { return Ok(None) };
+        let (architecture, labels) = (self.network.architecture(), self.task.labels);
+        Network::from_tensors(architecture, labels, average.tensors.clone()).map(Some)
+    }
+
+    /// The tensors that would be kept if training ended now: the average's where there is one.
+    fn present(&self) -> Result<BTreeMap<String, Weights>, NnError> {
+        self.average.as_ref().map_or_else(|| self.network.tensors(), |it| Ok(it.tensors.clone()))
     }
 
     /// The tensors to keep: those of the last epoch or of the best.
@@ -217,7 +253,7 @@ impl<'a> Trainer<'a> {
     pub fn tensors(&self) -> Result<BTreeMap<String, Weights>, NnError> {
         let tensors = match &self.best {
             Some(best) => best.clone(),
-            None => self.network.tensors()?,
+            None => self.present()?,
         };
         let broken = tensors.iter().find(|(_, w)| w.values.iter().any(|value| !value.is_finite()));
         if let Some((name, _)) = broken {
@@ -227,15 +263,17 @@ impl<'a> Trainer<'a> {
         Ok(tensors)
     }
 
-    /// All that the next epoch needs.
+    /// All that the next step needs; to be asked for between two steps.
     ///
     /// # Errors
     /// When a tensor cannot be read.
     pub fn state(&self) -> Result<State, NnError> {
-        let (steps, history) = (self.steps as u64, self.history.clone());
-        let mut state = State { tensors: BTreeMap::new(), steps, history };
+        let (place, history) = (self.place, self.history.clone());
+        let mut state = State { tensors: BTreeMap::new(), place, history };
         state.put("network", self.network.tensors()?);
         state.put("optimizer", self.optimizer.state()?);
+        state
+            .put("average", self.average.as_ref().map(|it| it.tensors.clone()).unwrap_or_default());
         state.put("best", self.best.clone().unwrap_or_default());
         Ok(state)
     }
@@ -247,39 +285,13 @@ impl<'a> Trainer<'a> {
     pub fn restore(&mut self, mut state: State) -> Result<(), NnError> {
         self.network.set_tensors(state.take("network"))?;
         self.optimizer.load(state.take("optimizer"))?;
+        if let Some(average) = &mut self.average {
+            average.tensors = state.take("average");
+        }
         let best = state.take("best");
         self.best = (!best.is_empty()).then_some(best);
-        self.steps = usize::try_from(state.steps).unwrap_or(usize::MAX);
+        self.place = state.place;
         self.history = state.history;
         Ok(())
-    }
-}
-
-/// The epoch with the best macro F1; the smaller loss, then the earlier epoch decides a tie.
-fn best_epoch(history: &[HistoryRow]) -> Option<usize> {
-    let better = |a: &HistoryRow, b: &HistoryRow| {
-        let by_score = a.valid_macro_f1.total_cmp(&b.valid_macro_f1);
-        by_score.then(b.valid_loss.total_cmp(&a.valid_loss)).then(b.epoch.cmp(&a.epoch))
-    };
-    (0..history.len()).max_by(|&a, &b| better(&history[a], &history[b]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_best_epoch_is_decided_by_score_then_loss_then_order() {
-        let row = |epoch, valid_macro_f1, valid_loss| HistoryRow {
-            epoch,
-            train_loss: 0.0,
-            valid_loss,
-            valid_macro_f1,
-            learning_rate: 0.0,
-        };
-        let history = [row(0, 0.2, 1.0), row(1, 0.3, 0.9), row(2, 0.3, 0.8), row(3, 0.3, 0.8)];
-        assert_eq!(best_epoch(&history), Some(2));
-        assert_eq!(best_epoch(&history[..2]), Some(1));
-        assert_eq!(best_epoch(&[]), None);
     }
 }

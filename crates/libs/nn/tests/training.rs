@@ -4,8 +4,8 @@
 use hpa_artifacts::{ImageRow, ImageStore, ImageWriter, Provenance, Weights};
 use hpa_core::{LabelNames, Rng, Seed};
 use hpa_nn::{
-    Architecture, Augmentation, ChannelStatistics, Dataset, Keep, Loss, LossKind, LossReduction,
-    Network, NnError, OptimizerKind, Recipe, Sample, Sampling, ScheduleShape, Task,
+    Architecture, Augmentation, ChannelStatistics, Course, Dataset, Keep, Loss, LossKind,
+    LossReduction, Network, NnError, OptimizerKind, Recipe, Sample, Sampling, ScheduleShape, Task,
     TestTimeAugmentation, Trainer, answers,
 };
 use std::collections::BTreeMap;
@@ -86,6 +86,7 @@ fn recipe(optimizer: OptimizerKind) -> Recipe {
         },
         sampling: Sampling::UNIFORM,
         label_smoothing: 0.0,
+        course: Course::default(),
         keep: Keep::Last,
         seed: Seed::new(3),
     }

@@ -31,6 +31,7 @@ mod activation;
 mod allocator;
 mod conv;
 mod gemm;
+mod gradients;
 mod linear;
 mod loss;
 mod memory;

@@ -42,7 +42,7 @@ thread_local! {
 
 /// Gradients of the variables that a loss depends on.
 #[derive(Debug, Default)]
-pub struct Gradients(HashMap<TensorId, Tensor>);
+pub struct Gradients(pub(crate) HashMap<TensorId, Tensor>);
 
 impl Gradients {
     /// The gradient of `tensor`, a variable.

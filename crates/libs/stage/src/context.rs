@@ -1,6 +1,6 @@
 //! What a program's function is handed beside its own flags.
 
-use crate::{Common, Progress};
+use crate::{Common, Patience, Progress};
 use anyhow::Context;
 use hpa_artifacts::{ArtifactError, ImageStore};
 use serde::Serialize;
@@ -38,6 +38,12 @@ impl Stage {
     #[must_use]
     pub fn progress(&self, what: &str, total: u64, unit: &str) -> Progress {
         Progress::new(self.bars, what, total, unit)
+    }
+
+    /// Makes signals wait for the work to stop by itself, as long as the result lives.
+    #[must_use]
+    pub fn patience(&self) -> Patience {
+        Patience::new()
     }
 
     /// Tells the user something on standard error, unless `--quiet`.

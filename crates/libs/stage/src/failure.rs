@@ -1,10 +1,15 @@
 //! How errors look: what and where, then what to do.
 
+use crate::Interrupted;
 use std::io::Write;
 use std::process::ExitCode;
 
 /// Prints an error with its causes, the `mend:` lines last.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
+        writeln!(std::io::stderr(), "{error:#}").ok();
+        return ExitCode::from(interrupted.status());
+    }
     // Nobody can be told that telling failed.
     writeln!(std::io::stderr(), "{}", text(error)).ok();
     ExitCode::FAILURE

@@ -9,7 +9,8 @@
 //!    terminal silence progress bars.
 //! 3. The function's value is printed as one JSON value under `--json`.
 //! 4. Errors become a message and exit status 1, usage errors 2, a panic 101, and a signal
-//!    130 or 143 after unfinished files are removed.
+//!    130 or 143 after unfinished files are removed, or after the work has stopped by itself
+//!    where it holds a [`Patience`].
 
 mod config;
 mod context;
@@ -25,6 +26,7 @@ pub use paths::{Input, Output};
 pub use progress::Progress;
 pub use range::{in_range, in_range_f64};
 pub use refuted::Refuted;
+pub use signals::{Interrupted, Patience};
 
 use clap::{Args, Command, FromArgMatches};
 use serde::Serialize;

@@ -1,6 +1,8 @@
 //! The flags of `hpa-train`.
 
 use crate::Settings;
+use crate::find::Search;
+use anyhow::Context;
 use hpa_artifacts::{Checkpoint, Folds, History, Labels};
 use hpa_nn::Device;
 use hpa_stage::{Input, Output, in_range};
@@ -25,16 +27,19 @@ pub struct Args {
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: Device,
     /// Where to write the weights
-    #[arg(long, value_name = "FILE.safetensors")]
-    pub out: Output<Checkpoint>,
+    #[arg(long, value_name = "FILE.safetensors", required_unless_present = "find_learning_rate")]
+    pub out: Option<Output<Checkpoint>>,
     /// Where to write what each epoch did
     #[arg(long, value_name = "FILE.parquet")]
     pub out_history: Option<Output<History>>,
+    /// Where to write events for TensorBoard while training runs; the name must hold `tfevents`
+    #[arg(long, value_name = "FILE.tfevents", value_parser = event_file)]
+    pub out_events: Option<PathBuf>,
     /// Keep the state of unfinished training here, and go on from it
     #[arg(long, value_name = "DIR")]
     pub resume_dir: Option<PathBuf>,
-    /// Seconds between two such states, at least; 0 keeps one after every epoch
-    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = in_range::<u64>(0..=86_400))]
+    /// Keep a state after every epoch, and within one after so many seconds; 0: after every step
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = in_range::<u64>(0..=86_400))]
     pub save_every_s: u64,
     /// Start from these weights: safetensors under torchvision's or timm's names
     #[arg(long, value_name = "FILE.safetensors")]
@@ -42,4 +47,25 @@ pub struct Args {
     /// The recipe.
     #[command(flatten)]
     pub settings: Settings,
+    /// Another thing to do than to train.
+    #[command(flatten)]
+    pub search: Search,
+}
+
+impl Args {
+    /// Where the weights go.
+    pub(crate) fn out(&self) -> anyhow::Result<&Output<Checkpoint>> {
+        self.out.as_ref().context("training needs --out")
+    }
+}
+
+/// TensorBoard looks at files of such names alone.
+fn event_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    if name.is_some_and(|name| name.contains("tfevents")) {
+        Ok(path)
+    } else {
+        Err("TensorBoard would not see it: expected a name that holds `tfevents`".to_owned())
+    }
 }

@@ -9,13 +9,13 @@ use std::path::Path;
 /// A checkpoint costs minutes to days, so a new build of the program alone does not throw it
 /// away: the recipe version that it records decides.
 pub(crate) fn confirm(args: &Args, provenance: &Provenance) -> Option<Report> {
-    let checkpoint = Checkpoint::read(args.out.path()).ok()?;
+    let checkpoint = Checkpoint::read(args.out().ok()?.path()).ok()?;
     let is_same = |origin: &hpa_artifacts::Origin| origin.provenance.as_ref() == Some(provenance);
     if checkpoint.meta.recipe_version != RECIPE_VERSION || !is_same(&checkpoint.origin) {
         return None;
     }
     let Some(path) = &args.out_history else {
-        touch(args.out.path()).ok()?;
+        touch(args.out().ok()?.path()).ok()?;
         return Some(Report::confirmed(None));
     };
     let history = History::read(path.path()).ok()?;
@@ -23,7 +23,7 @@ pub(crate) fn confirm(args: &Args, provenance: &Provenance) -> Option<Report> {
         return None;
     }
     // What Make is told: both are as new as their inputs.
-    touch(path.path()).and_then(|()| touch(args.out.path())).ok()?;
+    touch(path.path()).and_then(|()| touch(checkpoint.origin.path.as_path())).ok()?;
     Some(Report::confirmed(Some(&history)))
 }
 

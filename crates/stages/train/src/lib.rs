@@ -3,21 +3,30 @@
 //! Reads pixels, labels and folds; learns from every sample that is not in the fold named by
 //! `--fold`, scores the ones that are after each epoch, and writes the weights and the history.
 //! A checkpoint that the same recipe made from the same inputs is confirmed, not made again;
-//! a run that was killed goes on from its last whole epoch and ends with the same bytes.
+//! a run that was killed goes on from its last state and ends with the same bytes. With
+//! `--find-learning-rate` it searches for a learning rate instead.
 
 mod args;
 mod confirm;
 mod contact_sheet;
+mod course;
+mod events;
+mod find;
 mod outcome;
+mod plot;
+mod record;
 mod request;
 mod resume;
 mod samples;
+mod session;
 mod settings;
 mod settings_data;
 mod surgery;
 
 pub use args::Args;
 pub use contact_sheet::Sheet;
+pub use course::CourseSettings;
+pub use find::{Found, Search};
 pub use outcome::Report;
 pub use request::{Answer, Request, answer};
 pub use settings::{AugmentationSettings, Settings};
@@ -25,17 +34,18 @@ pub use settings_data::DataSettings;
 pub use surgery::Verdict;
 
 use anyhow::Context;
-use hpa_artifacts::atomic::AtomicFile;
+use hpa_artifacts::atomic::{AtomicFile, remove_leftovers};
 use hpa_artifacts::{
     ArtifactError, Digest, Folds, History, ImageStore, Labels, Loaded, Provenance,
     read_foreign_weights,
 };
-use hpa_nn::{ChannelStatistics, Dataset, NnError, Step, Task, Trainer};
+use hpa_nn::{ChannelStatistics, Dataset, Task, Trainer};
 use hpa_stage::{Output, Stage};
 use outcome::Made;
 use resume::Keeper;
 use samples::Samples;
 use serde::Serialize;
+use session::Session;
 
 /// Raised when the same settings and inputs are trained in another way than before, so that
 /// checkpoints on disk no longer are what they would be.
@@ -53,6 +63,8 @@ struct Decisive<'a> {
     #[serde(flatten)]
     settings: &'a Settings,
     fold: u64,
+    #[serde(flatten)]
+    search: Option<&'a find::Range>,
 }
 
 /// What training reads.
@@ -66,25 +78,39 @@ struct Inputs {
     provenance: Provenance,
 }
 
-/// Reads the inputs, trains, writes the outputs.
+/// Reads the inputs, trains or searches, writes the outputs.
 ///
 /// # Errors
 /// When an input is at fault, the outputs cannot be written, or training falls apart.
-pub fn run(args: &Args, stage: &Stage) -> anyhow::Result<Report> {
+pub fn run(args: &Args, stage: &Stage) -> anyhow::Result<Answer> {
     args.device.check()?;
     hpa_ops::select_simd()?;
-    let inputs = Inputs::read(args, stage)?;
+    let Settings { course, epochs, max_learning_rate, .. } = &args.settings;
+    course.check(*epochs, *max_learning_rate)?;
+    args.search.check()?;
+    if args.search.find_learning_rate {
+        find::find(args, stage).map(Answer::Found)
+    } else {
+        train(args, stage).map(Answer::Trained)
+    }
+}
+
+fn train(args: &Args, stage: &Stage) -> anyhow::Result<Report> {
+    let out = args.out()?.path();
+    let inputs = Inputs::read(args, stage, None)?;
+    let mut keeper = Keeper::new(args, &inputs.provenance);
     if let Some(report) = confirm::confirm(args, &inputs.provenance) {
-        stage.notice(format!("{} is up to date", args.out.path().display()));
+        stage.notice(format!("{} is up to date", out.display()));
+        keeper.clear()?;
         return Ok(report);
     }
     check_writable(args)?;
     let task = inputs.task(stage)?;
     let network = network(args, stage, task.labels)?;
     let mut trainer = Trainer::new(task, args.settings.recipe(), network)?;
-    let mut keeper = Keeper::new(args, &inputs.provenance);
     keeper.resume(&mut trainer, stage)?;
-    let rates = train(&mut trainer, &mut keeper, args, stage)?;
+    let rates = Session::open(args, stage, &trainer, (&mut keeper, &inputs.labels.names))?
+        .train(&mut trainer)?;
     let made = Made {
         tensors: trainer.tensors()?,
         history: History {
@@ -105,14 +131,15 @@ pub fn run(args: &Args, stage: &Stage) -> anyhow::Result<Report> {
 fn check_writable(args: &Args) -> Result<(), ArtifactError> {
     let history = args.out_history.as_ref().map(Output::path);
     // Dropped, an unfinished file leaves nothing.
-    [Some(args.out.path()), history]
-        .into_iter()
-        .flatten()
-        .try_for_each(|path| AtomicFile::create(path).map(drop))
+    let out = args.out.as_ref().map(Output::path);
+    [out, history, args.out_events.as_deref()].into_iter().flatten().try_for_each(|path| {
+        remove_leftovers(path)?;
+        AtomicFile::create(path).map(drop)
+    })
 }
 
 impl Inputs {
-    fn read(args: &Args, stage: &Stage) -> anyhow::Result<Self> {
+    fn read(args: &Args, stage: &Stage, search: Option<&find::Range>) -> anyhow::Result<Self> {
         let labels = args.labels.read(stage)?;
         let folds = args.folds.read(stage)?;
         let fold = folds.count.fold(args.fold).context("--fold")?;
@@ -124,7 +151,7 @@ impl Inputs {
             .label_weights
             .weights(&samples.train, labels.names.count())
             .map_err(anyhow::Error::msg)?;
-        let decisive = Decisive { settings: &args.settings, fold: args.fold };
+        let decisive = Decisive { settings: &args.settings, fold: args.fold, search };
         let mut provenance = Provenance::new(&decisive)
             .with_input("images", store.digest())
             .with_input("labels", labels.origin.digest)
@@ -176,33 +203,4 @@ fn network(args: &Args, stage: &Stage, labels: usize) -> anyhow::Result<hpa_nn::
         if imported.replaced_classifier { ", classifier replaced" } else { "" },
     ));
     Ok(network)
-}
-
-/// Trains until all epochs are done; the images per second of each batch.
-fn train(
-    trainer: &mut Trainer<'_>,
-    keeper: &mut Keeper,
-    args: &Args,
-    stage: &Stage,
-) -> anyhow::Result<Vec<f64>> {
-    let epochs = args.settings.epochs;
-    let total = trainer.images_to_go();
-    let progress = stage.progress("training", total as u64, "images");
-    let mut rates = Vec::new();
-    while !trainer.is_done() {
-        let epoch = trainer.history().len() + 1;
-        let result: Result<(), NnError> = trainer.epoch(&mut |step: Step| {
-            rates.push(step.samples as f64 / step.seconds);
-            progress.inc(step.samples as u64);
-            progress.message(format!("epoch {epoch}/{epochs}, loss {:.4}", step.loss));
-        });
-        result?;
-        // After the last epoch the checkpoint itself is the state.
-        if !trainer.is_done() {
-            keeper.save(trainer)?;
-        }
-    }
-    keeper.wait()?;
-    progress.finish();
-    Ok(rates)
 }

@@ -79,7 +79,7 @@ impl Made {
             provenance: provenance.clone(),
         };
         let checkpoint = Checkpoint { meta, tensors: self.tensors.clone() };
-        checkpoint.write(args.out.path(), provenance)?;
+        checkpoint.write(args.out()?.path(), provenance)?;
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::contact_sheet::{self, Sheet};
 use crate::surgery::{self, Verdict};
-use crate::{Args, Report, Settings};
+use crate::{Args, Found, Report, Settings};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 use hpa_stage::Stage;
@@ -19,7 +19,7 @@ const MOST_ROWS: usize = 64;
 /// The command line.
 #[derive(Debug)]
 pub enum Request {
-    /// Train.
+    /// Train, or search for a learning rate with what training needs.
     Train(Box<Args>),
     /// Compare the four-channel network with the three-channel one.
     CheckSurgery {
@@ -47,6 +47,8 @@ pub enum Request {
 pub enum Answer {
     /// Of training.
     Trained(Report),
+    /// Of the search for a learning rate.
+    Found(Found),
     /// Of the comparison.
     Surgery(Verdict),
     /// Of the drawing.
@@ -59,7 +61,7 @@ pub enum Answer {
 /// When an input is at fault, an output cannot be written, or the comparison fails.
 pub fn answer(request: &Request, stage: &Stage) -> anyhow::Result<Answer> {
     match request {
-        Request::Train(args) => crate::run(args, stage).map(Answer::Trained),
+        Request::Train(args) => crate::run(args, stage),
         Request::CheckSurgery { settings, weights } => {
             surgery::check(settings, weights.as_deref(), stage).map(Answer::Surgery)
         }

@@ -8,16 +8,13 @@ use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Writes the state after an epoch, in the background, and finds it again.
-///
-/// A state is three times as large as the network: where epochs take seconds, writing one after
-/// each would cost a tenth of the time and save nobody anything.
+/// Writes states, in the background, and finds the last one again.
 pub(crate) struct Keeper {
     /// The file, if the state is to be kept.
     path: Option<PathBuf>,
     /// Names recipe, settings and inputs: a state of another run is not gone on from.
     run: Digest,
-    /// States follow each other no sooner.
+    /// Within an epoch, states follow each other no sooner.
     pause: Duration,
     last: Instant,
     writing: Option<JoinHandle<Result<(), ArtifactError>>>,
@@ -36,11 +33,13 @@ impl Keeper {
     /// Goes on from the state on disk if it is this run's, and says so.
     pub(crate) fn resume(&self, trainer: &mut Trainer<'_>, stage: &Stage) -> anyhow::Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
+        hpa_artifacts::atomic::remove_leftovers(path)?;
         let shown = path.display();
         match State::read(path, self.run) {
             Ok(found) => {
                 trainer.restore(found)?;
-                stage.notice(format!("going on after epoch {} ({shown})", trainer.history().len()));
+                let (epochs, steps) = (trainer.history().len(), trainer.steps());
+                stage.notice(format!("going on after epoch {epochs}, step {steps} ({shown})"));
             }
             Err(Unusable::Absent) => {}
             Err(Unusable::OtherRun) => stage.notice(format!(
@@ -53,13 +52,21 @@ impl Keeper {
         Ok(())
     }
 
-    /// Begins to write the state if the last one is old enough; training goes on meanwhile.
+    /// Whether states are kept at all.
+    pub(crate) const fn keeps(&self) -> bool {
+        self.path.is_some()
+    }
+
+    /// Whether a state is wanted before the epoch ends.
+    pub(crate) fn is_due(&self) -> bool {
+        self.keeps() && self.last.elapsed() >= self.pause
+    }
+
+    /// Begins to write the state; training goes on meanwhile.
     pub(crate) fn save(&mut self, trainer: &Trainer<'_>) -> anyhow::Result<()> {
-        let Some(path) = self.path.clone().filter(|_| self.last.elapsed() >= self.pause) else {
-            return Ok(());
-        };
-        self.last = Instant::now();
+        let Some(path) = self.path.clone() else { return Ok(()) };
         self.wait()?;
+        self.last = Instant::now();
         let (state, run) = (trainer.state()?, self.run);
         self.writing = Some(std::thread::spawn(move || state.write(&path, run)));
         Ok(())

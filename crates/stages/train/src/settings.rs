@@ -1,6 +1,6 @@
 //! The settings of a model's TOML file.
 
-use crate::DataSettings;
+use crate::{CourseSettings, DataSettings};
 use hpa_core::Seed;
 use hpa_nn::{
     Architecture, Augmentation, FirstConvolution, Keep, Loss, LossKind, LossReduction,
@@ -28,10 +28,10 @@ pub struct Settings {
     /// Largest learning rate of the schedule
     #[arg(long, default_value_t = 0.002, value_parser = in_range_f64(1e-9..=100.0))]
     pub max_learning_rate: f64,
-    /// Schedule: one-cycle or constant
+    /// Schedule: one-cycle, constant, cosine-restarts, step or plateau
     #[arg(long, default_value = "one-cycle")]
     pub schedule: ScheduleShape,
-    /// Momentum (beta 1 of adamw) of the constant schedule; one-cycle has its own
+    /// Momentum (beta 1 of adamw) of every schedule but one-cycle, which has its own
     #[arg(long, default_value_t = 0.9, value_parser = in_range_f64(0.0..=0.9999))]
     pub momentum: f64,
     /// Weight decay; norms and biases are spared
@@ -67,6 +67,10 @@ pub struct Settings {
     #[command(flatten)]
     #[serde(flatten)]
     pub data: DataSettings,
+    /// What happens beside the schedule.
+    #[command(flatten)]
+    #[serde(flatten, serialize_with = "CourseSettings::only_changed")]
+    pub course: CourseSettings,
 }
 
 /// How training samples are changed; the defaults change nothing.
@@ -106,6 +110,7 @@ impl Settings {
             schedule: self.schedule,
             max_learning_rate: self.max_learning_rate,
             momentum: self.momentum,
+            course: self.course.course(),
             loss: Loss { kind: self.loss, gamma: self.gamma, reduction: self.reduction },
             augmentation: Augmentation {
                 d4,

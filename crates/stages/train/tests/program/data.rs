@@ -1,6 +1,6 @@
 //! Pretrained weights, augmentation, sampling and targets as a user meets them.
 
-use super::{SIZE, inputs, said, train};
+use crate::common::{SIZE, inputs, said, train};
 use hpa_artifacts::{Artifact, Checkpoint, Weights};
 use hpa_core::Seed;
 use hpa_nn::{Architecture, Network};

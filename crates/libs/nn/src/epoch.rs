@@ -1,0 +1,55 @@
+//! One epoch: which samples are seen, how each is shown, and in which order.
+//!
+//! All of it follows from the recipe's seed and the number of the epoch, so that training can be
+//! left between any two batches and taken up again.
+
+use crate::dataset::{Dataset, shuffled_batches};
+use crate::loader::{Batch, Preparation, for_each_batch};
+use crate::recipe::Recipe;
+use crate::sampling::Drawn;
+use crate::trainer::Task;
+use hpa_artifacts::ArtifactError;
+
+/// The samples of one epoch in batches.
+pub(crate) struct Epoch<'a> {
+    task: Task<'a>,
+    recipe: Recipe,
+    number: u64,
+    drawn: Drawn,
+    /// Places in [`Epoch::dataset`].
+    pub(crate) batches: Vec<Vec<usize>>,
+}
+
+impl<'a> Epoch<'a> {
+    pub(crate) fn new(task: &Task<'a>, recipe: &Recipe, number: u64) -> Self {
+        let drawn = recipe.sampling.draw(task.train.samples, recipe.seed, number);
+        let count = drawn.samples().len();
+        let batches = shuffled_batches(count, recipe.batch_size, recipe.seed, number);
+        Self { task: *task, recipe: *recipe, number, drawn, batches }
+    }
+
+    /// The samples that are seen, a repeated one as often as it is.
+    pub(crate) const fn dataset(&self) -> Dataset<'_> {
+        self.drawn.dataset(self.task.train.store)
+    }
+
+    /// Prepares some of the batches in the background and hands them over in order.
+    pub(crate) fn for_each_batch<E: From<ArtifactError>>(
+        &self,
+        batches: &[Vec<usize>],
+        consume: impl FnMut(Batch) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (train, Recipe { augmentation, seed, .. }) = (self.dataset(), self.recipe);
+        let view = |index: usize| {
+            let (id, copy) = (&train.samples[index].id, self.drawn.copy(index));
+            vec![augmentation.draw(seed, self.number, id, copy)]
+        };
+        let preparation = Preparation {
+            views: &view,
+            statistics: self.task.statistics,
+            workers: self.task.workers,
+            mixup: augmentation.mixing(seed, self.number),
+        };
+        for_each_batch(train, batches, &preparation, consume)
+    }
+}

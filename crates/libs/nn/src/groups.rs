@@ -1,0 +1,67 @@
+//! Layer groups: which parameters learn at which rate.
+//!
+//! Three groups as fastai cuts a pretrained network (`cnn_learner`): the early body, the late
+//! body, the head. A residual network's body is cut before `layer3`, an EfficientNet's before
+//! `blocks.4` (its fifth stage), both near the middle of its depth. The rates between the first
+//! group's and the last's grow by an even factor: fastai's `slice(3e-5, 6e-3)` is 3e-5, 4.24e-4,
+//! 6e-3.
+
+/// How many groups there are.
+const GROUPS: usize = 3;
+
+const HEADS: [&str; 2] = ["fc.", "classifier."];
+const LATE: [&str; 7] =
+    ["layer3.", "layer4.", "blocks.4.", "blocks.5.", "blocks.6.", "conv_head.", "bn2."];
+
+/// The group of a parameter, by its name: 0 early body, 1 late body, 2 head.
+pub(crate) fn group_of(name: &str) -> usize {
+    let begins = |names: &[&str]| names.iter().any(|prefix| name.starts_with(prefix));
+    if begins(&HEADS) {
+        2
+    } else if begins(&LATE) {
+        1
+    } else {
+        0
+    }
+}
+
+/// What the learning rate of a group is multiplied by, when the last group has `last` and the
+/// first `first`.
+pub(crate) fn rate_factor(group: usize, first: f64, last: f64) -> f64 {
+    let steps = (GROUPS - 1 - group) as f64 / (GROUPS - 1) as f64;
+    (first / last).powf(steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_between_the_ends_are_fastais() {
+        let rates = [0, 1, 2].map(|group| 6e-3 * rate_factor(group, 3e-5, 6e-3));
+        for (rate, expected) in rates.into_iter().zip([3e-5, 4.242_640_687_119_285e-4, 6e-3]) {
+            assert!((rate / expected - 1.0).abs() < 1e-12, "{rates:?}");
+        }
+        assert!((rate_factor(1, 0.1, 0.1) - 1.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn groups_follow_the_depth_of_each_family() {
+        for (name, group) in [
+            ("conv1.weight", 0),
+            ("bn1.bias", 0),
+            ("layer2.1.bn2.weight", 0),
+            ("layer3.0.conv1.weight", 1),
+            ("layer4.1.bn2.bias", 1),
+            ("fc.bias", 2),
+            ("conv_stem.weight", 0),
+            ("blocks.3.0.conv_dw.weight", 0),
+            ("blocks.4.0.conv_dw.weight", 1),
+            ("conv_head.weight", 1),
+            ("bn2.weight", 1),
+            ("classifier.weight", 2),
+        ] {
+            assert_eq!(group_of(name), group, "{name}");
+        }
+    }
+}

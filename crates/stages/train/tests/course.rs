@@ -1,0 +1,136 @@
+//! The settings of schedule and loop, and the search for a rate, through the program.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod common;
+
+use common::{inputs, said, train};
+use hpa_artifacts::{Artifact, Checkpoint, History, RateCurve};
+
+#[test]
+fn the_search_writes_curve_and_picture_and_suggests_a_rate() {
+    let folder = tempfile::tempdir().unwrap();
+    inputs(folder.path(), 12);
+    let search = |flags: &[&str]| {
+        let usual = "--images images.parquet --labels labels.parquet --folds folds.parquet --fold 1 \
+            --architecture resnet18 --batch-size 4 --find-learning-rate --out-curve r/c.parquet \
+            --out-curve-plot r/c.svg --find-steps 40 --threads 1 --json";
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hpa-train"));
+        command.current_dir(folder.path()).args(usual.split_whitespace()).args(flags);
+        command.output().unwrap()
+    };
+    let output = search(&[]);
+    assert!(output.status.success(), "{}", said(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let curve = RateCurve::read(&folder.path().join("r/c.parquet")).unwrap();
+    assert_eq!(report["suggestion"].as_f64(), Some(curve.suggestion));
+    assert_eq!(report["steps"].as_u64(), Some(curve.points.len() as u64));
+    assert!((curve.points[0].learning_rate - 1e-7).abs() < 1e-20);
+    assert!(curve.points.windows(2).all(|pair| pair[0].learning_rate < pair[1].learning_rate));
+    assert!(
+        curve.points.iter().any(|point| (point.learning_rate - curve.suggestion).abs() < 1e-15)
+    );
+    let bytes = std::fs::read(folder.path().join("r/c.parquet")).unwrap();
+    let picture = std::fs::read_to_string(folder.path().join("r/c.svg")).unwrap();
+    assert!(picture.contains("steepest at"));
+    assert!(!folder.path().join("m").exists(), "nothing is trained");
+
+    assert!(search(&["--threads", "2"]).status.success());
+    assert!(
+        std::fs::read(folder.path().join("r/c.parquet")).unwrap() == bytes,
+        "threads move bits"
+    );
+    for (flags, status, message) in [
+        (&["--find-from", "1", "--find-to", "0.5"][..], 1, "is not below find_to"),
+        (&["--out", "m.safetensors"], 2, "cannot be used with"),
+        (&["--find-steps", "5"], 2, "expected 20 to 100000"),
+    ] {
+        let output = search(flags);
+        assert_eq!(output.status.code(), Some(status), "{}", said(&output));
+        assert!(said(&output).contains(message), "{flags:?}: {}", said(&output));
+    }
+}
+
+#[test]
+fn each_setting_changes_the_weights_and_stands_in_the_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    inputs(folder.path(), 12);
+    let path = folder.path().join("m/fold-1.safetensors");
+    let weights = |flags: &[&str]| {
+        let mut all = vec!["--batch-size", "2", "--epochs", "3"];
+        all.extend(flags);
+        let output = train(folder.path(), &all);
+        assert!(output.status.success(), "{flags:?}: {}", said(&output));
+        Checkpoint::read(&path).unwrap()
+    };
+    let plain = weights(&[]);
+    for (key, flags) in [
+        ("ema_decay", &["--ema-decay", "0.9"][..]),
+        ("accumulate", &["--accumulate", "3"]),
+        ("clip_norm", &["--clip-norm", "0.01"]),
+        ("first_group_learning_rate", &["--first-group-learning-rate", "1e-5"]),
+        ("freeze_epochs", &["--freeze-epochs", "1"]),
+        ("step_epochs", &["--schedule", "step", "--step-epochs", "1"]),
+        ("restart_epochs", &["--schedule", "cosine-restarts", "--restart-epochs", "1"]),
+    ] {
+        let changed = weights(flags);
+        assert!(changed.tensors != plain.tensors, "{key} changes nothing");
+        assert!(changed.meta.settings.get(key).is_some(), "{key} is not recorded");
+        assert!(plain.meta.settings.get(key).is_none(), "{key} is recorded at its default");
+        assert_ne!(changed.meta.provenance, plain.meta.provenance, "{key} is not in the digest");
+    }
+}
+
+#[test]
+fn an_early_stop_ends_the_run_and_the_history_says_when() {
+    let folder = tempfile::tempdir().unwrap();
+    inputs(folder.path(), 12);
+    // A rate at which nothing is learnt: no epoch is better than the first by macro F1.
+    let flags = &["--epochs", "50", "--max-learning-rate", "1e-9", "--monitor", "macro-f1"];
+    let output = train(folder.path(), &[flags, &["--early-stop", "2"][..]].concat());
+    assert!(output.status.success(), "{}", said(&output));
+    let history = History::read(&folder.path().join("m/fold-1.history.parquet")).unwrap();
+    assert!(history.rows.len() < 50, "{} epochs", history.rows.len());
+    for row in &history.rows {
+        assert_eq!((row.valid_label_f1.len(), row.valid_label_loss.len()), (28, 28));
+        let mean = row.valid_label_f1.iter().sum::<f64>() / 28.0;
+        assert!((mean - row.valid_macro_f1).abs() < 1e-12);
+        let sum: f64 = row.valid_label_loss.iter().sum();
+        assert!((sum / row.valid_loss - 1.0).abs() < 1e-5, "{sum} {}", row.valid_loss);
+    }
+}
+
+#[test]
+fn contradictory_settings_are_refused_before_any_work() {
+    let folder = tempfile::tempdir().unwrap();
+    inputs(folder.path(), 12);
+    for (flags, status, message) in [
+        (&["--freeze-epochs", "2"][..], 1, "leaves no epoch of 2"),
+        (&["--sizes", "48:9"], 1, "takes 9 epochs"),
+        (&["--sizes", "48:1"], 1, "stored at 40 px"),
+        (&["--sizes", "48"], 2, "expected PX:EPOCHS"),
+        (&["--schedule", "linear"], 2, "cosine-restarts, step, plateau"),
+        (&["--monitor", "auc"], 2, "expected valid-loss or macro-f1"),
+        (&["--ema-decay", "1"], 2, "expected 0 to 0.999999"),
+        (&["--out-events", "m/log"], 2, "holds `tfevents`"),
+        (&["--out-curve", "c.parquet"], 1, "--find-learning-rate"),
+    ] {
+        let output = train(folder.path(), flags);
+        assert_eq!(output.status.code(), Some(status), "{flags:?}: {}", said(&output));
+        assert!(said(&output).contains(message), "{flags:?}: {}", said(&output));
+        let left = std::fs::read_dir(folder.path().join("m")).into_iter().flatten().count();
+        assert_eq!(left, 0, "{flags:?}");
+    }
+}
+
+#[test]
+fn exploding_training_exits_with_the_batch_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    inputs(folder.path(), 12);
+    let flags = &["--max-learning-rate", "100", "--optimizer", "sgd", "--schedule", "constant"];
+    let output = train(folder.path(), &[flags, &["--epochs", "20"][..]].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("training fell apart in epoch"), "{}", said(&output));
+    assert!(said(&output).contains("sample-"), "{}", said(&output));
+    let left = std::fs::read_dir(folder.path().join("m")).into_iter().flatten().count();
+    assert_eq!(left, 0);
+}

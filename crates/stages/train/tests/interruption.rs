@@ -1,0 +1,163 @@
+//! Killed at any moment and started again, training ends with the same bytes.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod common;
+
+use common::{command, inputs, said, train};
+use hpa_core::Seed;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// All at once that a run could forget on its way.
+const EVERYTHING: &[&str] = &[
+    "--epochs",
+    "5",
+    "--batch-size",
+    "2",
+    "--schedule",
+    "plateau",
+    "--plateau-patience",
+    "0",
+    "--plateau-factor",
+    "0.5",
+    "--monitor",
+    "macro-f1",
+    "--freeze-epochs",
+    "1",
+    "--ema-decay",
+    "0.9",
+    "--accumulate",
+    "2",
+    "--clip-norm",
+    "1",
+    "--first-group-learning-rate",
+    "0.0001",
+    "--sizes",
+    "32:2,40:1",
+    "--checkpoint",
+    "best",
+    "--d4",
+    "--rotate-degrees",
+    "30",
+    "--out-events",
+    "m/run.tfevents",
+    // Between two steps of an epoch, too.
+    "--save-every-s",
+    "1",
+];
+const OUTPUTS: [&str; 3] = ["fold-1.safetensors", "fold-1.history.parquet", "run.tfevents"];
+
+/// Every file under `m`; nothing else may lie there.
+fn outputs(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(folder.join("m")).unwrap().map(Result::unwrap);
+    entries
+        .map(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            (name, std::fs::read(entry.path()).unwrap())
+        })
+        .collect()
+}
+
+/// The outputs of a run that nobody disturbs, and how long it took.
+fn undisturbed(flags: &[&str]) -> (BTreeMap<String, Vec<u8>>, Duration) {
+    let folder = tempfile::tempdir().unwrap();
+    inputs(folder.path(), 12);
+    let clock = Instant::now();
+    let output = train(folder.path(), flags);
+    assert!(output.status.success(), "{}", said(&output));
+    (outputs(folder.path()), clock.elapsed())
+}
+
+fn start(folder: &Path, flags: &[&str]) -> Child {
+    let mut command = command(folder, flags);
+    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn same(found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Vec<u8>>, how: &str) {
+    assert!(found.keys().eq(expected.keys()), "{how}: {:?}", found.keys());
+    for (name, bytes) in expected {
+        assert!(&found[name] == bytes, "{how}: {name} has other bytes");
+    }
+}
+
+#[test]
+fn killed_at_random_moments_it_ends_with_the_same_bytes() {
+    let (expected, time) = undisturbed(EVERYTHING);
+    assert!(expected.keys().map(String::as_str).eq({
+        let mut names = OUTPUTS;
+        names.sort_unstable();
+        names
+    }));
+    let mut rng = Seed::new(0x6b31_6c6c).rng();
+    let rounds = std::env::var("HPA_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
+    for round in 0..rounds {
+        let folder = tempfile::tempdir().unwrap();
+        inputs(folder.path(), 12);
+        let mut kills = 0;
+        loop {
+            let mut child = start(folder.path(), EVERYTHING);
+            std::thread::sleep(time.mul_f64(rng.range(0.05, 0.8)));
+            // SIGKILL: nothing of the program runs any more.
+            child.kill().unwrap();
+            let output = child.wait_with_output().unwrap();
+            if output.status.success() {
+                break;
+            }
+            assert_eq!(output.status.code(), None, "{}", said(&output));
+            kills += 1;
+            if kills > 12 {
+                let output = train(folder.path(), EVERYTHING);
+                assert!(output.status.success(), "{}", said(&output));
+                break;
+            }
+        }
+        same(&outputs(folder.path()), &expected, &format!("round {round}, {kills} kills"));
+        assert!(!folder.path().join("resume/m").exists(), "the state is not removed");
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+}
+
+#[test]
+fn asked_to_stop_it_finishes_the_step_saves_and_says_so() {
+    let flags = &["--epochs", "12", "--out-events", "m/run.tfevents"];
+    let (expected, time) = undisturbed(flags);
+    for (name, status) in [("TERM", 143), ("INT", 130)] {
+        let folder = tempfile::tempdir().unwrap();
+        inputs(folder.path(), 12);
+        let child = start(folder.path(), flags);
+        std::thread::sleep(time.mul_f64(0.4));
+        signal(&child, name);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(status), "{}", said(&output));
+        assert!(said(&output).contains("is kept: the same command goes on"), "{}", said(&output));
+        assert!(folder.path().join("resume/m/state.safetensors").exists());
+        let left: Vec<String> = outputs(folder.path()).into_keys().collect();
+        assert_eq!(left, ["run.tfevents"], "nothing half-written");
+        let output = train(folder.path(), flags);
+        assert!(output.status.success(), "{}", said(&output));
+        assert!(said(&output).contains("going on after epoch"), "{}", said(&output));
+        same(&outputs(folder.path()), &expected, name);
+    }
+}
+
+#[test]
+fn without_a_folder_for_states_it_stops_too() {
+    let folder = tempfile::tempdir().unwrap();
+    inputs(folder.path(), 12);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hpa-train"));
+    let flags = "--images images.parquet --labels labels.parquet --folds folds.parquet --fold 1 \
+        --architecture resnet18 --epochs 10000 --out m/fold-1.safetensors --threads 1";
+    command.current_dir(folder.path()).args(flags.split_whitespace()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    signal(&child, "TERM");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143), "{}", said(&output));
+    assert_eq!(std::fs::read_dir(folder.path().join("m")).unwrap().count(), 0);
+}
