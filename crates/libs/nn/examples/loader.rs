@@ -8,9 +8,9 @@
 use hpa_artifacts::{ImageRow, ImageStore, ImageWriter, Provenance};
 use hpa_core::{Channel, LabelNames, Seed};
 use hpa_nn::{
-    Architecture, Augmentation, ChannelStatistics, Dataset, Keep, Loss, LossKind, LossReduction,
-    Network, NnError, OptimizerKind, Preparation, Recipe, Sample, Sampling, ScheduleShape, Task,
-    Trainer, for_each_batch, median, shuffled_batches,
+    Architecture, Augmentation, ChannelStatistics, Course, Dataset, Keep, Loss, LossKind,
+    LossReduction, Network, NnError, OptimizerKind, Preparation, Recipe, Sample, Sampling,
+    ScheduleShape, Task, Trainer, for_each_batch, median, shuffled_batches,
 };
 use std::time::Instant;
 
@@ -82,6 +82,7 @@ fn recipe(batch_size: usize) -> Recipe {
         max_learning_rate: 0.001,
         momentum: 0.9,
         loss: Loss { kind: LossKind::Focal, gamma: 2.0, reduction: LossReduction::Sum },
+        course: Course::default(),
         augmentation: TALK,
         sampling: Sampling::UNIFORM,
         label_smoothing: 0.0,

@@ -115,6 +115,8 @@ pub(crate) mod tests {
             course,
             loss: Loss { kind: LossKind::Bce, gamma: 0.0, reduction: LossReduction::Sum },
             augmentation: Augmentation::NONE,
+            sampling: Sampling::UNIFORM,
+            label_smoothing: 0.0,
             keep: Keep::Last,
             seed: Seed::new(1),
         }

@@ -7,7 +7,7 @@ use hpa_core::{LabelNames, Seed};
 use hpa_nn::{
     Architecture, Augmentation, ChannelStatistics, Course, Dataset, Flow, Freeze, FrozenNorms,
     Keep, Loss, LossKind, LossReduction, Monitor, Network, NnError, OptimizerKind, Plateau, Recipe,
-    Sample, ScheduleShape, State, Task, Trainer,
+    Sample, Sampling, ScheduleShape, State, Task, Trainer,
 };
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -67,6 +67,8 @@ fn recipe(course: Course) -> Recipe {
         course,
         loss: Loss { kind: LossKind::Bce, gamma: 0.0, reduction: LossReduction::Sum },
         augmentation: Augmentation { d4: true, ..Augmentation::NONE },
+        sampling: Sampling::UNIFORM,
+        label_smoothing: 0.0,
         keep: Keep::Last,
         seed: Seed::new(3),
     }
@@ -77,7 +79,7 @@ fn trainer(recipe: Recipe) -> Result<Trainer<'static>, NnError> {
     let dataset = |samples| Dataset { store, samples };
     let statistics = ChannelStatistics { mean: [0.3; 4], std: [0.2; 4] };
     let (train, valid) = (dataset(&samples[..22]), dataset(&samples[22..]));
-    let task = Task { train, valid, labels: 2, statistics, workers: 1 };
+    let task = Task { train, valid, labels: 2, label_weights: &[], statistics, workers: 1 };
     Trainer::new(task, recipe, Network::new(Architecture::ResNet18, 2, recipe.seed)?)
 }
 
