@@ -43,8 +43,12 @@ impl AtomicFile {
     /// Opens an unnamed file in the folder of `path`, which is made if it is missing.
     ///
     /// # Errors
-    /// When the folder cannot be made or written, or `path` is a folder.
+    /// When the folder cannot be made or written, or `path` is a folder, a device or a FIFO, in
+    /// whose place a file would be put.
     pub fn create(path: &Path) -> Result<Self, ArtifactError> {
+        if std::fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+            return Err(ArtifactError::unwritable(path, "it is no regular file"));
+        }
         let name = path.file_name().filter(|_| !path.is_dir()).ok_or_else(|| {
             ArtifactError::unwritable(path, "it is a folder, expected the name of a file")
         })?;
@@ -66,7 +70,8 @@ impl AtomicFile {
         self.file.file().as_file_mut()
     }
 
-    /// Gives the file its final name, durably.
+    /// Gives the file its final name, durably, and removes what killed processes have left
+    /// unfinished of it.
     ///
     /// # Errors
     /// When the disk is full or the rename is refused; nothing is left behind then.
@@ -77,7 +82,8 @@ impl AtomicFile {
             .sync_all()
             .and_then(|()| file.persist(path).map(drop).map_err(|error| error.error))
             .and_then(|()| File::open(folder_of(path))?.sync_all())
-            .map_err(ArtifactError::io(path, "write"))
+            .map_err(ArtifactError::io(path, "write"))?;
+        remove_leftovers(path)
     }
 }
 
@@ -192,8 +198,19 @@ mod tests {
         }
         remove_leftovers(&folder.path().join("a")).unwrap();
         remove_leftovers(&folder.path().join("no/such/a")).unwrap();
-        let left = names.map(|name| folder.path().join(name).exists());
-        assert_eq!(left, [false, false, true, true, true]);
+        let left = || names.map(|name| folder.path().join(name).exists());
+        assert_eq!(left(), [false, false, true, true, true]);
+        write_bytes(&folder.path().join("b"), b"whole").unwrap();
+        assert_eq!(left(), [false, false, false, true, true], "a whole file has no remains");
+    }
+
+    #[test]
+    fn a_device_is_not_replaced_by_a_file() {
+        use std::os::unix::fs::FileTypeExt;
+        let error = write_bytes(Path::new("/dev/null"), b"x").unwrap_err().to_string();
+        assert!(error.contains("it is no regular file"), "{error}");
+        let there = std::fs::metadata("/dev/null").unwrap().file_type();
+        assert!(there.is_char_device());
     }
 
     #[test]
