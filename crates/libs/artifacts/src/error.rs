@@ -16,7 +16,7 @@ pub enum ArtifactError {
         source: std::io::Error,
     },
     /// A file of ours, but of another kind or version.
-    #[error("{} is not a {expected} file: it holds {found}\n  mend: give the file that the flag asks for, or run {}", path.display(), make_line(path))]
+    #[error("{} is not a {expected} file: it holds {found}\n  mend: give the file that the flag asks for, or {}", path.display(), remake(path))]
     OtherKind {
         /// The file.
         path: PathBuf,
@@ -26,7 +26,7 @@ pub enum ArtifactError {
         found: String,
     },
     /// Bytes that are not what was once written.
-    #[error("{} is damaged: {reason}\n  mend: delete it and run {}", path.display(), make_line(path))]
+    #[error("{} is damaged: {reason}\n  mend: delete it and {}", path.display(), remake(path))]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -44,7 +44,7 @@ pub enum ArtifactError {
         reason: String,
     },
     /// A file that belongs to another run than one given beside it.
-    #[error("{} is from another run: {reason}\n  mend: run {}", path.display(), make_line(path))]
+    #[error("{} is from another run: {reason}\n  mend: {}", path.display(), remake(path))]
     OtherRun {
         /// The file.
         path: PathBuf,
@@ -87,8 +87,8 @@ impl ArtifactError {
         source: impl std::fmt::Display,
     ) -> Self {
         let reason = format!(
-            "it cannot be opened ({source})\n  mend: give the file that the flag asks for; if it was cut short, delete it and run {}",
-            make_line(path)
+            "it cannot be opened ({source})\n  mend: give the file that the flag asks for; if it was cut short, delete it and {}",
+            remake(path)
         );
         Self::invalid(path, expected, reason)
     }
@@ -102,20 +102,33 @@ impl ArtifactError {
 fn mend_missing(path: &Path, source: &std::io::Error) -> String {
     let made_by_us = path.extension().is_some_and(|e| e == "parquet" || e == "safetensors");
     if source.kind() == std::io::ErrorKind::NotFound && made_by_us {
-        format!("\n  mend: run {}", make_line(path))
+        format!("\n  mend: {}", remake(path))
     } else {
         String::new()
     }
 }
 
-/// The command that makes a file of a run, as the Makefile that called the program says it.
-fn make_line(path: &Path) -> String {
-    make_line_as(std::env::var("HPA_MAKE").ok().as_deref(), path)
+/// How to make a file of a run, as the Makefile that called the program says it.
+fn remake(path: &Path) -> String {
+    remake_as(std::env::var("HPA_MAKE").ok().as_deref(), path)
 }
 
-/// `called` is what the Makefile was called with; outside of it the default pipeline is meant.
-fn make_line_as(called: Option<&str>, path: &Path) -> String {
-    format!("`{} {}`", called.unwrap_or("make"), path.display())
+/// `called` is what the Makefile was called with. Outside of it, a file that lies as
+/// `data/RUN/…` belongs to the pipeline after which the run is named.
+fn remake_as(called: Option<&str>, path: &Path) -> String {
+    let shown = path.display();
+    if let Some(called) = called {
+        return format!("run `{called} {shown}`");
+    }
+    let mut parts = path.iter().filter_map(|part| part.to_str());
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some("data"), Some("quick"), Some(_)) => format!("run `make {shown}`"),
+        (Some("data"), Some(run), Some(_)) => {
+            let pipeline = run.split('-').next().unwrap_or(run);
+            format!("run `make PIPELINE={pipeline} RUN={run} {shown}`")
+        }
+        _ => "make it again with the program that wrote it".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -125,10 +138,20 @@ mod tests {
     #[test]
     fn the_mending_line_repeats_how_make_was_called() {
         let path = Path::new("data/talk/folds.parquet");
-        assert_eq!(make_line_as(None, path), "`make data/talk/folds.parquet`");
         assert_eq!(
-            make_line_as(Some("make PIPELINE=talk RUN=talk"), path),
-            "`make PIPELINE=talk RUN=talk data/talk/folds.parquet`"
+            remake_as(Some("make PIPELINE=talk RUN=talk"), path),
+            "run `make PIPELINE=talk RUN=talk data/talk/folds.parquet`"
         );
+    }
+
+    #[test]
+    fn outside_of_make_the_path_says_which_run_it_is() {
+        let line = |path| remake_as(None, Path::new(path));
+        assert_eq!(line("data/quick/folds.parquet"), "run `make data/quick/folds.parquet`");
+        assert_eq!(
+            line("data/talk-kaggle/folds.parquet"),
+            "run `make PIPELINE=talk RUN=talk-kaggle data/talk-kaggle/folds.parquet`"
+        );
+        assert_eq!(line("elsewhere.parquet"), "make it again with the program that wrote it");
     }
 }
