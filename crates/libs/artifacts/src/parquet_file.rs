@@ -5,6 +5,7 @@
 //! Zstandard page goes unseen half of the time.
 
 use crate::atomic::AtomicFile;
+use crate::guard::guarded;
 use crate::{ArtifactError, Digest, Loaded, Origin, Provenance, canonical_json};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -129,6 +130,10 @@ pub(crate) fn read_table(
     path: &Path,
     schema: &'static str,
 ) -> Result<Loaded<Table>, ArtifactError> {
+    guarded(path, || read_unguarded(path, schema))
+}
+
+fn read_unguarded(path: &Path, schema: &'static str) -> Result<Loaded<Table>, ArtifactError> {
     let mut file = std::fs::File::open(path).map_err(ArtifactError::io(path, "open"))?;
     let not_parquet = |error| ArtifactError::not_whole(path, schema, error);
     let copy = file.try_clone().map_err(ArtifactError::io(path, "open"))?;

@@ -12,8 +12,8 @@ pub struct Provenance {
     pub config: Digest,
     /// Flag of each input, and the digest of what was given.
     pub inputs: BTreeMap<String, Digest>,
-    /// Digests of the `folds` and `models` that the file descends from: thresholds fitted on
-    /// one run's predictions must not decide those of another.
+    /// Digests of the `labels`, `images`, `folds` and `models` that the file descends from:
+    /// thresholds fitted on one run's predictions must not decide those of another.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lineage: BTreeMap<String, Digest>,
 }
@@ -72,7 +72,7 @@ impl Provenance {
         self
     }
 
-    /// Adds one ancestor: `folds` or `models`.
+    /// Adds one ancestor: `labels`, `images`, `folds` or `models`.
     #[must_use]
     pub fn with_ancestor(mut self, name: &str, digest: Digest) -> Self {
         self.lineage.insert(name.to_owned(), digest);
@@ -118,6 +118,29 @@ pub fn check_lineage(name: &str, first: &Origin, second: &Origin) -> Result<(), 
     }
 }
 
+/// Refuses a file that records another input, or another ancestor, of this name than the one
+/// at hand: what is learnt from other labels says nothing of these.
+///
+/// # Errors
+/// When one is recorded and differs.
+pub fn check_made_from(
+    origin: &Origin,
+    name: &str,
+    (present, path): (Digest, &Path),
+) -> Result<(), ArtifactError> {
+    let recorded = origin.provenance.as_ref().and_then(|it| it.inputs.get(name)).copied();
+    match recorded.or_else(|| origin.ancestor(name)) {
+        Some(recorded) if recorded != present => Err(ArtifactError::OtherRun {
+            path: origin.path.clone(),
+            reason: format!(
+                "it was made from other {name} than {} ({recorded:.12} instead of {present:.12})",
+                path.display()
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +157,24 @@ mod tests {
         assert!(error.starts_with("b/exact.parquet is from another run"), "{error}");
         assert!(check_lineage("models", &a, &a).is_ok());
         assert!(check_lineage("folds", &a, &b).is_ok());
+    }
+
+    #[test]
+    fn what_was_made_from_other_labels_is_stale() {
+        let (old, new) = (Digest::of_bytes(b"old"), Digest::of_bytes(b"new"));
+        let labels = Path::new("labels.parquet");
+        for provenance in [
+            Provenance::new(&()).with_input("labels", old),
+            Provenance::new(&()).with_ancestor("labels", old),
+        ] {
+            let path = "folds.parquet".into();
+            let origin = Origin { path, digest: old, provenance: Some(provenance) };
+            let error = check_made_from(&origin, "labels", (new, labels)).unwrap_err().to_string();
+            assert!(error.contains("folds.parquet is from another run"), "{error}");
+            assert!(error.contains("other labels than labels.parquet"), "{error}");
+            assert!(check_made_from(&origin, "labels", (old, labels)).is_ok());
+            assert!(check_made_from(&origin, "images", (new, labels)).is_ok());
+        }
     }
 
     #[test]

@@ -35,6 +35,9 @@ fn text(error: &anyhow::Error) -> String {
 pub(crate) fn announce_bugs(program: &'static str) {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
+        if hpa_artifacts::is_reading_foreign() {
+            return; // It becomes an error that names the file.
+        }
         default(panic);
         writeln!(std::io::stderr(), "this is a bug in {program}, not in its input").ok();
     }));

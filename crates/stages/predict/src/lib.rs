@@ -8,7 +8,7 @@ mod average;
 mod models;
 mod out_of_fold;
 
-use hpa_artifacts::{Checkpoint, Digest, Folds, Predictions, Provenance};
+use hpa_artifacts::{Checkpoint, Digest, Folds, Predictions, Provenance, check_made_from};
 use hpa_core::LabelSet;
 use hpa_nn::{Answers, Dataset, Device, Sample, TestTimeAugmentation, answers, median};
 use hpa_stage::{Input, Output, Progress, Stage};
@@ -78,6 +78,9 @@ pub fn run(args: &Args, stage: &Stage) -> anyhow::Result<Report> {
         .with_lineage_of(&models[0].origin)
         .with_ancestor("models", Digest::combine(&lineage));
     if let Some(folds) = &folds {
+        for model in &models {
+            check_made_from(&model.origin, "images", (store.digest(), &args.images[0]))?;
+        }
         provenance = provenance.with_input("folds", folds.origin.digest);
     }
     let mut looking = Looking { args, stage, rates: Vec::new() };

@@ -3,7 +3,7 @@
 mod args;
 
 use args::Checked;
-use hpa_artifacts::{Provenance, check_lineage};
+use hpa_artifacts::{Provenance, check_lineage, check_made_from};
 use hpa_core::Seed;
 use hpa_metrics::Bootstrap;
 use hpa_stage::Stage;
@@ -14,7 +14,8 @@ fn main() -> ExitCode {
     hpa_stage::run(
         hpa_stage::program!(
             "Finds the threshold of each label",
-            "hpa-threshold --predictions predictions/resnet18/oof.parquet --labels labels.parquet --method exact --out thresholds/resnet18/exact.parquet"
+            "hpa-threshold --predictions predictions/resnet18/oof.parquet \\\n    \
+             --labels labels.parquet --method exact --out thresholds/resnet18/exact.parquet"
         ),
         run,
     )
@@ -27,6 +28,10 @@ fn run(Checked(args): &Checked, stage: &Stage) -> anyhow::Result<hpa_threshold::
         .with_input("predictions", predictions.origin.digest)
         .with_input("labels", labels.origin.digest)
         .with_lineage_of(&predictions.origin);
+    if predictions.folds.is_some() {
+        let present = (labels.origin.digest, labels.origin.path.as_path());
+        check_made_from(&predictions.origin, "labels", present)?;
+    }
     let data = align(&labels, &predictions)?;
     if data.left_out > 0 {
         stage.notice(format!("{} predictions have no label and are left out", data.left_out));

@@ -36,7 +36,7 @@ pub use surgery::Verdict;
 use anyhow::Context;
 use hpa_artifacts::atomic::{AtomicFile, remove_leftovers};
 use hpa_artifacts::{
-    ArtifactError, Digest, Folds, History, ImageStore, Labels, Loaded, Provenance,
+    ArtifactError, Digest, Folds, History, ImageStore, Labels, Loaded, Provenance, check_made_from,
     read_foreign_weights,
 };
 use hpa_nn::{ChannelStatistics, Dataset, Task, Trainer};
@@ -144,6 +144,9 @@ impl Inputs {
         let folds = args.folds.read(stage)?;
         let fold = folds.count.fold(args.fold).context("--fold")?;
         let store = stage.open_images(&args.images)?;
+        let labels_at_hand = (labels.origin.digest, labels.origin.path.as_path());
+        check_made_from(&folds.origin, "labels", labels_at_hand)?;
+        check_made_from(&folds.origin, "images", (store.digest(), &args.images[0]))?;
         let samples = samples::join(&folds, &labels, &store, fold)?;
         let label_weights = args
             .settings
@@ -156,6 +159,8 @@ impl Inputs {
             .with_input("images", store.digest())
             .with_input("labels", labels.origin.digest)
             .with_input("folds", folds.origin.digest)
+            .with_ancestor("images", store.digest())
+            .with_ancestor("labels", labels.origin.digest)
             .with_ancestor("folds", folds.origin.digest);
         if let Some(weights) = &args.weights {
             provenance = provenance.with_input("weights", Digest::of_file(weights)?);

@@ -3,6 +3,7 @@
 use super::pread::SharedFile;
 use super::row::SummaryColumns;
 use super::{ImageSummary, SCHEMA, pixels_len};
+use crate::guard::guarded;
 use crate::parquet_file::{check_origin, key_values};
 use crate::{ArtifactError, Digest};
 use arrow::array::{AsArray, RecordBatch};
@@ -30,6 +31,10 @@ pub(super) struct Shard {
 impl Shard {
     /// Opens and checks a shard; true when it was made elsewhere.
     pub(super) fn open(path: &Path, first_row: usize) -> Result<(Self, bool), ArtifactError> {
+        guarded(path, || Self::open_unguarded(path, first_row))
+    }
+
+    fn open_unguarded(path: &Path, first_row: usize) -> Result<(Self, bool), ArtifactError> {
         let mut file = File::open(path).map_err(ArtifactError::io(path, "open"))?;
         let not_parquet = |error| ArtifactError::not_whole(path, SCHEMA, error);
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
@@ -69,6 +74,14 @@ impl Shard {
 
     /// Reads columns of some rows (ascending, may repeat; numbered from this shard's first).
     fn select(
+        &self,
+        columns: &[&str],
+        rows: Option<&[usize]>,
+    ) -> Result<Vec<RecordBatch>, ArtifactError> {
+        guarded(&self.path, || self.select_unguarded(columns, rows))
+    }
+
+    fn select_unguarded(
         &self,
         columns: &[&str],
         rows: Option<&[usize]>,

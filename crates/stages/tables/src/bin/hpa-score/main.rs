@@ -4,7 +4,7 @@ mod args;
 
 use anyhow::Result;
 use args::{Args, Checked};
-use hpa_artifacts::{Labels, check_lineage};
+use hpa_artifacts::{Labels, check_lineage, check_made_from};
 use hpa_core::Seed;
 use hpa_metrics::Bootstrap;
 use hpa_stage::Stage;
@@ -26,6 +26,10 @@ fn run(Checked(args): &Checked, stage: &Stage) -> Result<Vec<Scored>> {
     let thresholds = args.thresholds.as_ref().map(|path| path.read(stage)).transpose()?;
     if let Some(thresholds) = &thresholds {
         check_lineage("models", &predictions.origin, &thresholds.origin)?;
+    }
+    if predictions.folds.is_some() {
+        let present = (labels.origin.digest, labels.origin.path.as_path());
+        check_made_from(&predictions.origin, "labels", present)?;
     }
     let judged = Judged::new(&labels, &predictions)?;
     if judged.left_out > 0 {
