@@ -91,14 +91,34 @@ fn given(argv: &[OsString], flag: &Arg) -> bool {
     argv.iter().skip(1).any(|word| is_flag(word))
 }
 
+/// A switch that may be given its value, so that `--d4=false` beats `d4 = true` of the file.
+pub(crate) fn open_switch(flag: Arg) -> Arg {
+    if !matches!(flag.get_action(), ArgAction::SetTrue) {
+        return flag;
+    }
+    flag.action(ArgAction::Set)
+        .num_args(0..=1)
+        .require_equals(true)
+        .value_parser(clap::value_parser!(bool))
+        .value_name("true|false")
+        .default_value("false")
+        .default_missing_value("true")
+        .hide_default_value(true)
+        .hide_possible_values(true)
+}
+
+/// Whether the flag was opened by [`open_switch`].
+fn is_switch(flag: &Arg) -> bool {
+    flag.get_num_args().is_some_and(|range| range.min_values() == 0)
+        && matches!(flag.get_action(), ArgAction::Set)
+}
+
 /// The words of a command line that say what the entry says.
 fn words(flag: &Arg, value: &Value) -> anyhow::Result<Vec<OsString>> {
     let long = flag.get_long().expect("found by its long name");
-    let is_switch = matches!(flag.get_action(), ArgAction::SetTrue);
     match value {
-        Value::Boolean(true) if is_switch => Ok(vec![format!("--{long}").into()]),
-        Value::Boolean(false) if is_switch => Ok(Vec::new()),
-        _ if is_switch => bail!("expected true or false, not {value}"),
+        Value::Boolean(set) if is_switch(flag) => Ok(vec![format!("--{long}={set}").into()]),
+        _ if is_switch(flag) => bail!("expected true or false, not {value}"),
         Value::Array(items) if matches!(flag.get_action(), ArgAction::Append) => {
             items.iter().map(|item| Ok(format!("--{long}={}", plain(item)?).into())).collect()
         }

@@ -15,6 +15,7 @@
 mod config;
 mod context;
 mod failure;
+mod outputs;
 mod paths;
 mod progress;
 mod range;
@@ -109,7 +110,8 @@ enum Refusal {
 fn parse<A: Args>(program: Program, words: Vec<OsString>) -> Result<(A, Common), Refusal> {
     let command = command::<A>(program);
     let words = config::merge(&command, words).map_err(Refusal::Config)?;
-    let matches = command.try_get_matches_from(words).map_err(Refusal::Usage)?;
+    let matches = command.clone().try_get_matches_from(words).map_err(Refusal::Usage)?;
+    outputs::check_apart(&command, &matches).map_err(Refusal::Config)?;
     let args = A::from_arg_matches(&matches).map_err(Refusal::Usage)?;
     let common = Common::from_arg_matches(&matches).map_err(Refusal::Usage)?;
     Ok((args, common))
@@ -121,8 +123,9 @@ fn command<A: Args>(program: Program) -> Command {
         .after_help(format!("Example:\n  {}", program.example))
         .args_override_self(true)
         .disable_help_subcommand(true);
+    let command = Common::augment_args(A::augment_args(command).mut_args(config::open_switch));
     // Adding a struct's flags makes its doc comment the program's description: ours last.
-    Common::augment_args(A::augment_args(command)).about(program.about).long_about(None)
+    command.about(program.about).long_about(None)
 }
 
 fn execute<A, R: Serialize>(
@@ -198,6 +201,9 @@ mod tests {
         assert!(error.contains("training.batch_size"), "{error}");
         let error = parse_with("batch_size = ", &[]).unwrap_err();
         assert!(error.contains("line 1"), "{error}");
+        let flips = |toml, flags: &[&str]| parse_with(toml, flags).unwrap().0.flip;
+        assert!(flips("", &["--flip"]) && flips("flip = false", &["--flip"]));
+        assert!(!flips("flip = true", &["--flip=false"]) && !flips("", &[]));
         let error = parse_with("flip = 3", &[]).unwrap_err();
         assert!(error.contains("`flip`"), "{error}");
     }
