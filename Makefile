@@ -28,7 +28,9 @@ own_run := $(PIPELINE)$(if $(data),-$(notdir $(data)))
 # New images are read by the networks that were trained on their folder, or else by the pipeline's.
 RUN ?= $(if $(applying),$(if $(wildcard $(RUNS)/$(own_run)/models),$(own_run),$(PIPELINE)),$(own_run))
 # What error messages tell people to run.
-export HPA_MAKE := make PIPELINE=$(PIPELINE)$(if $(data), DATA=$(data))$(if $(WEIGHTS), WEIGHTS=$(WEIGHTS)) RUN=$(RUN)
+unusual = $(foreach v,DUPLICATES RUNS PIPELINES,$(if $(filter command environment,$(origin $v)),$v=$($v)))
+export HPA_MAKE := make$(if $(applying), apply) PIPELINE=$(PIPELINE)$(if $(data), DATA=$(data))$(if \
+  $(WEIGHTS), WEIGHTS=$(WEIGHTS)) RUN=$(RUN)$(addprefix  ,$(strip $(unusual)))
 
 MAKEFLAGS     += --no-builtin-rules --warn-undefined-variables --output-sync=line
 SHELL         := bash
@@ -110,6 +112,11 @@ gpu   = $(if $(filter cuda,$(DEVICE)),flock $(RUNS)/.gpu.lock)
 
 # ---- refusals, before any work ---------------------------------------------
 
+# Folders are removed by these names.
+$(foreach v,RUN PIPELINE,$(if $(and $(filter-out . ..,$($v)),$(if $(word 2,$($v)),,word),$(if $(findstring /,$($v)),,flat)),,$(error $v='$($v)': expected the name of one folder, without a slash or a space)))
+$(if $(filter auto cpu cuda,$(DEVICE)),,$(error DEVICE=$(DEVICE): expected auto, cpu or cuda))
+$(if $(word 2,$(DATA)),$(error DATA='$(DATA)': Make cannot follow paths with spaces: give another name to the folder, or a link to it))
+
 trains := $(filter all train predict threshold ensemble report retrain realism $(out)/models/% $(out)/predictions/%,$(goals))
 reads  := $(trains)$(filter preprocess split,$(goals))
 networks := resnet18 resnet34 resnet50 efficientnet-lite0
@@ -149,14 +156,14 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile quality/quality.mk
 	@echo 'pipelines: $(notdir $(wildcard $(PIPELINES)/*))'
 
-all: $(page) ## everything, from pictures to submissions and report
+all: $(page) $(scores) ## everything, from pictures to submissions and report
 preprocess: $(train_images) $(test_images) ## PNGs to Parquet shards
 split: $(folds) ## folds that balance the labels and keep duplicates together
 train: $(checkpoints) ## one checkpoint per model and fold
 predict: $(foreach m,$(models),$(out)/predictions/$m/oof.parquet $(out)/predictions/$m/test.parquet) ## out-of-fold and test probabilities of each model
 threshold: $(thresholds) ## one decision threshold per label
 ensemble: $(foreach e,$(ensembles),$(out)/predictions/$e/oof.parquet $(out)/predictions/$e/test.parquet) ## probabilities of each ensemble
-report: $(page) ## the page, the table of scores and what they need
+report: $(page) $(scores) ## the page, the table of scores and what they need
 
 why: ## what `make all` would run next, and because of which file
 	@$(MAKE) --dry-run all PIPELINE=$(PIPELINE) DATA=$(DATA) RUN=$(RUN) WEIGHTS=$(WEIGHTS) >/dev/null
@@ -172,6 +179,7 @@ retrain: ## train anew in spite of existing checkpoints
 	$(MAKE) train
 
 clean: ## remove what is derived of RUN; raw data, checkpoints and resume state stay
+	@if [ -d $(out) ]; then find $(out) -name '.*.partial' -delete; fi
 	rm -rf $(out)/labels.parquet $(out)/test-labels.parquet $(out)/images $(out)/folds.parquet \
 	  $(out)/predictions $(out)/thresholds $(out)/submissions $(out)/report $(out)/realism $(out)/apply
 
@@ -196,36 +204,49 @@ crates/%.rs: ;
 
 # ---- stages ----------------------------------------------------------------
 
+# A choice of the user's that no file's time tells of: made anew when it differs from the last.
+define choice
+$1: ; @mkdir -p $$(@D) && printf '%s\n' '$2' > $$@
+ifneq ($$(file <$1),$2)
+.PHONY: $1
+endif
+endef
+choices := $(out)/choices
+
 ifeq ($(applying),)
+$(eval $(call choice,$(choices)/data,$(data)))
+$(eval $(call choice,$(choices)/weights,$(WEIGHTS)))
+$(eval $(call choice,$(choices)/duplicates,$(DUPLICATES)))
+
 ifeq ($(data),)
 $(out)/raw/train.csv $(out)/raw/sample_submission.csv $(out)/raw/test_labels.csv &: $(cfg)/synth.toml $(bin)/hpa-synth
 	$(bin)/hpa-synth --config $< --out $(out)/raw $(share)
 endif
 
-$(labels): $(raw)/train.csv $(bin)/hpa-labels
+$(labels): $(raw)/train.csv $(choices)/data $(bin)/hpa-labels
 	$(bin)/hpa-labels --csv $< --out $@
 
-$(out)/test-labels.parquet: $(raw)/test_labels.csv $(bin)/hpa-labels
+$(out)/test-labels.parquet: $(raw)/test_labels.csv $(choices)/data $(bin)/hpa-labels
 	$(bin)/hpa-labels --csv $< --out $@
 
 # The stem is I-of-N with leading zeros; --shard wants I/N.
 shard = $(shell printf '%s' '$1' | sed -E 's|0*([0-9]+)-of-0*([0-9]+)|\1/\2|')
 
 # A folder's time moves when a picture is added or removed.
-$(train_images): $(out)/images/train-%.parquet: $(raw)/train.csv $(if $(data),$(data)/train) $(cfg)/preprocess.toml $(bin)/hpa-preprocess
+$(train_images): $(out)/images/train-%.parquet: $(raw)/train.csv $(choices)/data $(if $(data),$(data)/train) $(cfg)/preprocess.toml $(bin)/hpa-preprocess
 	$(bin)/hpa-preprocess --config $(cfg)/preprocess.toml --csv $< --images $(raw)/train --shard $(call shard,$*) --out $@ $(share)
 
-$(test_images): $(out)/images/test-%.parquet: $(raw)/sample_submission.csv $(if $(data),$(data)/test) $(cfg)/preprocess.toml $(bin)/hpa-preprocess
+$(test_images): $(out)/images/test-%.parquet: $(raw)/sample_submission.csv $(choices)/data $(if $(data),$(data)/test) $(cfg)/preprocess.toml $(bin)/hpa-preprocess
 	$(bin)/hpa-preprocess --config $(cfg)/preprocess.toml --csv $< --images $(raw)/test --shard $(call shard,$*) --out $@ $(share)
 
-$(folds): $(labels) $(train_images) $(cfg)/split.toml $(DUPLICATES) $(bin)/hpa-split
+$(folds): $(labels) $(train_images) $(cfg)/split.toml $(DUPLICATES) $(choices)/duplicates $(bin)/hpa-split
 	$(bin)/hpa-split --config $(cfg)/split.toml --labels $(labels) --images $(train_images) \
 	  $(if $(DUPLICATES),--duplicates $(DUPLICATES)) --out $@ $(share)
 
 # Checkpoints cost days: they depend on the recipe's version, not on every line of hpa-train.
 # The stem is MODEL/fold-F: $(*D) is MODEL, $(*F) is fold-F.
 $(out)/models/%.safetensors $(out)/models/%.history.parquet: $(train_images) $(labels) $(folds) \
-    $(cfg)/models/$$(*D).toml $$(weights_file) crates/stages/train/recipe-version | $(bin)/hpa-train
+    $(cfg)/models/$$(*D).toml $$(weights_file) $(choices)/weights crates/stages/train/recipe-version | $(bin)/hpa-train
 	$(gpu) $(bin)/hpa-train --config $(cfg)/models/$(*D).toml --images $(train_images) --labels $(labels) \
 	  --folds $(folds) --fold $(patsubst fold-%,%,$(*F)) --device $(DEVICE) $(addprefix --weights ,$(weights_file)) \
 	  --resume-dir $(out)/resume/$* --out $(out)/models/$*.safetensors \
@@ -253,7 +274,7 @@ $(thresholds): $(out)/thresholds/%.parquet: $(cfg)/threshold.toml $(labels) \
 	$(bin)/hpa-threshold --config $< --method $(call method_of,$(*F)) \
 	  --predictions $(out)/predictions/$(*D)/oof.parquet --labels $(labels) --out $@ $(share)
 
-$(submissions): $(out)/submissions/%.csv: $(raw)/sample_submission.csv $(out)/predictions/%/test.parquet \
+$(submissions): $(out)/submissions/%.csv: $(raw)/sample_submission.csv $(choices)/data $(out)/predictions/%/test.parquet \
     $(out)/thresholds/%/$$(call submit_of,$$*).parquet $(bin)/hpa-submit
 	$(bin)/hpa-submit --predictions $(out)/predictions/$*/test.parquet \
 	  --thresholds $(out)/thresholds/$*/$(call submit_of,$*).parquet --template $< --out $@
@@ -282,15 +303,17 @@ new_images := $(new)/images/test-00000-of-00001.parquet
 new_submissions := $(patsubst %,$(new)/submissions/%.csv,$(models) $(ensembles))
 template := $(or $(wildcard $(data)/sample_submission.csv),$(new)/sample_submission.csv)
 
+$(eval $(call choice,$(new)/choices/data,$(data)))
+
 apply: $(new_submissions) ## label new images: DATA=DIR with test/, RUN=a trained run
 
 # Without a template every sample of test/ is wanted.
-$(new)/sample_submission.csv: $(data)/test
+$(new)/sample_submission.csv: $(data)/test $(new)/choices/data
 	@mkdir -p $(@D)
 	{ echo Id,Predicted; for f in $</*_green.*; do f=$${f##*/}; echo "$${f%_green.*},"; done; } > $@.partial
 	mv $@.partial $@
 
-$(new_images): $(template) $(data)/test $(cfg)/preprocess.toml $(bin)/hpa-preprocess
+$(new_images): $(template) $(data)/test $(new)/choices/data $(cfg)/preprocess.toml $(bin)/hpa-preprocess
 	$(bin)/hpa-preprocess --config $(cfg)/preprocess.toml --csv $< --images $(data)/test --out $@ $(share)
 
 $(models:%=$(new)/predictions/%/test.parquet): $(new)/predictions/%/test.parquet: $(new_images) \
@@ -304,7 +327,7 @@ $(ensembles:%=$(new)/predictions/%/test.parquet): $(new)/predictions/%/test.parq
 	$(bin)/hpa-ensemble --config $< --predictions $(call new_member_files,$*) \
 	  $(addprefix --thresholds ,$(call member_thresholds,$*)) --out $@
 
-$(new_submissions): $(new)/submissions/%.csv: $(template) $(new)/predictions/%/test.parquet $(bin)/hpa-submit
+$(new_submissions): $(new)/submissions/%.csv: $(template) $(new)/choices/data $(new)/predictions/%/test.parquet $(bin)/hpa-submit
 	$(bin)/hpa-submit --predictions $(new)/predictions/$*/test.parquet \
 	  --thresholds $(out)/thresholds/$*/$(call submit_of,$*).parquet --template $< --out $@
 	@printf 'submission  %s\n' $@
@@ -372,7 +395,8 @@ $(real)/predictions/average/test.parquet: $(real_predictions) $(bin)/hpa-ensembl
 	$(bin)/hpa-ensemble --method average --predictions $(real_predictions) --out $@
 
 $(real)/score.json: $(real)/predictions/average/test.parquet $(real)/labels.parquet $(bin)/hpa-score
-	$(bin)/hpa-score --predictions $< --labels $(real)/labels.parquet --metric mean-auc --min-positives 3 --json > $@
+	$(bin)/hpa-score --predictions $< --labels $(real)/labels.parquet --metric mean-auc --min-positives 3 --json > $@.partial
+	mv $@.partial $@
 
 check: ## what must pass before a commit: format, lints, tests, dependency audit
 	cargo fmt --all --check
