@@ -23,9 +23,20 @@ fn every_program_has_help_with_an_example_and_a_version() {
             hpa_tests::said(command)
         };
         let help = ask("--help");
-        assert!(help.contains("Example:\n  ") && help.contains("--config"), "{name}: {help}");
+        assert!(help.contains("--config"), "{name}: {help}");
+        let (_, example) = help.split_once("Example:\n").expect("every program has an example");
+        assert_whole_command(name, example.trim_end());
         assert!(ask("--version").starts_with(name), "{name}");
     }
+}
+
+/// A command that a shell runs as it is pasted: each line but the last goes on.
+fn assert_whole_command(name: &str, example: &str) {
+    let lines: Vec<&str> = example.lines().map(str::trim).collect();
+    assert!(lines[0].starts_with(name), "{name}: {example}");
+    let (last, before) = lines.split_last().expect("it has a line");
+    assert!(before.iter().all(|line| line.ends_with(" \\")), "{name}: {example}");
+    assert!(!last.ends_with('\\') && lines.iter().all(|line| line.len() < 90), "{name}: {example}");
 }
 
 const PROGRAMS: [&str; 12] = [

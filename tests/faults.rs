@@ -136,6 +136,40 @@ fn wrong_tables_name_the_line() {
     }
 }
 
+/// No digest protects a table from elsewhere, and its reader panics on some damage: whatever byte
+/// is wrong, the program ends with 0 or 1 and never says that it is at fault itself.
+#[test]
+fn damage_of_a_foreign_table_is_never_called_a_bug() {
+    let samples = Samples::new(GOOD);
+    let (status, said) = samples.labels();
+    assert_eq!(status, Some(0), "{said}");
+    let ours = std::fs::read(samples.path("out/labels.parquet")).unwrap();
+    // Without the names of its own entries nothing says that the table is ours.
+    let foreign =
+        replaced(&replaced(&ours, b"digest\x18", b"tsegid\x18"), b"schema\x18", b"amehcs\x18");
+    let mut refused = 0;
+    for place in (4..foreign.len()).step_by(7) {
+        let mut bytes = foreign.clone();
+        bytes[place] ^= 0xff;
+        samples.write("foreign.parquet", &bytes);
+        let mut command = Command::new(program("hpa-split"));
+        command.arg("--labels").arg(samples.path("foreign.parquet"));
+        command.args(["--folds", "2", "--seed", "1", "--out"]).arg(samples.path("folds.parquet"));
+        let (status, said) = outcome(command);
+        assert!(matches!(status, Some(0 | 1)), "byte {place}: {said}");
+        refused += usize::from(status == Some(1));
+    }
+    assert!(refused > 0, "some damage is seen");
+}
+
+fn replaced(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    while let Some(place) = bytes.windows(old.len()).position(|window| window == old) {
+        bytes[place..place + old.len()].copy_from_slice(new);
+    }
+    bytes
+}
+
 #[test]
 fn foreign_and_broken_parquet_is_refused_by_every_reader() {
     let samples = Samples::new(GOOD);

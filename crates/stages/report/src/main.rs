@@ -10,10 +10,10 @@ use hpa_stage::Stage;
 use serde::Serialize;
 use std::process::ExitCode;
 
-const EXAMPLE: &str = "hpa-report --labels labels.parquet --folds folds.parquet \
-    --history models/resnet18/fold-*.history.parquet \
-    --predictions predictions/resnet18/oof.parquet \
-    --thresholds thresholds/resnet18/exact.parquet --images images/train-*.parquet \
+const EXAMPLE: &str = "hpa-report --labels labels.parquet --folds folds.parquet \\
+    --history models/resnet18/fold-*.history.parquet \\
+    --predictions predictions/resnet18/oof.parquet \\
+    --thresholds thresholds/resnet18/exact.parquet --images images/train-*.parquet \\
     --out report/index.html --out-scores report/scores.parquet";
 
 fn main() -> ExitCode {

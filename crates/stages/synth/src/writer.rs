@@ -60,10 +60,21 @@ pub fn prepare_folder(folder: &Path, settings: &str) -> Result<(), WriteError> {
     }
     atomic::write_bytes(&mark, settings.as_bytes())?;
     for part in parts {
-        if part.exists() {
-            std::fs::remove_dir_all(&part).map_err(ArtifactError::io(&part, "remove"))?;
-        }
         std::fs::create_dir_all(&part).map_err(ArtifactError::io(&part, "make folder"))?;
+        remove_pictures(&part)?;
+    }
+    Ok(())
+}
+
+/// Removes the files of a folder that are named like a plane of a sample.
+fn remove_pictures(folder: &Path) -> Result<(), ArtifactError> {
+    let ends = Channel::ALL.map(|channel| format!("_{channel}.png"));
+    for entry in std::fs::read_dir(folder).map_err(ArtifactError::io(folder, "list"))? {
+        let path = entry.map_err(ArtifactError::io(folder, "list"))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if ends.iter().any(|end| name.ends_with(end)) {
+            std::fs::remove_file(&path).map_err(ArtifactError::io(&path, "remove"))?;
+        }
     }
     Ok(())
 }

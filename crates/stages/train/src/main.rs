@@ -5,7 +5,8 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: hpa_ops::ReusingAllocator = hpa_ops::ReusingAllocator::new();
 
-const EXAMPLE: &str = "hpa-train --config pipelines/quick/models/resnet18.toml --images data/quick/images/train-*.parquet \\
+const EXAMPLE: &str = "hpa-train --config pipelines/quick/models/resnet18.toml \\
+    --images data/quick/images/train-*.parquet \\
     --labels data/quick/labels.parquet --folds data/quick/folds.parquet --fold 0 \\
     --out data/quick/models/resnet18/fold-0.safetensors";
 
