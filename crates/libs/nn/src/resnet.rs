@@ -159,7 +159,6 @@ impl BlockShape {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::Architecture;
     use crate::layers::Entry;
     use crate::plan::Plan;

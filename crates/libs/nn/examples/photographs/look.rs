@@ -28,8 +28,8 @@ pub(crate) fn prepared(bytes: &[u8]) -> Result<Vec<f32>, Box<dyn std::error::Err
 /// The central square of the shrunk picture, levels from 0 to 255.
 fn centre(plane: &Plane) -> Vec<f32> {
     let (width, height) = (plane.width(), plane.height());
-    let across = taps(width, SHORTER / width.min(height) as f64);
-    let down = taps(height, SHORTER / width.min(height) as f64);
+    let shrunk = |side: usize| (side as f64 * SHORTER / width.min(height) as f64).round();
+    let (across, down) = (taps(width, shrunk(width)), taps(height, shrunk(height)));
     let level = |place: usize| match plane.samples() {
         Samples::Eight(all) => f64::from(all[place]),
         Samples::Sixteen(all) => f64::from(all[place]) / 257.0,
@@ -49,12 +49,12 @@ fn centre(plane: &Plane) -> Vec<f32> {
     out
 }
 
-/// For each of the central pixels along one side scaled by `scale`: the first pixel that it is made
-/// of, and how much that one and the next ones count.
-fn taps(side: usize, scale: f64) -> Vec<(usize, Vec<f64>)> {
-    let step = scale.recip();
+/// For each of the central pixels along one side that shrinks to `shrunk` pixels: the first pixel that
+/// it is made of, and how much that one and the next ones count.
+fn taps(side: usize, shrunk: f64) -> Vec<(usize, Vec<f64>)> {
+    let step = side as f64 / shrunk;
     let reach = 2.0 * step.max(1.0);
-    let skipped = (((side as f64 * scale).round() - SIZE as f64) / 2.0).floor();
+    let skipped = ((shrunk - SIZE as f64) / 2.0).floor();
     let tap = |pixel: usize| {
         let middle = (pixel as f64 + skipped + 0.5) * step;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in 0..side")]
