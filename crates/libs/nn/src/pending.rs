@@ -92,7 +92,7 @@ impl Trainer<'_> {
     }
 
     /// One step of the optimiser, its gradient clipped where that is asked for.
-    pub(crate) fn apply(&mut self, pending: Pending, pace: Pace) -> Result<(), NnError> {
+    pub(crate) fn apply(&mut self, pending: &Pending, pace: Pace) -> Result<(), NnError> {
         let Some(gradients) = &pending.gradients else { return Ok(()) };
         let parameters = self.network.parameters();
         if self.recipe.course.accumulate > 1 {
