@@ -181,7 +181,8 @@ retrain: ## train anew in spite of existing checkpoints
 clean: ## remove what is derived of RUN; raw data, checkpoints and resume state stay
 	@if [ -d $(out) ]; then find $(out) -name '.*.partial' -delete; fi
 	rm -rf $(out)/labels.parquet $(out)/test-labels.parquet $(out)/images $(out)/folds.parquet \
-	  $(out)/predictions $(out)/thresholds $(out)/submissions $(out)/report $(out)/realism $(out)/apply
+	  $(out)/predictions $(out)/thresholds $(out)/submissions $(out)/report $(out)/realism $(out)/apply \
+	  $(out)/rates $(out)/events $(out)/quality $(out)/ablation
 
 clean-all: ## remove all of RUN, checkpoints too
 	rm -rf $(out)

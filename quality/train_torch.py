@@ -6,11 +6,15 @@ a key that is not understood here is an error, so that the two recipes cannot pa
 Differences that remain: the random numbers themselves, and the order of floating-point sums.
 
 Usage: train_torch.py --config MODEL.toml --images SHARD… --labels L --folds F --fold I --seed S
-                      --out PROBABILITIES.npz [--threads N]
+                      --out PROBABILITIES.npz [--threads N] [--epochs N]
+
+What was stopped goes on after its last whole epoch (OUT.state).
 """
 import argparse
 import math
+import os
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -126,7 +130,15 @@ def run(args):
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, keys["max_learning_rate"], total_steps=keys["epochs"] * number, div_factor=25,
         final_div_factor=10_000, base_momentum=0.85, max_momentum=0.95)
-    for epoch in range(keys["epochs"]):
+    state, first = Path(f"{args.out}.state"), 0
+    if state.exists():
+        saved = torch.load(state, weights_only=False)
+        first, rng.bit_generator.state = saved["epochs"], saved["rng"]
+        for part, name in ((net, "net"), (optimizer, "optimizer"), (schedule, "schedule")):
+            part.load_state_dict(saved[name])
+    for epoch in range(first, keys["epochs"]):
+        if epoch - first == args.epochs:
+            raise SystemExit(3)
         net.train()
         order, total = rng.permutation(len(train)), 0.0
         for batch in np.array_split(order, number):
@@ -139,11 +151,16 @@ def run(args):
             schedule.step()
             total += loss.item() * len(batch)
         print(f"epoch {epoch + 1}: loss {total / len(train):.4f}", flush=True)
+        saved = {"net": net.state_dict(), "optimizer": optimizer.state_dict(),
+                 "schedule": schedule.state_dict(), "rng": rng.bit_generator.state}
+        torch.save({"epochs": epoch + 1, **saved}, f"{state}.partial")
+        os.replace(f"{state}.partial", state)
     net.eval()
     with torch.no_grad():
         logits = torch.cat([net((part - mean) / std) for part in valid.split(64)])
     with open(args.out, "wb") as file:
         np.savez(file, ids=np.array(ids), probability=torch.sigmoid(logits).numpy(), truth=truth)
+    state.unlink()
 
 
 if __name__ == "__main__":
@@ -154,4 +171,5 @@ if __name__ == "__main__":
     parser.add_argument("--fold", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=0, help="leave after so many, with exit status 3")
     run(parser.parse_args())

@@ -8,7 +8,8 @@
 
 use hpa_artifacts::{
     Artifact, Checkpoint, CheckpointMeta, Digest, FoldColumn, FoldRow, Folds, History, HistoryRow,
-    LabelRow, Labels, Predictions, Provenance, ScoreRow, Scores, ThresholdRow, Thresholds, Weights,
+    LabelRow, Labels, Predictions, Provenance, RateCurve, RatePoint, ScoreRow, Scores,
+    ThresholdRow, Thresholds, Weights,
 };
 use hpa_core::{FoldCount, LabelNames, LabelSet, Threshold};
 use std::collections::BTreeMap;
@@ -147,6 +148,8 @@ fn every_artefact_survives_a_round_trip_and_refuses_damage() {
     }
     holds(&without_folds);
     holds(&history());
+    let point = |step| RatePoint { step, learning_rate: 1e-7, loss: 2.0, smooth_loss: 2.5 };
+    holds(&RateCurve { points: vec![point(0), point(1)], suggestion: 3e-4 });
     holds(&scores());
     holds(&checkpoint());
 }

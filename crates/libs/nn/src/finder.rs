@@ -109,7 +109,7 @@ impl Trainer<'_> {
         }
         let loss = pending.loss / pending.samples as f64;
         let momentum = self.recipe.momentum;
-        match self.apply(pending, Pace { learning_rate, momentum }) {
+        match self.apply(&pending, Pace { learning_rate, momentum }) {
             Err(NnError::Diverged { .. }) => Ok(None),
             other => other.map(|()| Some(loss)),
         }

@@ -1,7 +1,7 @@
 //! Layer groups: which parameters learn at which rate.
 //!
 //! Three groups as fastai cuts a pretrained network (`cnn_learner`): the early body, the late
-//! body, the head. A residual network's body is cut before `layer3`, an EfficientNet's before
+//! body, the head. A residual network's body is cut before `layer3`, an `EfficientNet`'s before
 //! `blocks.4` (its fifth stage), both near the middle of its depth. The rates between the first
 //! group's and the last's grow by an even factor: fastai's `slice(3e-5, 6e-3)` is 3e-5, 4.24e-4,
 //! 6e-3.
@@ -16,13 +16,7 @@ const LATE: [&str; 7] =
 /// The group of a parameter, by its name: 0 early body, 1 late body, 2 head.
 pub(crate) fn group_of(name: &str) -> usize {
     let begins = |names: &[&str]| names.iter().any(|prefix| name.starts_with(prefix));
-    if begins(&HEADS) {
-        2
-    } else if begins(&LATE) {
-        1
-    } else {
-        0
-    }
+    if begins(&HEADS) { 2 } else { usize::from(begins(&LATE)) }
 }
 
 /// What the learning rate of a group is multiplied by, when the last group has `last` and the

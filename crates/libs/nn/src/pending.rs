@@ -106,7 +106,7 @@ impl Trainer<'_> {
     }
 
     /// One step of the optimiser, its gradient clipped where that is asked for.
-    pub(crate) fn apply(&mut self, pending: Pending, pace: Pace) -> Result<(), NnError> {
+    pub(crate) fn apply(&mut self, pending: &Pending, pace: Pace) -> Result<(), NnError> {
         let Some(gradients) = &pending.gradients else { return Ok(()) };
         let parameters = self.network.parameters();
         if self.recipe.course.accumulate > 1 {
@@ -116,7 +116,7 @@ impl Trainer<'_> {
             let norm = gradients.clip(parameters.values(), self.recipe.course.clip_norm)?;
             if !norm.is_finite() {
                 let number = self.place.batches.saturating_sub(1);
-                return Err(self.diverged(number, norm, pending.ids));
+                return Err(self.diverged(number, norm, pending.ids.clone()));
             }
         }
         Ok(self.optimizer.step(gradients, pace)?)

@@ -158,7 +158,7 @@ impl<'a> Trainer<'a> {
             if pending.batches < accumulate && self.place.batches < batches.len() {
                 return Ok(());
             }
-            let step = self.step(std::mem::take(&mut pending))?;
+            let step = self.step(&std::mem::take(&mut pending))?;
             let seconds = clock.elapsed().as_secs_f64();
             clock = Instant::now();
             match watch(self, Step { seconds, ..step })? {
@@ -185,7 +185,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// One step of the optimiser from the gradients of its batches.
-    fn step(&mut self, pending: Pending) -> Result<Step, NnError> {
+    fn step(&mut self, pending: &Pending) -> Result<Step, NnError> {
         let (samples, loss) = (pending.samples, pending.loss / pending.samples as f64);
         let pace = self.timetable.pace(self.place.steps, &self.history);
         self.apply(pending, pace)?;

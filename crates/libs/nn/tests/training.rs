@@ -92,7 +92,7 @@ fn recipe(optimizer: OptimizerKind) -> Recipe {
     }
 }
 
-fn trainer(recipe: Recipe, workers: usize) -> Trainer<'static> {
+fn trainer(recipe: &Recipe, workers: usize) -> Trainer<'static> {
     let Fixture { store, samples, .. } = fixture();
     let (train, valid) = samples.split_at(64);
     let rows: Vec<usize> = train.iter().map(|sample| sample.row).collect();
@@ -101,7 +101,7 @@ fn trainer(recipe: Recipe, workers: usize) -> Trainer<'static> {
     let (train, valid) = (dataset(train), dataset(valid));
     let task = Task { train, valid, labels: LABELS, label_weights: &[], statistics, workers };
     let network = Network::new(Architecture::ResNet18, LABELS, recipe.seed).unwrap();
-    Trainer::new(task, recipe, network).unwrap()
+    Trainer::new(task, *recipe, network).unwrap()
 }
 
 fn finish(trainer: &mut Trainer<'_>) -> BTreeMap<String, Weights> {
@@ -113,7 +113,7 @@ fn finish(trainer: &mut Trainer<'_>) -> BTreeMap<String, Weights> {
 
 #[test]
 fn a_planted_signal_is_learnt() {
-    let mut trainer = trainer(Recipe { epochs: 6, ..recipe(OptimizerKind::AdamW) }, 1);
+    let mut trainer = trainer(&Recipe { epochs: 6, ..recipe(OptimizerKind::AdamW) }, 1);
     let tensors = finish(&mut trainer);
     let last = trainer.history().last().unwrap();
     assert!(last.valid_macro_f1 > 0.9, "{:?}", trainer.history());
@@ -138,7 +138,7 @@ fn a_planted_signal_is_learnt() {
 fn neither_threads_nor_workers_move_a_bit() {
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| finish(&mut trainer(recipe(OptimizerKind::Sgd), threads)))
+        pool.install(|| finish(&mut trainer(&recipe(OptimizerKind::Sgd), threads)))
     };
     let one = run(1);
     assert!(one == run(2) && one == run(3));
@@ -148,14 +148,14 @@ fn neither_threads_nor_workers_move_a_bit() {
 fn a_run_that_was_stopped_ends_like_one_that_was_not() {
     for optimizer in [OptimizerKind::Sgd, OptimizerKind::AdamW] {
         let recipe = Recipe { keep: Keep::Best, ..recipe(optimizer) };
-        let mut whole = trainer(recipe, 1);
+        let mut whole = trainer(&recipe, 1);
         let expected = finish(&mut whole);
-        let mut first = trainer(recipe, 1);
+        let mut first = trainer(&recipe, 1);
         first.epoch(&mut |_| {}).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let (path, run) = (folder.path().join("state"), hpa_artifacts::Digest::of_bytes(b""));
         first.state().unwrap().write(&path, run).unwrap();
-        let mut second = trainer(recipe, 2);
+        let mut second = trainer(&recipe, 2);
         second.restore(hpa_nn::State::read(&path, run).unwrap()).unwrap();
         assert_eq!(second.history(), first.history());
         assert!(finish(&mut second) == expected);
@@ -170,7 +170,7 @@ fn exploding_training_names_the_batch() {
         schedule: ScheduleShape::Constant,
         ..recipe(OptimizerKind::Sgd)
     };
-    let mut trainer = trainer(recipe, 1);
+    let mut trainer = trainer(&recipe, 1);
     let error = (0..3).find_map(|_| trainer.epoch(&mut |_| {}).err()).unwrap();
     let NnError::Diverged { epoch: 0, ids, .. } = &error else { panic!("{error}") };
     assert_eq!(ids.len(), 16);

@@ -32,7 +32,7 @@ pub struct Args {
     /// Where to write what each epoch did
     #[arg(long, value_name = "FILE.parquet")]
     pub out_history: Option<Output<History>>,
-    /// Where to write events for TensorBoard while training runs; the name must hold `tfevents`
+    /// Where to write events for `TensorBoard` while training runs; the name must hold `tfevents`
     #[arg(long, value_name = "FILE.tfevents", value_parser = event_file)]
     pub out_events: Option<PathBuf>,
     /// Keep the state of unfinished training here, and go on from it
@@ -59,7 +59,7 @@ impl Args {
     }
 }
 
-/// TensorBoard looks at files of such names alone.
+/// `TensorBoard` looks at files of such names alone.
 fn event_file(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned());

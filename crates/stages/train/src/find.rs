@@ -61,9 +61,12 @@ pub struct Found {
 /// What the curve depends on beside the training settings and inputs.
 #[derive(Serialize)]
 pub(crate) struct Range {
-    find_from: f64,
-    find_to: f64,
-    find_steps: usize,
+    #[serde(rename = "find_from")]
+    from: f64,
+    #[serde(rename = "find_to")]
+    to: f64,
+    #[serde(rename = "find_steps")]
+    steps: usize,
 }
 
 /// Searches and writes.
@@ -80,7 +83,7 @@ pub(crate) fn find(args: &Args, stage: &Stage) -> anyhow::Result<Found> {
         .flatten()
         .try_for_each(|path| AtomicFile::create(path).map(drop))?;
     let search = RateSearch { from: *find_from, to: *find_to, steps: *find_steps };
-    let range = Range { find_from: search.from, find_to: search.to, find_steps: search.steps };
+    let range = Range { from: search.from, to: search.to, steps: search.steps };
     let inputs = Inputs::read(args, stage, Some(&range))?;
     let task = inputs.task(stage)?;
     let network = network(args, stage, task.labels)?;
