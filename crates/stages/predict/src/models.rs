@@ -29,6 +29,13 @@ pub(crate) fn read(
         if let Some(first) = models.first() {
             agree(first, &model)?;
         }
+        if let Some(twin) = models.iter().find(|it| it.origin.digest == model.origin.digest) {
+            bail!(
+                "{} and {} are the same checkpoint, which would count twice\n  mend: give each once",
+                twin.origin.path.display(),
+                model.origin.path.display()
+            );
+        }
         models.push(model);
     }
     Ok(models)
