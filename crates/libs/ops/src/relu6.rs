@@ -36,7 +36,7 @@ vectorized_loops! {
     /// A NaN is neither below 0 nor above 6: its gradient passes.
     fn gradient_all(dx: &mut [f32], y: &[f32]) {
         for (dx, y) in dx.iter_mut().zip(y) {
-            let is_cut = (*y <= 0.0) | (*y >= MOST);
+            let is_cut = *y <= 0.0 || *y >= MOST;
             *dx = if is_cut { 0.0 } else { *dx };
         }
     }

@@ -167,55 +167,55 @@ fn answers(network: &Network, pixels: &[u8], source: impl Fn(f64, f64) -> (f64, 
     logits.iter().map(|logit| 1.0 / (1.0 + (-f64::from(*logit)).exp())).collect()
 }
 
+/// One of the eight turns.
+fn turned(network: &Network, pixels: &[u8], turn: u8) -> Vec<f64> {
+    let edge = (SIZE - 1) as f64;
+    answers(network, pixels, |x, y| {
+        let (x, y) = if turn & 4 == 0 { (x, y) } else { (y, x) };
+        let x = if turn & 1 == 0 { x } else { edge - x };
+        (x, if turn & 2 == 0 { y } else { edge - y })
+    })
+}
+
+/// Left and top of the crops of 28 of 32 pixels, in the order in which they are taken.
+const CROPS: [[f64; 2]; 9] =
+    [[2., 2.], [0., 0.], [4., 0.], [0., 4.], [4., 4.], [2., 0.], [0., 2.], [4., 2.], [2., 4.]];
+
+fn cropped(network: &Network, pixels: &[u8], [left, top]: [f64; 2]) -> Vec<f64> {
+    let along = |place: f64, start: f64| (place + 0.5) * 28.0 / 32.0 - 0.5 + start;
+    answers(network, pixels, |x, y| (along(x, left), along(y, top)))
+}
+
+/// What the modes should say of a label, in the order of [`MODES`].
+fn expected(turns: &[Vec<f64>], crops: &[Vec<f64>], label: usize) -> [f64; 7] {
+    let mean =
+        |views: &[Vec<f64>]| views.iter().map(|view| view[label]).sum::<f64>() / views.len() as f64;
+    let plain = turns[0][label];
+    let greatest = turns.iter().map(|view| view[label]).fold(0.0, f64::max);
+    let mix = 0.4 * plain + 0.6 * mean(turns);
+    [plain, mean(turns), greatest, mix, crops[0][label], mean(&crops[..5]), mean(crops)]
+}
+
+const MODES: [&str; 7] = ["none", "d4", "d4-max", "mix", "crops:1", "crops:5", "crops:9"];
+
 /// Each mode worked out by hand from its definition, by the first model alone.
 #[test]
 fn every_mode_of_test_time_augmentation_does_what_it_says() {
     let folder = tempfile::tempdir().unwrap();
     inputs(folder.path());
     let network = Network::new(Architecture::ResNet18, 28, Seed::new(0)).unwrap();
-    let edge = (SIZE - 1) as f64;
-    let turned = |pixels: &[u8], turn: u8| {
-        answers(&network, pixels, |x, y| {
-            let (x, y) = if turn & 4 == 0 { (x, y) } else { (y, x) };
-            let x = if turn & 1 == 0 { x } else { edge - x };
-            (x, if turn & 2 == 0 { y } else { edge - y })
-        })
-    };
-    // 28 of 32 pixels: 2 to the left and right of the central crop.
-    let crop = |pixels: &[u8], [left, top]: [f64; 2]| {
-        let along = |place: f64, start: f64| (place + 0.5) * 28.0 / 32.0 - 0.5 + start;
-        answers(&network, pixels, |x, y| (along(x, left), along(y, top)))
-    };
-    let places =
-        [[2., 2.], [0., 0.], [4., 0.], [0., 4.], [4., 4.], [2., 0.], [0., 2.], [4., 2.], [2., 4.]];
-    let mean = |views: &[Vec<f64>], label: usize| {
-        views.iter().map(|view| view[label]).sum::<f64>() / views.len() as f64
-    };
-    let said = |mode: &str| {
+    let found = MODES.map(|mode| {
         predictions(folder.path(), &format!("--model fold-0.safetensors --tta {mode}"))
-    };
-    let (none, d4, most, mix) = (said("none"), said("d4"), said("d4-max"), said("mix"));
-    let (one, five, nine) = (said("crops:1"), said("crops:5"), said("crops:9"));
+    });
     for (sample, pixels) in pixels().iter().enumerate() {
-        let turns: Vec<Vec<f64>> = (0..8).map(|turn| turned(pixels, turn)).collect();
-        let crops: Vec<Vec<f64>> = places.iter().map(|place| crop(pixels, *place)).collect();
+        let turns: Vec<_> = (0..8).map(|turn| turned(&network, pixels, turn)).collect();
+        let crops: Vec<_> = CROPS.iter().map(|place| cropped(&network, pixels, *place)).collect();
         for label in 0..28 {
-            let greatest = turns.iter().map(|view| view[label]).fold(0.0, f64::max);
-            let expected = [
-                (&none, turns[0][label]),
-                (&d4, mean(&turns, label)),
-                (&most, greatest),
-                (&mix, 0.4 * turns[0][label] + 0.6 * mean(&turns, label)),
-                (&one, crops[0][label]),
-                (&five, mean(&crops[..5], label)),
-                (&nine, mean(&crops, label)),
-            ];
-            for (mode, (found, expected)) in expected.iter().enumerate() {
+            let modes = MODES.iter().zip(&found).zip(expected(&turns, &crops, label));
+            for ((mode, found), expected) in modes {
                 let found = f64::from(found.row(sample)[label]);
-                assert!(
-                    (found - expected).abs() < 1e-4,
-                    "mode {mode}, sample {sample}, label {label}: {found} {expected}"
-                );
+                let place = format!("{mode}, sample {sample}, label {label}");
+                assert!((found - expected).abs() < 1e-4, "{place}: {found} for {expected}");
             }
         }
     }

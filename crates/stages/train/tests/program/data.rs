@@ -156,70 +156,56 @@ fn the_surgery_is_checked_without_data() {
     assert!(said(&output).contains("unknown: conv1.weight"), "{}", said(&output));
 }
 
+/// Draws with the usual flags and these.
+fn sheet(folder: &Path, flags: &str) -> std::process::Output {
+    let usual = "--images images.parquet --architecture resnet18 --json";
+    let words: Vec<&str> = usual.split_whitespace().chain(flags.split_whitespace()).collect();
+    look(folder, &words)
+}
+
+/// A picture of the sheet's first row.
+fn tile(path: &Path, column: usize) -> Vec<u8> {
+    let bytes = std::fs::read(path).unwrap();
+    let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let width = reader.next_frame(&mut pixels).unwrap().width as usize;
+    let left = 3 * (column * (SIZE + 2) + 2);
+    let rows = pixels.chunks_exact(3 * width).skip(2).take(SIZE);
+    rows.flat_map(|row| row[left..left + 3 * SIZE].to_vec()).collect()
+}
+
 #[test]
 fn a_contact_sheet_shows_as_many_samples_as_asked_for() {
     let folder = tempfile::tempdir().unwrap();
-    inputs(folder.path(), 12);
-    let usual = [
-        "--images",
-        "images.parquet",
-        "--architecture",
-        "resnet18",
-        "--json",
-        "--show-augmentation",
-    ];
-    let draw = |flags: &[&str]| look(folder.path(), &[&usual[..], flags].concat());
-    let augmented = [
-        "--d4",
-        "--rotate-degrees",
-        "90",
-        "--zoom",
-        "1.5",
-        "--mixup",
-        "0.4",
-        "--cutout-holes",
-        "1",
-    ];
-    let output = draw(&[&["3", "a.png"][..], &augmented].concat());
+    let folder = folder.path();
+    inputs(folder, 12);
+    let augmented = "--d4 --rotate-degrees 90 --zoom 1.5 --mixup 0.4 --cutout-holes 1";
+    let output = sheet(folder, &format!("--show-augmentation 3 a.png {augmented}"));
     assert!(output.status.success(), "{}", said(&output));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let (width, height) = (8 * (SIZE + 2) + 2, 3 * (SIZE + 2) + 2);
-    assert_eq!(
-        report,
-        serde_json::json!({"rows": 3, "columns": 8, "width": width, "height": height})
-    );
-    let picture = |name: &str| {
-        let bytes = std::fs::read(folder.path().join(name)).unwrap();
-        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
-        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
-        let info = reader.next_frame(&mut pixels).unwrap();
-        assert_eq!((info.width as usize, info.height as usize), (width, height));
-        pixels
-    };
+    let size = serde_json::json!({"rows": 3, "columns": 8, "width": width, "height": height});
+    assert_eq!(report, size);
     // The first column is plain in both, the others are the same pictures only without augmentation.
-    assert!(draw(&["3", "b.png"]).status.success());
-    let tile = |pixels: &[u8], column: usize| -> Vec<u8> {
-        let left = 3 * (column * (SIZE + 2) + 2);
-        pixels
-            .chunks_exact(3 * width)
-            .skip(2)
-            .take(SIZE)
-            .flat_map(|row| row[left..left + 3 * SIZE].to_vec())
-            .collect()
-    };
-    let (changed, plain) = (picture("a.png"), picture("b.png"));
+    assert!(sheet(folder, "--show-augmentation 3 b.png").status.success());
+    let (changed, plain) = (folder.join("a.png"), folder.join("b.png"));
     assert_eq!(tile(&changed, 0), tile(&plain, 0));
     assert_eq!(tile(&plain, 0), tile(&plain, 7));
     assert_ne!(tile(&changed, 1), tile(&changed, 2));
-    for (flags, message) in
-        [(&["0", "c.png"], "expected 1 to 64"), (&["x", "c.png"], "expected 1 to 64")]
-    {
-        let output = draw(flags);
+}
+
+#[test]
+fn a_sheet_of_no_samples_or_from_no_images_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    inputs(folder, 12);
+    for count in ["0", "65", "x"] {
+        let output = sheet(folder, &format!("--show-augmentation {count} c.png"));
         assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-        assert!(said(&output).contains(message), "{}", said(&output));
+        assert!(said(&output).contains("expected 1 to 64"), "{}", said(&output));
     }
-    let output =
-        look(folder.path(), &["--architecture", "resnet18", "--show-augmentation", "2", "c.png"]);
+    let words = ["--architecture", "resnet18", "--show-augmentation", "2", "c.png"];
+    let output = look(folder, &words);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-    assert!(said(&output).contains("--images") && !folder.path().join("c.png").exists());
+    assert!(said(&output).contains("--images") && !folder.join("c.png").exists());
 }
