@@ -4,7 +4,7 @@ use super::pread::SharedFile;
 use super::row::SummaryColumns;
 use super::{ImageSummary, SCHEMA, pixels_len};
 use crate::parquet_file::{check_origin, key_values};
-use crate::{ArtifactError, Digest};
+use crate::{ArtifactError, Digest, open_regular};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 use hpa_core::{Channel, SampleId};
@@ -14,7 +14,6 @@ use parquet::arrow::arrow_reader::{
     RowSelector,
 };
 use parquet::file::metadata::PageIndexPolicy;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// An open shard; its rows are numbered from `first_row`.
@@ -30,7 +29,7 @@ pub(super) struct Shard {
 impl Shard {
     /// Opens and checks a shard; true when it was made elsewhere.
     pub(super) fn open(path: &Path, first_row: usize) -> Result<(Self, bool), ArtifactError> {
-        let mut file = File::open(path).map_err(ArtifactError::io(path, "open"))?;
+        let mut file = open_regular(path)?;
         let not_parquet = |error| ArtifactError::not_whole(path, SCHEMA, error);
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
         let metadata = ArrowReaderMetadata::load(&file, options).map_err(not_parquet)?;
