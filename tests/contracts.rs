@@ -28,9 +28,10 @@ fn every_program_has_help_with_an_example_and_a_version() {
     }
 }
 
-const PROGRAMS: [&str; 12] = [
+const PROGRAMS: [&str; 13] = [
     "hpa-synth",
     "hpa-preprocess",
+    "hpa-statistics",
     "hpa-labels",
     "hpa-split",
     "hpa-train",
