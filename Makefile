@@ -17,6 +17,8 @@ HPA_SHARED ?=
 CARGO_TARGET_DIR ?= target
 # `EVENTS=1` writes events for TensorBoard to RUN/events while networks train.
 EVENTS     ?=
+# How long each reader is fuzzed.
+SECONDS    ?= 60
 # Where pipelines are read from and runs are kept.
 PIPELINES  ?= pipelines
 RUNS       ?= data
@@ -56,7 +58,7 @@ shards = $(foreach i,$(shell seq 0 $$(($(call toml,$(cfg)/preprocess.toml,$1_sha
 file_of   = $(subst :,-,$1)
 method_of = $(subst fixed-,fixed:,$1)
 
-programs  := labels split train predict threshold ensemble submit score import report synth preprocess
+programs  := labels split train predict threshold ensemble submit score import report synth preprocess statistics
 bins      := $(programs:%=$(bin)/hpa-%)
 models    := $(basename $(notdir $(wildcard $(cfg)/models/*.toml)))
 ensembles := $(basename $(notdir $(wildcard $(cfg)/ensembles/*.toml)))
@@ -69,7 +71,7 @@ size_px  := $(call toml,$(cfg)/preprocess.toml,size_px)
 train_images := $(call shards,train)
 test_images  := $(call shards,test)
 else
-$(if $(filter-out help check test audit bench bench-% check-%,$(goals)),$(error PIPELINE=$(PIPELINE) does not exist: there are $(notdir $(wildcard $(PIPELINES)/*))))
+$(if $(filter-out help check test audit fuzz bench bench-% check-%,$(goals)),$(error PIPELINE=$(PIPELINE) does not exist: there are $(notdir $(wildcard $(PIPELINES)/*))))
 fold_ids := 0
 methods  :=
 submit   :=
@@ -78,6 +80,10 @@ train_images :=
 test_images  :=
 endif
 
+train_statistics := $(out)/statistics/train.parquet
+test_statistics  := $(out)/statistics/test.parquet
+# Which samples show the same field: among the training part, and across to the test part.
+twins  := $(out)/duplicates/train.csv $(out)/duplicates/leaks.csv
 labels := $(out)/labels.parquet
 folds  := $(out)/folds.parquet
 page   := $(out)/report/index.html
@@ -149,7 +155,7 @@ weights_file = $(if $(filter $(*D),$(pretrained)),$(if $(filter none,$(WEIGHTS))
 # ---- what you can ask for --------------------------------------------------
 
 .PHONY: help all apply preprocess split train predict threshold ensemble report \
-  test check check-learning check-shuffled audit realism bench bench-train bench-preprocess bench-threshold why vouch retrain clean clean-all
+  test check check-learning check-shuffled audit realism fuzz bench bench-train bench-preprocess bench-threshold why vouch retrain clean clean-all
 
 help: ## list these targets
 	@echo 'usage: make TARGET [PIPELINE=quick] [DATA=DIR] [DEVICE=auto] [RUN=NAME] [THREADS=N] [-j2]'
@@ -157,8 +163,8 @@ help: ## list these targets
 	@echo 'pipelines: $(notdir $(wildcard $(PIPELINES)/*))'
 
 all: $(page) $(scores) ## everything, from pictures to submissions and report
-preprocess: $(train_images) $(test_images) ## PNGs to Parquet shards
-split: $(folds) ## folds that balance the labels and keep duplicates together
+preprocess: $(train_images) $(test_images) $(train_statistics) $(test_statistics) ## PNGs to Parquet shards
+split: $(folds) $(twins) ## folds that balance the labels and keep duplicates together
 train: $(checkpoints) ## one checkpoint per model and fold
 predict: $(foreach m,$(models),$(out)/predictions/$m/oof.parquet $(out)/predictions/$m/test.parquet) ## out-of-fold and test probabilities of each model
 threshold: $(thresholds) ## one decision threshold per label
@@ -181,6 +187,7 @@ retrain: ## train anew in spite of existing checkpoints
 clean: ## remove what is derived of RUN; raw data, checkpoints and resume state stay
 	@if [ -d $(out) ]; then find $(out) -name '.*.partial' -delete; fi
 	rm -rf $(out)/labels.parquet $(out)/test-labels.parquet $(out)/images $(out)/folds.parquet \
+	  $(out)/statistics $(out)/duplicates \
 	  $(out)/predictions $(out)/thresholds $(out)/submissions $(out)/report $(out)/realism $(out)/apply \
 	  $(out)/rates $(out)/events $(out)/quality $(out)/ablation
 
@@ -240,6 +247,17 @@ $(train_images): $(out)/images/train-%.parquet: $(raw)/train.csv $(choices)/data
 $(test_images): $(out)/images/test-%.parquet: $(raw)/sample_submission.csv $(choices)/data $(if $(data),$(data)/test) $(cfg)/preprocess.toml $(bin)/hpa-preprocess
 	$(bin)/hpa-preprocess --config $(cfg)/preprocess.toml --csv $< --images $(raw)/test --shard $(call shard,$*) --out $@ $(share)
 
+$(train_statistics): $(train_images) $(bin)/hpa-statistics
+	$(bin)/hpa-statistics --images $(train_images) --out $@ $(share)
+
+$(test_statistics): $(test_images) $(train_statistics) $(bin)/hpa-statistics
+	$(bin)/hpa-statistics --images $(test_images) --reference $(train_statistics) --out $@ $(share)
+
+$(twins) &: $(labels) $(train_images) $(test_images) $(cfg)/split.toml $(DUPLICATES) $(choices)/duplicates $(bin)/hpa-split
+	$(bin)/hpa-split --config $(cfg)/split.toml --labels $(labels) --images $(train_images) \
+	  --test-images $(test_images) $(if $(DUPLICATES),--duplicates $(DUPLICATES)) \
+	  --out-groups $(firstword $(twins)) --out-twins $(lastword $(twins)) $(share)
+
 $(folds): $(labels) $(train_images) $(cfg)/split.toml $(DUPLICATES) $(choices)/duplicates $(bin)/hpa-split
 	$(bin)/hpa-split --config $(cfg)/split.toml --labels $(labels) --images $(train_images) \
 	  $(if $(DUPLICATES),--duplicates $(DUPLICATES)) --out $@ $(share)
@@ -283,7 +301,7 @@ $(submissions): $(out)/submissions/%.csv: $(raw)/sample_submission.csv $(choices
 # The last recipe of `make all`: prints the scores and where to look.
 # Checkpoints stand before histories: a dry run believes only in the first of a rule's two files.
 $(page) $(scores) &: $(labels) $(test_labels) $(folds) $(checkpoints) $(histories) $(predictions) $(thresholds) \
-    $(train_images) $(test_images) $(submissions) $(wildcard $(cfg)/models $(cfg)/ensembles) $(bin)/hpa-report
+    $(train_images) $(test_images) $(test_statistics) $(twins) $(submissions) $(wildcard $(cfg)/models $(cfg)/ensembles) $(bin)/hpa-report
 	$(bin)/hpa-report --labels $(labels) $(addprefix --test-labels ,$(test_labels)) --folds $(folds) \
 	  --history $(histories) --predictions $(predictions) --thresholds $(thresholds) \
 	  --images $(train_images) $(test_images) --out $(page) --out-scores $(scores) $(share)
@@ -306,7 +324,9 @@ template := $(or $(wildcard $(data)/sample_submission.csv),$(new)/sample_submiss
 
 $(eval $(call choice,$(new)/choices/data,$(data)))
 
-apply: $(new_submissions) ## label new images: DATA=DIR with test/, RUN=a trained run
+new_statistics := $(if $(wildcard $(train_statistics)),$(new)/statistics/test.parquet)
+
+apply: $(new_submissions) $(new_statistics) ## label new images: DATA=DIR with test/, RUN=a trained run
 
 # Without a template every sample of test/ is wanted.
 $(new)/sample_submission.csv: $(data)/test $(new)/choices/data
@@ -316,6 +336,9 @@ $(new)/sample_submission.csv: $(data)/test $(new)/choices/data
 
 $(new_images): $(template) $(data)/test $(new)/choices/data $(cfg)/preprocess.toml $(bin)/hpa-preprocess
 	$(bin)/hpa-preprocess --config $(cfg)/preprocess.toml --csv $< --images $(data)/test --out $@ $(share)
+
+$(new)/statistics/test.parquet: $(new_images) $(bin)/hpa-statistics
+	$(bin)/hpa-statistics --images $< --reference $(train_statistics) --out $@ $(share)
 
 $(models:%=$(new)/predictions/%/test.parquet): $(new)/predictions/%/test.parquet: $(new_images) \
     $(cfg)/predict.toml $$(call checkpoints_of,$$*) $(bin)/hpa-predict
@@ -369,8 +392,30 @@ check-shuffled: ## nothing is learnt from shuffled labels (twenty minutes)
 
 bench: bench-train bench-preprocess bench-threshold ## ratios against the peers (not there yet: refuses)
 
-bench-train bench-preprocess bench-threshold:
+bench-train bench-threshold:
 	@echo '$@ does not exist yet: no claim of speed is made' >&2; exit 1
+
+# OpenCV, pyarrow and iterative-stratification live in an environment of their own, outside.
+bench_folder = $${XDG_CACHE_HOME:-$$HOME/.cache}/hpa-bench
+bench_python = $(bench_folder)/preprocess/bin/python
+
+bench-preprocess: $(bin)/hpa-preprocess $(bin)/hpa-labels $(bin)/hpa-split $(bin)/hpa-synth
+	cargo build --release --locked -p hpa-preprocess --example bare_sum
+	python3 -m venv $(bench_folder)/preprocess
+	$(bench_python) -m pip install --quiet --requirement benches/preprocess/requirements.txt
+	@if [ -f $(REAL)/train.csv ]; then samples=$(REAL); else \
+	  echo 'no real samples in $(REAL) (set HPA_SHARED): drawn ones are measured' >&2; \
+	  samples=$(RUNS)/bench/raw; $(bin)/hpa-synth --config benches/preprocess/synth.toml --out $$samples; fi; \
+	$(bench_python) benches/preprocess/run.py --bin $(bin) --samples $$samples \
+	  --tables $(or $(HPA_SHARED),../shared)/data/kaggle-tables --out $(RUNS)/bench/preprocess.json
+
+fuzz: ## feed every reader with damaged files, SECONDS=60 each
+	@cargo fuzz --version >/dev/null 2>&1 || { echo 'cargo-fuzz is missing: installing it by cargo install'; \
+	  cargo install --locked cargo-fuzz; }
+	@for target in $$(cargo fuzz list); do echo "fuzz $$target"; mkdir -p fuzz/target/corpus/$$target; \
+	  cargo fuzz run --sanitizer none $$target fuzz/target/corpus/$$target fuzz/corpus/$$target -- \
+	    -max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=1024 -max_len=65536 -print_final_stats=1 \
+	    -verbosity=0 || exit 1; done
 
 # Drawn cells teach, real cells examine: mean AUC over the labels with three positives.
 real := $(out)/realism

@@ -39,9 +39,10 @@ fn assert_whole_command(name: &str, example: &str) {
     assert!(!last.ends_with('\\') && lines.iter().all(|line| line.len() < 90), "{name}: {example}");
 }
 
-const PROGRAMS: [&str; 12] = [
+const PROGRAMS: [&str; 13] = [
     "hpa-synth",
     "hpa-preprocess",
+    "hpa-statistics",
     "hpa-labels",
     "hpa-split",
     "hpa-train",

@@ -70,7 +70,7 @@ impl Artifact for Checkpoint {
     const SCHEMA: &'static str = "checkpoint/1";
 
     fn read(path: &Path) -> Result<Loaded<Self>, ArtifactError> {
-        let bytes = std::fs::read(path).map_err(ArtifactError::io(path, "open"))?;
+        let bytes = crate::error::read_regular(path)?;
         let meta = read_meta(path, &bytes)?;
         let (actual, recorded) = digests(&bytes);
         if recorded.as_deref() != Some(actual.to_string().as_str()) {

@@ -227,6 +227,24 @@ fn uneven(error: &csv::Error) -> String {
 
 /// The text of a table, without byte-order mark, in lines of bounded length.
 pub(crate) fn read_text(path: &Path) -> Result<String, CsvTableError> {
+    let not_a_table = |reason| CsvTableError::NotATable { path: path.to_owned(), reason };
+    let text = read_text_or_nothing(path)?;
+    if text.is_empty() {
+        return Err(not_a_table("it is empty".to_owned()));
+    }
+    if !text.matches('"').count().is_multiple_of(2) {
+        let line = text.rsplit_once('"').map_or(0, |(before, _)| before.split('\n').count());
+        return Err(not_a_table(format!("a quote is not closed, the last one is on line {line}")));
+    }
+    Ok(text)
+}
+
+/// The text of a regular file, without byte-order mark, which may be empty.
+///
+/// # Errors
+/// When it is no regular file, too large, not UTF-8, or holds a line that is too long or a
+/// control character.
+pub fn read_text_or_nothing(path: &Path) -> Result<String, CsvTableError> {
     let io = |source| CsvTableError::Io { path: path.to_owned(), source };
     let not_a_table = |reason| CsvTableError::NotATable { path: path.to_owned(), reason };
     // Opening a FIFO would wait for its writer for ever.
@@ -245,10 +263,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, CsvTableError> {
         let line = good.split(|&byte| byte == b'\n').count();
         not_a_table(format!("line {line} is not UTF-8"))
     })?;
-    match text.strip_prefix('\u{feff}').unwrap_or(&text) {
-        "" => Err(not_a_table("it is empty".to_owned())),
-        text => Ok(text.to_owned()),
-    }
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// Refuses lines that are too long and characters that no table holds.

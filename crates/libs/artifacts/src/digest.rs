@@ -25,7 +25,7 @@ impl Digest {
     /// # Errors
     /// When the file cannot be read.
     pub fn of_file(path: &Path) -> Result<Self, ArtifactError> {
-        let mut file = std::fs::File::open(path).map_err(ArtifactError::io(path, "open"))?;
+        let mut file = crate::open_regular(path)?;
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; 1 << 20];
         loop {

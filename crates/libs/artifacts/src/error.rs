@@ -98,6 +98,28 @@ impl ArtifactError {
     }
 }
 
+/// Opens a file to read, but neither a folder nor a FIFO, whose writer would be waited for,
+/// nor a device, which may never end.
+///
+/// # Errors
+/// When it cannot be opened or is no regular file.
+pub fn open_regular(path: &Path) -> Result<std::fs::File, ArtifactError> {
+    let metadata = std::fs::metadata(path).map_err(ArtifactError::io(path, "open"))?;
+    if !metadata.is_file() {
+        let source = std::io::Error::other("it is no regular file");
+        return Err(ArtifactError::io(path, "open")(source));
+    }
+    std::fs::File::open(path).map_err(ArtifactError::io(path, "open"))
+}
+
+/// The bytes of a regular file.
+pub(crate) fn read_regular(path: &Path) -> Result<Vec<u8>, ArtifactError> {
+    let mut bytes = Vec::new();
+    let mut file = open_regular(path)?;
+    std::io::Read::read_to_end(&mut file, &mut bytes).map_err(ArtifactError::io(path, "read"))?;
+    Ok(bytes)
+}
+
 /// The pipeline's own files can be made again; a user's cannot.
 fn mend_missing(path: &Path, source: &std::io::Error) -> String {
     let made_by_us = path.extension().is_some_and(|e| e == "parquet" || e == "safetensors");

@@ -28,6 +28,7 @@ mod provenance;
 mod rate_curve;
 mod schema_docs;
 mod scores;
+mod statistics;
 mod thresholds;
 mod weights;
 
@@ -35,17 +36,20 @@ pub use canonical::canonical_json;
 pub use checkpoint::{Checkpoint, CheckpointMeta};
 pub use decide::DecideError;
 pub use digest::Digest;
-pub use error::ArtifactError;
+pub use error::{ArtifactError, open_regular};
 pub use folds::{FoldRow, Folds};
 pub use guard::is_reading_foreign;
 pub use history::{History, HistoryRow};
-pub use images::{ImageRow, ImageStore, ImageSummary, ImageWriter};
+pub use images::{
+    EncodedPixels, ImageRow, ImageStore, ImageSummary, ImageWriter, PageEncoder, ShardRecord,
+};
 pub use labels::{LabelRow, Labels};
 pub use predictions::{FoldColumn, Predictions};
 pub use provenance::{Loaded, Origin, Provenance, check_lineage, check_made_from};
 pub use rate_curve::{RateCurve, RatePoint};
 pub use schema_docs::schema_tables;
 pub use scores::{ScoreRow, Scores};
+pub use statistics::{ChannelStatistics, Statistics};
 pub use thresholds::{ThresholdRow, Thresholds};
 pub use weights::{Weights, read_foreign_weights};
 

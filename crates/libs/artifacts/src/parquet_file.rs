@@ -27,21 +27,43 @@ const DIGEST_MARK: &[u8] = b"\x18\x06digest\x18\x40";
 /// Extra entries of the metadata: `label_names`, `tensor`, `method` …
 pub(crate) type Entries = BTreeMap<&'static str, String>;
 
-/// A Parquet file being written; hashes what passes.
+/// A Parquet file being written; hashes what passes, in blocks that are large enough for all
+/// lanes of the hash and few enough for the system.
 pub(crate) struct HashingFile {
     file: AtomicFile,
     hasher: blake3::Hasher,
+    block: Vec<u8>,
+}
+
+/// Bytes that are hashed and written at once.
+const BLOCK_BYTES: usize = 256 << 10;
+
+impl HashingFile {
+    fn create(path: &Path) -> Result<Self, ArtifactError> {
+        let (file, hasher) = (AtomicFile::create(path)?, blake3::Hasher::new());
+        Ok(Self { file, hasher, block: Vec::new() })
+    }
+
+    fn write_block(&mut self) -> std::io::Result<()> {
+        self.file.write_all(&self.block)?;
+        self.hasher.update(&self.block);
+        self.block.clear();
+        Ok(())
+    }
 }
 
 impl Write for HashingFile {
     fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
-        let written = self.file.write(buffer)?;
-        self.hasher.update(&buffer[..written]);
-        Ok(written)
+        self.block.extend_from_slice(buffer);
+        if self.block.len() >= BLOCK_BYTES {
+            self.write_block()?;
+        }
+        Ok(buffer.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
+        // The writer of Parquet flushes after each group; the last block is written by `finish`.
+        Ok(())
     }
 }
 
@@ -60,7 +82,7 @@ pub(crate) fn open_writer(
     properties: WriterPropertiesBuilder,
     metadata: Vec<KeyValue>,
 ) -> Result<Writer, ArtifactError> {
-    let sink = HashingFile { file: AtomicFile::create(path)?, hasher: blake3::Hasher::new() };
+    let sink = HashingFile::create(path)?;
     let schema = described(schema, &metadata);
     let properties = properties.set_key_value_metadata(Some(metadata)).build();
     ArrowWriter::try_new(sink, schema, Some(properties))
@@ -89,9 +111,13 @@ pub(crate) fn metadata(schema: &str, provenance: &Provenance, extra: Entries) ->
 }
 
 /// Closes the file, patches its digest in and gives it its final name.
-pub(crate) fn finish(path: &Path, writer: Writer) -> Result<Digest, ArtifactError> {
-    let HashingFile { mut file, hasher } =
-        writer.into_inner().map_err(|error| ArtifactError::unwritable(path, error))?;
+pub(crate) fn finish(
+    path: &Path,
+    closed: parquet::errors::Result<HashingFile>,
+) -> Result<Digest, ArtifactError> {
+    let mut sink = closed.map_err(|error| ArtifactError::unwritable(path, error))?;
+    sink.write_block().map_err(ArtifactError::io(path, "write"))?;
+    let HashingFile { mut file, hasher, .. } = sink;
     let digest = Digest::finish(&hasher);
     patch(file.file_mut(), &digest).map_err(ArtifactError::io(path, "write"))?;
     file.commit()?;
@@ -116,7 +142,7 @@ pub(crate) fn write_table(
     let entries = metadata(schema, provenance, extra);
     let mut writer = open_writer(path, batch.schema_ref(), properties(), entries)?;
     writer.write(batch).map_err(|error| ArtifactError::unwritable(path, error))?;
-    finish(path, writer)
+    finish(path, writer.into_inner())
 }
 
 /// A table as it was read: one batch, the metadata of ours, and where it came from.
@@ -134,7 +160,7 @@ pub(crate) fn read_table(
 }
 
 fn read_unguarded(path: &Path, schema: &'static str) -> Result<Loaded<Table>, ArtifactError> {
-    let mut file = std::fs::File::open(path).map_err(ArtifactError::io(path, "open"))?;
+    let mut file = crate::open_regular(path)?;
     let not_parquet = |error| ArtifactError::not_whole(path, schema, error);
     let copy = file.try_clone().map_err(ArtifactError::io(path, "open"))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(copy).map_err(not_parquet)?;

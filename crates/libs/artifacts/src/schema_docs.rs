@@ -36,6 +36,20 @@ const KINDS: &[Kind] = &[
         ],
     ),
     (
+        "statistics/1",
+        "`statistics/train.parquet`, `statistics/test.parquet`",
+        "`hpa-statistics`",
+        &[
+            ("channel", "utf8", "red, green, blue, yellow: one row each"),
+            ("samples", "uint64", "samples counted, the same in all rows"),
+            ("mean", "float64", "mean grey level of the pixels as the shards hold them, in [0, 1]"),
+            ("std", "float64", "their standard deviation, in [0, 1]"),
+            ("saturated", "float64", "share of pixels at level 255"),
+            ("histogram", "fixed_size_list<uint64>[256]", "pixels at each grey level"),
+            ("correlation", "fixed_size_list<float64>[4]", "with each channel, pixel by pixel"),
+        ],
+    ),
+    (
         "folds/1",
         "`folds.parquet`",
         "`hpa-split`",

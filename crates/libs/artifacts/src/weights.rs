@@ -20,7 +20,7 @@ pub struct Weights {
 /// # Errors
 /// When the file is absent or no safetensors file.
 pub fn read_foreign_weights(path: &Path) -> Result<BTreeMap<String, Weights>, ArtifactError> {
-    let bytes = std::fs::read(path).map_err(ArtifactError::io(path, "open"))?;
+    let bytes = crate::error::read_regular(path)?;
     tensors(&bytes).map_err(|error| ArtifactError::invalid(path, "safetensors", error))
 }
 

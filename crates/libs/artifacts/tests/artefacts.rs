@@ -7,9 +7,9 @@
 )]
 
 use hpa_artifacts::{
-    Artifact, Checkpoint, CheckpointMeta, Digest, FoldColumn, FoldRow, Folds, History, HistoryRow,
-    LabelRow, Labels, Predictions, Provenance, RateCurve, RatePoint, ScoreRow, Scores,
-    ThresholdRow, Thresholds, Weights,
+    Artifact, ChannelStatistics, Checkpoint, CheckpointMeta, Digest, FoldColumn, FoldRow, Folds,
+    History, HistoryRow, LabelRow, Labels, Predictions, Provenance, RateCurve, RatePoint, ScoreRow,
+    Scores, Statistics, ThresholdRow, Thresholds, Weights,
 };
 use hpa_core::{FoldCount, LabelNames, LabelSet, Threshold};
 use std::collections::BTreeMap;
@@ -111,6 +111,39 @@ fn scores() -> Scores {
     Scores { rows: vec![row] }
 }
 
+fn statistics() -> Statistics {
+    let channel = |index: usize| {
+        let mut histogram = [0; 256];
+        (histogram[0], histogram[index], histogram[255]) = (6, 1, 1);
+        ChannelStatistics { histogram, correlation: [1.0, -0.5, 0.25, 0.0] }
+    };
+    Statistics { samples: 2, channels: [1, 2, 3, 4].map(channel) }
+}
+
+#[test]
+fn mean_deviation_and_saturation_follow_from_the_histogram() {
+    let channel = &statistics().channels[0];
+    assert_eq!((channel.pixels(), channel.saturated()), (8, 0.125));
+    assert!((channel.mean() - 256.0 / 255.0 / 8.0).abs() < 1e-12);
+    let variance = (255.0_f64.powi(2) + 1.0) / 255.0_f64.powi(2) / 8.0 - channel.mean().powi(2);
+    assert!((channel.std() - variance.sqrt()).abs() < 1e-12);
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("labels.parquet");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    for error in [
+        Labels::read(&path).unwrap_err(),
+        Checkpoint::read(&path).unwrap_err(),
+        Labels::read(folder.path()).unwrap_err(),
+        Labels::read(Path::new("/dev/zero")).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("no regular file"), "{error}");
+    }
+}
+
 /// Round trip, equal bytes, every damage refused.
 fn holds<T: Artifact + PartialEq + Debug>(value: &T) {
     let folder = tempfile::tempdir().unwrap();
@@ -151,6 +184,7 @@ fn every_artefact_survives_a_round_trip_and_refuses_damage() {
     let point = |step| RatePoint { step, learning_rate: 1e-7, loss: 2.0, smooth_loss: 2.5 };
     holds(&RateCurve { points: vec![point(0), point(1)], suggestion: 3e-4 });
     holds(&scores());
+    holds(&statistics());
     holds(&checkpoint());
 }
 

@@ -4,6 +4,8 @@
 //! sample: every chunk's checksum counts, nothing may follow the end, unknown critical
 //! chunks are refused. Source: Portable Network Graphics, third edition, W3C 2025.
 
+use std::borrow::Cow;
+
 /// The eight bytes in front.
 const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
 
@@ -102,18 +104,19 @@ pub(crate) fn header(bytes: &[u8]) -> Result<PngHeader, ChunkError> {
 }
 
 /// The compressed pixels of a PNG file, and whether it declares transparency.
-pub(crate) struct Body {
-    /// The joined `IDAT` chunks: one zlib stream.
-    pub(crate) compressed: Vec<u8>,
+pub(crate) struct Body<'a> {
+    /// The joined `IDAT` chunks: one zlib stream. Most pictures have one chunk, which is
+    /// not copied.
+    pub(crate) compressed: Cow<'a, [u8]>,
     /// Whether there is a `tRNS` chunk.
     pub(crate) transparent: bool,
 }
 
 /// Walks all chunks after the header and checks each.
-pub(crate) fn body(bytes: &[u8]) -> Result<Body, ChunkError> {
+pub(crate) fn body(bytes: &[u8]) -> Result<Body<'_>, ChunkError> {
     let rest = bytes.strip_prefix(SIGNATURE).ok_or(ChunkError::Signature)?;
     let (_, mut rest) = next_chunk(rest)?;
-    let mut body = Body { compressed: Vec::new(), transparent: false };
+    let mut body = Body { compressed: Cow::Borrowed(&[]), transparent: false };
     let mut previous = *b"IHDR";
     loop {
         let (chunk, after) = next_chunk(rest)?;
@@ -122,7 +125,8 @@ pub(crate) fn body(bytes: &[u8]) -> Result<Body, ChunkError> {
             b"IDAT" if previous != *b"IDAT" && !body.compressed.is_empty() => {
                 return place("not beside the others of its kind");
             }
-            b"IDAT" => body.compressed.extend_from_slice(chunk.body),
+            b"IDAT" if body.compressed.is_empty() => body.compressed = Cow::Borrowed(chunk.body),
+            b"IDAT" => body.compressed.to_mut().extend_from_slice(chunk.body),
             b"IEND" if body.compressed.is_empty() => {
                 return Err(ChunkError::Place("IDAT".to_owned(), "missing"));
             }

@@ -6,7 +6,7 @@
 
 use hpa_core::Channel;
 
-use crate::{Plane, PngError, RasterError, png_plane, raster};
+use crate::{Plane, PngError, RasterError, Scratch, png_plane, raster};
 
 /// What pictures may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,11 +129,40 @@ pub enum DecodeError {
 /// # Errors
 /// When the file is anything but one whole, sound picture that `rules` allow.
 pub fn decode(bytes: &[u8], rules: &Rules) -> Result<Plane, DecodeError> {
+    decode_with(bytes, rules, &mut Scratch::default())
+}
+
+/// As [`decode`], in memory that is used again and again.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_with(
+    bytes: &[u8],
+    rules: &Rules,
+    scratch: &mut Scratch,
+) -> Result<Plane, DecodeError> {
     match Format::of_content(bytes) {
-        Some(Format::Png) => png_plane::decode(bytes, rules),
+        Some(Format::Png) => png_plane::decode(bytes, rules, scratch),
         Some(format) => raster::decode(bytes, format, rules),
         None if bytes.is_empty() => Err(DecodeError::Empty),
         None => Err(DecodeError::Unknown),
+    }
+}
+
+/// About how many bytes decoding takes beside the file's own; 0 where it will be refused.
+#[must_use]
+pub fn memory_needed(bytes: &[u8], rules: &Rules) -> u64 {
+    let sides = match Format::of_content(bytes) {
+        Some(Format::Png) => png_plane::sides_and_bytes(bytes),
+        Some(format) => raster::sides_and_bytes(bytes, format),
+        None => None,
+    };
+    match sides {
+        Some((width, height, pixel_bytes)) if rules.check_sides(width, height).is_ok() => {
+            // The file joined, the stream, its rows, the samples, and those of one colour.
+            bytes.len() as u64 + 4 * width * height * pixel_bytes
+        }
+        _ => 0,
     }
 }
 

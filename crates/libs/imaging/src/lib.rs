@@ -10,6 +10,7 @@
 //! Units: grey levels 0 to 255 as `u8`, or `[0, 1]` as `f32` in the augmentations.
 
 mod affine;
+mod boxes;
 mod chunks;
 mod decode;
 mod dihedral;
@@ -19,15 +20,17 @@ mod plane;
 mod png_plane;
 mod raster;
 mod resize;
+mod scratch;
 mod unfilter;
 
 pub use affine::Affine;
 pub use chunks::{ChunkError, PngHeader};
-pub use decode::{DecodeError, Format, Rules, decode};
+pub use decode::{DecodeError, Format, Rules, decode, decode_with, memory_needed};
 pub use dihedral::Dihedral;
 pub use lighting::Lighting;
 pub use phash::{hamming, perceptual_hash};
 pub use plane::{Plane, Samples};
 pub use png_plane::PngError;
 pub use raster::RasterError;
-pub use resize::{Filter, resize};
+pub use resize::{Filter, resize, resize_into};
+pub use scratch::Scratch;

@@ -13,8 +13,8 @@
 //! Source: the construction is that of pHash (Zauner, *Implementation and Benchmarking of
 //! Perceptual Image Hash Functions*, 2010), with median and 32×32 as in `imagehash`.
 
-use crate::Plane;
 use crate::resize::{Filter, scaled};
+use crate::{Plane, Samples, boxes};
 
 /// Side of the averages.
 const SIDE: usize = 32;
@@ -50,6 +50,16 @@ pub const fn hamming(a: u64, b: u64) -> u32 {
 
 #[expect(clippy::cast_possible_truncation, reason = "at most 255 * 256")]
 fn averages(plane: &Plane) -> Vec<i64> {
+    if let Samples::Eight(samples) = plane.samples() {
+        let sides = (plane.width(), plane.height());
+        let pixels = (sides.0 / SIDE).pow(2) as i64;
+        let mut means = Vec::with_capacity(SIDE * SIDE);
+        let steps = |sum: u32| (i64::from(sum) * 256 + pixels / 2) / pixels;
+        let add = |row: &[u32]| means.extend(row.iter().copied().map(steps));
+        if boxes::each_row_of_sums(samples, sides, SIDE, add) {
+            return means;
+        }
+    }
     let means = scaled(plane, SIDE, Filter::Area);
     means.into_iter().map(|mean| i64::from((mean * STEPS).round() as i32)).collect()
 }
@@ -85,7 +95,6 @@ fn cosines() -> [[i64; SIDE]; LOW] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Samples;
 
     fn plane(side: usize, level: impl Fn(f64, f64) -> f64) -> Plane {
         let place = |v: usize| (v as f64 + 0.5) / side as f64;

@@ -47,6 +47,11 @@ impl Plane {
         &self.samples
     }
 
+    /// The grey levels, without the sides.
+    pub(crate) fn into_samples(self) -> Samples {
+        self.samples
+    }
+
     /// Hands the samples as bytes to `take`, 16-bit ones low byte first: what a digest of
     /// the decoded source covers.
     pub fn each_bytes(&self, mut take: impl FnMut(&[u8])) {

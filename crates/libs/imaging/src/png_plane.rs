@@ -9,6 +9,7 @@ use hpa_core::Channel;
 
 use crate::chunks::{self, ChunkError, PngHeader};
 use crate::decode::{DecodeError, Level, Rules, one_component};
+use crate::scratch::Scratch;
 use crate::unfilter::{UnknownFilter, unfilter};
 use crate::{Plane, Samples};
 
@@ -66,7 +67,11 @@ const ADAM7: [[usize; 4]; 7] = [
 ];
 
 /// The grey plane of a PNG file.
-pub(crate) fn decode(bytes: &[u8], rules: &Rules) -> Result<Plane, DecodeError> {
+pub(crate) fn decode(
+    bytes: &[u8],
+    rules: &Rules,
+    scratch: &mut Scratch,
+) -> Result<Plane, DecodeError> {
     let header = chunks::header(bytes).map_err(PngError::from)?;
     rules.check_sides(header.width.into(), header.height.into())?;
     let channel = check_colour(&header, rules)?;
@@ -76,20 +81,9 @@ pub(crate) fn decode(bytes: &[u8], rules: &Rules) -> Result<Plane, DecodeError> 
     }
     let passes = passes(&header);
     let expected = passes.iter().map(|pass| pass.height * (stride(&header, pass.width) + 1)).sum();
-    let stream = inflate(&body.compressed, expected)?;
+    inflate(&body.compressed, expected, &mut scratch.stream)?;
     drop(body);
-    let samples = match header.depth {
-        16 => Samples::Sixteen(join(&header, &passes, &stream, |row, width| {
-            row.chunks_exact(2)
-                .take(width)
-                .map(|two| u16::from_be_bytes([two[0], two[1]]))
-                .collect()
-        })?),
-        8 => Samples::Eight(join(&header, &passes, &stream, |row, _| row.to_vec())?),
-        depth => {
-            Samples::Eight(join(&header, &passes, &stream, |row, width| unpack(row, width, depth))?)
-        }
-    };
+    let samples = samples(&header, &passes, scratch)?;
     let samples = match (channel, samples) {
         (None, samples) => samples,
         (Some(channel), Samples::Eight(rgb)) => Samples::Eight(one_component(&rgb, channel)?),
@@ -97,6 +91,13 @@ pub(crate) fn decode(bytes: &[u8], rules: &Rules) -> Result<Plane, DecodeError> 
     };
     let (width, height) = (header.width as usize, header.height as usize);
     Ok(Plane::new(width, height, samples).expect("as many samples as the header says"))
+}
+
+/// Width, height and bytes a pixel, by the header alone.
+pub(crate) fn sides_and_bytes(bytes: &[u8]) -> Option<(u64, u64, u64)> {
+    let header = chunks::header(bytes).ok()?;
+    let pixel_bytes = components(&header) as u64 * u64::from(header.depth.div_ceil(8));
+    Some((header.width.into(), header.height.into(), pixel_bytes))
 }
 
 /// Which channel's colour to take: none when the picture is grey.
@@ -136,8 +137,8 @@ fn passes(header: &PngHeader) -> Vec<Pass> {
     ADAM7.into_iter().map(part).filter(|pass| pass.width > 0 && pass.height > 0).collect()
 }
 
-/// The zlib stream inflated, which must give exactly `expected` bytes.
-fn inflate(compressed: &[u8], expected: usize) -> Result<Vec<u8>, PngError> {
+/// Inflates the zlib stream into `output`, which must give exactly `expected` bytes.
+fn inflate(compressed: &[u8], expected: usize, output: &mut Vec<u8>) -> Result<(), PngError> {
     let damaged = |error| match error {
         DecompressionError::InsufficientInput => PngError::Damaged("the stream ends too early"),
         DecompressionError::WrongChecksum => PngError::Damaged("the Adler-32 checksum is wrong"),
@@ -145,17 +146,16 @@ fn inflate(compressed: &[u8], expected: usize) -> Result<Vec<u8>, PngError> {
         _ => PngError::Damaged("no deflate stream"),
     };
     // One byte more than expected, so that surplus shows.
-    let mut output = vec![0; expected + 1];
+    output.resize(expected + 1, 0);
     let mut stream = Decompressor::new();
     // The last byte belongs to the checksum: who is done without it has bytes left over.
     let head = &compressed[..compressed.len() - 1];
-    let (used, mut got) = stream.read(head, &mut output, 0, false).map_err(damaged)?;
+    let (used, mut got) = stream.read(head, output, 0, false).map_err(damaged)?;
     if stream.is_done() && got == expected {
         return Err(PngError::Surplus(1));
     }
     if got <= expected && !stream.is_done() {
-        let (_, more) =
-            stream.read(&compressed[used..], &mut output, got, true).map_err(damaged)?;
+        let (_, more) = stream.read(&compressed[used..], output, got, true).map_err(damaged)?;
         got += more;
     }
     if got > expected {
@@ -165,33 +165,61 @@ fn inflate(compressed: &[u8], expected: usize) -> Result<Vec<u8>, PngError> {
         return Err(PngError::Missing { got, expected });
     }
     output.truncate(expected);
-    Ok(output)
+    Ok(())
+}
+
+/// The samples in the inflated stream.
+fn samples(
+    header: &PngHeader,
+    passes: &[Pass],
+    scratch: &mut Scratch,
+) -> Result<Samples, PngError> {
+    if header.depth == 8 && !header.interlaced {
+        let mut rows = std::mem::take(&mut scratch.samples);
+        let width = stride(header, header.width as usize);
+        unfilter(&scratch.stream, width, components(header), &mut rows)?;
+        return Ok(Samples::Eight(rows));
+    }
+    Ok(match header.depth {
+        16 => Samples::Sixteen(join(header, passes, scratch, |row, _, pixels| {
+            let pairs = row.chunks_exact(2);
+            pixels.extend(pairs.map(|two| u16::from_be_bytes([two[0], two[1]])));
+        })?),
+        8 => Samples::Eight(join(header, passes, scratch, |row, _, pixels| {
+            pixels.extend_from_slice(row);
+        })?),
+        depth => Samples::Eight(join(header, passes, scratch, |row, width, pixels| {
+            unpack(row, width, depth, pixels);
+        })?),
+    })
 }
 
 /// Undoes the filters of every pass and puts its pixels in their places.
 fn join<T: Level>(
     header: &PngHeader,
     passes: &[Pass],
-    mut stream: &[u8],
-    unpack: impl Fn(&[u8], usize) -> Vec<T>,
+    scratch: &mut Scratch,
+    unpack: impl Fn(&[u8], usize, &mut Vec<T>),
 ) -> Result<Vec<T>, PngError> {
     let parts = components(header);
     let step = (parts * usize::from(header.depth) / 8).max(1);
     let (width, height) = (header.width as usize, header.height as usize);
-    let mut joined = Vec::new();
+    let mut joined = vec![T::default(); width * height * parts];
+    let (mut stream, rows) = (&scratch.stream[..], &mut scratch.rows);
+    let mut pixels = Vec::new();
     for pass in passes {
         let stride = stride(header, pass.width);
         let (own, rest) = stream.split_at(pass.height * (stride + 1));
         stream = rest;
-        let rows = unfilter(own, stride, step)?;
-        let whole = !header.interlaced && header.depth == 8;
-        if whole {
-            return Ok(unpack(&rows, pass.width));
-        }
-        joined.resize(width * height * parts, T::default());
+        unfilter(own, stride, step, rows)?;
         for (y, row) in rows.chunks_exact(stride).enumerate() {
             let line = (pass.y0 + y * pass.dy) * width;
-            let pixels = unpack(row, pass.width * parts);
+            pixels.clear();
+            unpack(row, pass.width * parts, &mut pixels);
+            if pass.dx == 1 && pass.x0 == 0 {
+                joined[line * parts..][..pixels.len()].copy_from_slice(&pixels);
+                continue;
+            }
             for (x, pixel) in pixels.chunks_exact(parts).enumerate() {
                 let place = (line + pass.x0 + x * pass.dx) * parts;
                 joined[place..place + parts].copy_from_slice(pixel);
@@ -202,7 +230,7 @@ fn join<T: Level>(
 }
 
 /// `width` samples of 1, 2 or 4 bits, the highest first in each byte, stretched to 0–255.
-fn unpack(row: &[u8], width: usize, depth: u8) -> Vec<u8> {
+fn unpack(row: &[u8], width: usize, depth: u8, pixels: &mut Vec<u8>) {
     let per_byte = usize::from(8 / depth);
     let largest = (1u8 << depth) - 1;
     let level = |index: usize| {
@@ -210,5 +238,5 @@ fn unpack(row: &[u8], width: usize, depth: u8) -> Vec<u8> {
         let shift = 8 - depth * (place + 1);
         (row[index / per_byte] >> shift & largest) * (255 / largest)
     };
-    (0..width).map(level).collect()
+    pixels.extend((0..width).map(level));
 }

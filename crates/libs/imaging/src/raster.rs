@@ -51,6 +51,19 @@ pub(crate) fn decode(bytes: &[u8], format: Format, rules: &Rules) -> Result<Plan
     }
 }
 
+/// Width, height and bytes a pixel, by the headers alone.
+pub(crate) fn sides_and_bytes(bytes: &[u8], format: Format) -> Option<(u64, u64, u64)> {
+    fn of(decoder: impl ImageDecoder) -> (u64, u64, u64) {
+        let (width, height) = decoder.dimensions();
+        (width.into(), height.into(), decoder.color_type().bytes_per_pixel().into())
+    }
+    let reader = Cursor::new(bytes);
+    match format {
+        Format::Jpeg => JpegDecoder::new(reader).ok().map(of),
+        _ => TiffDecoder::new(reader).ok().map(of),
+    }
+}
+
 fn pixels(
     mut decoder: impl ImageDecoder,
     format: Format,
@@ -176,6 +189,20 @@ mod tests {
         assert!(levels[0] > 190 && levels[31] < 10);
         let rules = Rules { one_colour: Some(Channel::Blue), ..Rules::default() };
         assert!(crate::decode(&bytes, &rules).is_err());
+    }
+
+    #[test]
+    fn a_tiff_of_the_atlas_full_size_is_read() {
+        let level = |x: u32, y: u32| u16::try_from((x * 7 + y * 13) % 65_521).unwrap();
+        let deep = image::ImageBuffer::<image::Luma<u16>, _>::from_fn(3072, 3072, |x, y| {
+            [level(x, y)].into()
+        });
+        let bytes = encoded(&DynamicImage::ImageLuma16(deep.clone()), ImageFormat::Tiff);
+        let plane = crate::decode(&bytes, &Rules::default()).unwrap();
+        assert!(plane.samples() == &Samples::Sixteen(deep.into_raw()));
+        assert_eq!(sides_and_bytes(&bytes, Format::Tiff), Some((3072, 3072, 2)));
+        let small = Rules { max_side_px: 3071, ..Rules::default() };
+        assert!(crate::decode(&bytes, &small).unwrap_err().to_string().contains("max_side_px"));
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! machine and within one grey level of exact arithmetic.
 //! Source: the weights are those of OpenCV's `INTER_AREA` and Pillow's `LANCZOS`.
 
-use crate::{Plane, Samples};
+use crate::{Plane, Samples, boxes};
 
 /// How source pixels are weighted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,12 +28,38 @@ pub enum Filter {
 /// When `side` is 0.
 #[must_use]
 pub fn resize(plane: &Plane, side: usize, filter: Filter) -> Vec<u8> {
-    if let Samples::Eight(samples) = plane.samples()
-        && (plane.width(), plane.height()) == (side, side)
-    {
-        return samples.clone();
+    let mut levels = Vec::with_capacity(side * side);
+    resize_into(plane, side, filter, &mut levels);
+    levels
+}
+
+/// Adds `plane` as `side × side` grey levels from 0 to 255 to `out`.
+///
+/// # Panics
+/// When `side` is 0.
+pub fn resize_into(plane: &Plane, side: usize, filter: Filter, out: &mut Vec<u8>) {
+    let sides = (plane.width(), plane.height());
+    match plane.samples() {
+        Samples::Eight(samples) if sides == (side, side) => out.extend_from_slice(samples),
+        Samples::Eight(samples)
+            if filter == Filter::Area && side > 0 && box_means(samples, sides, side, out) => {}
+        _ => out.extend(scaled(plane, side, filter).into_iter().map(round_level)),
     }
-    scaled(plane, side, filter).into_iter().map(round_level).collect()
+}
+
+/// Adds the means over whole boxes; adds nothing and says `false` where there are none.
+#[expect(clippy::cast_possible_truncation, reason = "a mean of bytes is one")]
+fn box_means(samples: &[u8], sides: (usize, usize), side: usize, out: &mut Vec<u8>) -> bool {
+    let pixels = u32::try_from((sides.0 / side).pow(2)).unwrap_or(u32::MAX);
+    match pixels {
+        // The usual case: with a divisor that the compiler knows it needs no division.
+        4 => boxes::each_row_of_sums(samples, sides, side, |row| {
+            out.extend(row.iter().map(|sum| ((sum + 2) / 4) as u8));
+        }),
+        _ => boxes::each_row_of_sums(samples, sides, side, |row| {
+            out.extend(row.iter().map(|sum| ((sum + pixels / 2) / pixels) as u8));
+        }),
+    }
 }
 
 /// `plane` as `side × side` grey levels from 0 to 255, before rounding.

@@ -10,50 +10,68 @@ pub(crate) struct UnknownFilter(pub(crate) u8);
 
 /// Undoes the filters of `filtered`, rows of `1 + stride` bytes, into rows of `stride`.
 ///
-/// `step` is the distance in bytes to the neighbour on the left.
+/// `step` is the distance in bytes to the neighbour on the left; what `rows` held is lost.
 pub(crate) fn unfilter(
     filtered: &[u8],
     stride: usize,
     step: usize,
-) -> Result<Vec<u8>, UnknownFilter> {
-    let mut rows = vec![0; filtered.len() / (stride + 1) * stride];
+    rows: &mut Vec<u8>,
+) -> Result<(), UnknownFilter> {
+    rows.resize(filtered.len() / (stride + 1) * stride, 0);
     let zeros = vec![0; stride];
     for (index, coded) in filtered.chunks_exact(stride + 1).enumerate() {
         let (done, rest) = rows.split_at_mut(index * stride);
         let above = if index == 0 { &zeros[..] } else { &done[(index - 1) * stride..] };
         let row = &mut rest[..stride];
         let (&filter, coded) = coded.split_first().expect("a row has its filter in front");
-        row.copy_from_slice(coded);
-        match filter {
-            0 => {}
-            1 => undo_left(row, step),
-            2 => undo_above(row, above),
-            3 => undo_average(row, above, step),
-            4 if step == 1 => undo_paeth_1(row, above),
-            4 => undo_paeth(row, above, step),
-            unknown => return Err(UnknownFilter(unknown)),
+        match (filter, step) {
+            (0, _) => row.copy_from_slice(coded),
+            (1, 1) => undo_left_1(row, coded),
+            (2, _) => undo_above(row, coded, above),
+            (3, 1) => undo_average_1(row, coded, above),
+            (4, 1) => undo_paeth_1(row, coded, above),
+            (1 | 3 | 4, _) => {
+                row.copy_from_slice(coded);
+                match filter {
+                    1 => undo_left(row, step),
+                    3 => undo_average(row, above, step),
+                    _ => undo_paeth(row, above, step),
+                }
+            }
+            (unknown, _) => return Err(UnknownFilter(unknown)),
         }
     }
-    Ok(rows)
+    Ok(())
+}
+
+// The common case of one byte a pixel reads the coded row and keeps the neighbours in
+// registers; the general one works in place.
+
+fn undo_left_1(row: &mut [u8], coded: &[u8]) {
+    let mut left = 0u8;
+    for (byte, &code) in row.iter_mut().zip(coded) {
+        left = left.wrapping_add(code);
+        *byte = left;
+    }
 }
 
 fn undo_left(row: &mut [u8], step: usize) {
-    if step == 1 {
-        let mut left = 0u8;
-        for byte in row {
-            left = left.wrapping_add(*byte);
-            *byte = left;
-        }
-        return;
-    }
     for index in step..row.len() {
         row[index] = row[index].wrapping_add(row[index - step]);
     }
 }
 
-fn undo_above(row: &mut [u8], above: &[u8]) {
-    for (byte, b) in row.iter_mut().zip(above) {
-        *byte = byte.wrapping_add(*b);
+fn undo_above(row: &mut [u8], coded: &[u8], above: &[u8]) {
+    for ((byte, &code), &b) in row.iter_mut().zip(coded).zip(above) {
+        *byte = code.wrapping_add(b);
+    }
+}
+
+fn undo_average_1(row: &mut [u8], coded: &[u8], above: &[u8]) {
+    let mut left = 0u8;
+    for ((byte, &code), &b) in row.iter_mut().zip(coded).zip(above) {
+        left = code.wrapping_add(left.midpoint(b));
+        *byte = left;
     }
 }
 
@@ -64,11 +82,10 @@ fn undo_average(row: &mut [u8], above: &[u8], step: usize) {
     }
 }
 
-/// The common case of one byte a pixel, with the neighbours kept in registers.
-fn undo_paeth_1(row: &mut [u8], above: &[u8]) {
+fn undo_paeth_1(row: &mut [u8], coded: &[u8], above: &[u8]) {
     let (mut a, mut c) = (0, 0);
-    for (byte, &b) in row.iter_mut().zip(above) {
-        a = byte.wrapping_add(paeth(a, b, c));
+    for ((byte, &code), &b) in row.iter_mut().zip(coded).zip(above) {
+        a = code.wrapping_add(paeth(a, b, c));
         c = b;
         *byte = a;
     }
@@ -100,18 +117,27 @@ mod tests {
     #[test]
     fn each_filter_is_undone_as_worked_out_by_hand() {
         let filtered = [0, 1, 2, 3, 1, 1, 1, 1, 2, 1, 1, 1, 3, 4, 4, 4, 4, 1, 1, 1];
-        let rows = unfilter(&filtered, 3, 1).unwrap();
+        let mut rows = vec![9; 100];
+        unfilter(&filtered, 3, 1, &mut rows).unwrap();
         // Row 3: 4 + 2/2, 4 + (5+3)/2, 4 + (8+4)/2; row 4 predicts 5, 8, 10.
         assert_eq!(rows, [1, 2, 3, 1, 2, 3, 2, 3, 4, 5, 8, 10, 6, 9, 11]);
     }
 
     #[test]
-    fn both_forms_of_paeth_agree() {
+    fn both_forms_of_a_filter_agree() {
         let above: Vec<u8> = (0..=255).map(|v: u8| v.wrapping_mul(97)).collect();
         let coded: Vec<u8> = (0..=255).map(|v: u8| v.wrapping_mul(31)).collect();
-        let (mut fast, mut plain) = (coded.clone(), coded);
-        undo_paeth_1(&mut fast, &above);
+        let (mut fast, mut plain) = (vec![0; 256], coded.clone());
+        undo_paeth_1(&mut fast, &coded, &above);
         undo_paeth(&mut plain, &above, 1);
+        assert_eq!(fast, plain);
+        plain.clone_from(&coded);
+        undo_average_1(&mut fast, &coded, &above);
+        undo_average(&mut plain, &above, 1);
+        assert_eq!(fast, plain);
+        plain.clone_from(&coded);
+        undo_left_1(&mut fast, &coded);
+        undo_left(&mut plain, 1);
         assert_eq!(fast, plain);
     }
 
@@ -130,6 +156,6 @@ mod tests {
 
     #[test]
     fn a_sixth_filter_is_refused() {
-        assert_eq!(unfilter(&[5, 0], 1, 1), Err(UnknownFilter(5)));
+        assert_eq!(unfilter(&[5, 0], 1, 1, &mut Vec::new()), Err(UnknownFilter(5)));
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io;
 
+use hpa_artifacts::canonical_json;
 use hpa_core::SampleId;
 use hpa_imaging::{DecodeError, Format};
 
@@ -70,6 +71,9 @@ pub enum SampleError {
         /// Number of rows.
         height: usize,
     },
+    /// What an earlier run found, as its shard records it.
+    #[error("{0}")]
+    Recorded(String),
     /// The channels are not of one field.
     #[error("{file} has {side} px a side, where the sample's red channel has {red}")]
     Sizes {
@@ -87,6 +91,21 @@ pub enum SampleError {
 pub struct Failures(pub Vec<(SampleId, SampleError)>);
 
 impl Failures {
+    /// Ids and reasons, as a shard records them.
+    pub(crate) fn to_json(&self) -> String {
+        let pairs = self.0.iter().map(|(id, error)| (id.as_str(), one_line(error)));
+        canonical_json(&pairs.collect::<Vec<_>>())
+    }
+
+    /// What a shard records.
+    pub(crate) fn from_json(text: &str) -> Option<Self> {
+        let pairs: Vec<(String, String)> = serde_json::from_str(text).ok()?;
+        let pair = |(id, reason): (String, String)| {
+            Some((id.parse().ok()?, SampleError::Recorded(reason)))
+        };
+        pairs.into_iter().map(pair).collect::<Option<_>>().map(Self)
+    }
+
     /// The samples as a table `Id,Reason`.
     #[must_use]
     pub fn to_csv(&self) -> Vec<u8> {

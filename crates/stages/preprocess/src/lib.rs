@@ -7,18 +7,22 @@
 //!
 //! Memory is bounded by the chunks in which the samples pass, not by their number.
 
+mod budget;
+mod confirm;
 mod failure;
 mod pattern;
 mod sample;
 mod settings;
 mod shard;
+mod statistics;
 mod summary;
 mod write;
 
 pub use failure::{Failures, SampleError};
 pub use pattern::{FilePattern, PatternError};
-pub use sample::{Sources, locate, read_sample};
+pub use sample::{Row, Sources, digest_sources, locate, read_sample};
 pub use settings::{Resampling, Settings};
 pub use shard::{Shard, ShardError};
+pub use statistics::{StatisticsSummary, compare, count};
 pub use summary::{Outcome, Summary};
 pub use write::{ShardJob, write_shard};

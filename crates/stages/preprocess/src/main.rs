@@ -38,6 +38,9 @@ fn run(args: &Args, stage: &Stage) -> anyhow::Result<Summary> {
         list.write_all(&outcome.skipped.to_csv())?;
         list.commit()?;
     }
+    if outcome.confirmed {
+        stage.notice(format!("{} is up to date: its inputs have not changed", args.out.display()));
+    }
     outcome.left_out().into_iter().for_each(|text| stage.warn(text));
     outcome.enlarged(settings.size_px).into_iter().for_each(|text| stage.notice(text));
     Ok(outcome.summary(start.elapsed()))

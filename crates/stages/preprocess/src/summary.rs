@@ -15,6 +15,8 @@ pub struct Outcome {
     pub enlarged: usize,
     /// Samples left out, in the order of the table.
     pub skipped: Failures,
+    /// Whether the shard on disk was found to be the one that would be made.
+    pub confirmed: bool,
 }
 
 /// What `--json` prints.
@@ -26,6 +28,8 @@ pub struct Summary {
     pub samples_per_second: f64,
     /// Samples left out.
     pub skipped: usize,
+    /// Whether the shard on disk was found to be the one that would be made.
+    pub confirmed: bool,
 }
 
 impl Outcome {
@@ -35,7 +39,7 @@ impl Outcome {
         let skipped = self.skipped.0.len();
         let seconds = time.as_secs_f64().max(f64::EPSILON);
         let samples_per_second = (self.written + skipped) as f64 / seconds;
-        Summary { samples: self.written, samples_per_second, skipped }
+        Summary { samples: self.written, samples_per_second, skipped, confirmed: self.confirmed }
     }
 
     /// A warning, when samples were left out.

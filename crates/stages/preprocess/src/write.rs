@@ -6,16 +6,20 @@
 use std::path::Path;
 
 use anyhow::Context;
-use hpa_artifacts::{Digest, ImageRow, ImageWriter, Provenance};
+use hpa_artifacts::{Digest, ImageSummary, ImageWriter, Provenance};
 use hpa_core::{Channel, SampleId};
 use rayon::prelude::*;
 
-use crate::{Failures, Outcome, SampleError, Settings, locate, read_sample};
+use crate::confirm::{SKIPPED, SOURCES, combined, confirm};
+use crate::{Failures, Outcome, Row, SampleError, Settings, digest_sources, locate, read_sample};
 
-/// Bytes of pixels in a chunk; two chunks are in memory at once.
-const CHUNK_BYTES: usize = 32 << 20;
+/// Bytes of pixels in a chunk before compression; two chunks are in memory at once.
+const CHUNK_BYTES: usize = 64 << 20;
 /// Samples in a chunk at most.
 const CHUNK_ROWS: usize = 128;
+
+/// Raised when the same files become other rows, so that no older shard is confirmed.
+const RECIPE: u32 = 1;
 
 /// What to make a shard of.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +34,8 @@ pub struct ShardJob<'a> {
     pub skip: bool,
 }
 
-/// Writes a shard, whole or not at all; `step` is told how many samples are done.
+/// Writes a shard, whole or not at all, unless the one on disk is confirmed to be the same;
+/// `step` is told how many samples are done.
 ///
 /// # Errors
 /// When the shard cannot be written or, unless `skip` is set, a sample cannot be read.
@@ -40,24 +45,32 @@ pub fn write_shard(
     step: impl Fn(usize) + Sync,
 ) -> anyhow::Result<Outcome> {
     check_files(job)?;
+    if let Some(outcome) = confirm(job, out, &step) {
+        return Ok(outcome);
+    }
     let mut writer = ImageWriter::create(out, job.settings.size_px, &provenance(job))?;
-    let mut outcome = Outcome::default();
-    let mut ready: Vec<ImageRow> = Vec::new();
+    let (mut outcome, mut sources) = (Outcome::default(), Vec::with_capacity(job.ids.len()));
+    let mut ready: Vec<Row> = Vec::new();
     // The empty chunk at the end writes what the last one read.
     for chunk in job.ids.chunks(chunk_rows(job.settings.size_px)).chain([&[][..]]) {
         let (written, read) =
-            rayon::join(|| push_all(&mut writer, &ready), || read_all(job, chunk, &step));
+            rayon::join(|| push_all(&mut writer, ready), || read_all(job, chunk, &step));
         written?;
+        ready = keep(read, job, &mut outcome.skipped, &mut sources)?;
         outcome.written += ready.len();
-        outcome.enlarged += ready.iter().filter(|row| is_enlarged(row, job.settings)).count();
-        ready = keep(read, job, &mut outcome.skipped)?;
+        let summaries = ready.iter().map(|row| &row.summary);
+        outcome.enlarged += summaries.filter(|row| is_enlarged(row, job.settings)).count();
+    }
+    writer.record(SOURCES, combined(&sources));
+    if !outcome.skipped.0.is_empty() {
+        writer.record(SKIPPED, outcome.skipped.to_json());
     }
     writer.finish()?;
     Ok(outcome)
 }
 
 /// A sample's row, or why there is none.
-type Read = Result<ImageRow, (SampleId, SampleError)>;
+type Read = Result<Row, (SampleId, SampleError)>;
 
 /// Looks for all files before the first is decoded: a missing one shows at once.
 fn check_files(job: ShardJob<'_>) -> anyhow::Result<()> {
@@ -88,12 +101,21 @@ fn keep(
     read: Vec<Read>,
     job: ShardJob<'_>,
     skipped: &mut Failures,
-) -> anyhow::Result<Vec<ImageRow>> {
+    sources: &mut Vec<[u8; 32]>,
+) -> anyhow::Result<Vec<Row>> {
     let (mut rows, mut failures) = (Vec::with_capacity(read.len()), Vec::new());
     for row in read {
         match row {
-            Ok(row) => rows.push(row),
-            Err(failure) => failures.push(failure),
+            Ok(row) => {
+                sources.push(row.sources);
+                rows.push(row);
+            }
+            Err(failure) => {
+                if job.skip {
+                    sources.push(digest_sources(&failure.0, job.folder, job.settings));
+                }
+                failures.push(failure);
+            }
         }
     }
     if !job.skip && !failures.is_empty() {
@@ -111,11 +133,11 @@ fn incomplete(failures: &Failures, job: ShardJob<'_>) -> anyhow::Error {
     )
 }
 
-fn push_all(writer: &mut ImageWriter, rows: &[ImageRow]) -> anyhow::Result<()> {
-    rows.iter().try_for_each(|row| Ok(writer.push(row)?))
+fn push_all(writer: &mut ImageWriter, rows: Vec<Row>) -> anyhow::Result<()> {
+    rows.into_iter().try_for_each(|row| Ok(writer.push_encoded(row.summary, row.pixels)?))
 }
 
-fn is_enlarged(row: &ImageRow, settings: &Settings) -> bool {
+pub(crate) fn is_enlarged(row: &ImageSummary, settings: &Settings) -> bool {
     (row.width as usize) < settings.size_px
 }
 
@@ -131,7 +153,8 @@ const fn chunk_rows(size_px: usize) -> usize {
 }
 
 /// Settings and the shard's own rows: a table that grows elsewhere changes no other shard.
-fn provenance(job: ShardJob<'_>) -> Provenance {
+pub(crate) fn provenance(job: ShardJob<'_>) -> Provenance {
     let rows: Vec<&str> = job.ids.iter().map(SampleId::as_str).collect();
-    Provenance::new(job.settings).with_input("csv", Digest::of_bytes(rows.join("\n").as_bytes()))
+    Provenance::new(&(RECIPE, job.settings))
+        .with_input("csv", Digest::of_bytes(rows.join("\n").as_bytes()))
 }

@@ -225,10 +225,11 @@ fn a_folder_that_is_not_there_is_named() {
 #[test]
 fn another_shards_new_samples_do_not_change_this_one() {
     let (folder, ids) = Folder::with_samples(12, 8);
-    folder.write(&ids[..6], &settings(8), false).unwrap();
+    assert!(!folder.write(&ids[..6], &settings(8), false).unwrap().confirmed);
     let first = fs::read(folder.path("out.parquet")).unwrap();
+    fs::remove_file(folder.path("out.parquet")).unwrap();
     folder.write(&ids[..6], &settings(8), false).unwrap();
     assert!(first == fs::read(folder.path("out.parquet")).unwrap());
-    folder.write(&ids[..7], &settings(8), false).unwrap();
+    assert!(!folder.write(&ids[..7], &settings(8), false).unwrap().confirmed);
     assert!(first != fs::read(folder.path("out.parquet")).unwrap());
 }

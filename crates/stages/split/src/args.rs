@@ -32,8 +32,17 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "S", value_parser = in_range::<u64>(0..=u64::MAX))]
     pub(crate) seed: u64,
     /// Where to write the fold of each sample
-    #[arg(long, value_name = "FOLDS.parquet")]
-    pub(crate) out: Output<Folds>,
+    #[arg(long, value_name = "FOLDS.parquet", required_unless_present_any = ["out_groups", "out_twins"])]
+    pub(crate) out: Option<Output<Folds>>,
+    /// Where to list the samples of each group of duplicates, and whether their labels agree
+    #[arg(long, value_name = "GROUPS.csv")]
+    pub(crate) out_groups: Option<PathBuf>,
+    /// Shards of the test part: compared with the training pictures, never dealt to a fold
+    #[arg(long, num_args = 1.., value_name = "SHARD.parquet", requires_all = ["images", "out_twins"])]
+    pub(crate) test_images: Vec<PathBuf>,
+    /// Where to list the test pictures that show the field of a training picture: a leak
+    #[arg(long, value_name = "TWINS.csv", requires = "test_images")]
+    pub(crate) out_twins: Option<PathBuf>,
 }
 
 /// The settings that matter for the result.

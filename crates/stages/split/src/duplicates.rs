@@ -4,6 +4,7 @@
 //! share an id with it. A byte-order mark, `\r\n` and empty lines do no harm.
 
 use crate::{DisjointSets, SplitError};
+use hpa_artifacts::csv_table::read_text_or_nothing as read_text;
 use hpa_core::SampleId;
 use std::collections::HashMap;
 use std::path::Path;
@@ -17,9 +18,7 @@ pub struct Duplicates(Vec<Vec<SampleId>>);
 /// # Errors
 /// When the file cannot be read or holds something that is no sample id.
 pub fn read_duplicates(path: &Path) -> Result<Duplicates, SplitError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| SplitError::Unreadable { path: path.to_owned(), source })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let text = read_text(path)?;
     let groups = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
     let groups = groups.map(|(line, group)| {
         let ids = group.trim().split(',').map(|id| id.trim().parse());

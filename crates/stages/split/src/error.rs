@@ -28,14 +28,9 @@ pub enum SplitError {
         /// Samples, duplicates counted once.
         groups: usize,
     },
-    /// A list of duplicates that cannot be opened.
-    #[error("cannot read the list of duplicates {}: {source}", path.display())]
-    Unreadable {
-        /// The list.
-        path: PathBuf,
-        /// The system's answer.
-        source: std::io::Error,
-    },
+    /// A list of duplicates that is no text.
+    #[error(transparent)]
+    Unreadable(#[from] hpa_artifacts::csv_table::CsvTableError),
     /// A line that is no list of ids.
     #[error("{} line {line}: {source}\n  mend: write one group of ids a line, with commas between them", path.display())]
     DuplicateLine {

@@ -5,12 +5,16 @@ use anyhow::Result;
 use hpa_artifacts::id_table::read_id_csv;
 use hpa_artifacts::{Digest, ImageStore, Provenance};
 use hpa_core::{Channel, SampleId};
-use hpa_split::{DisjointSets, Duplicates, Fingerprint, Roster, join_near, read_duplicates};
+use hpa_split::{
+    DisjointSets, Duplicates, Fingerprint, Roster, join_near, read_duplicates, twins, twins_csv,
+};
 use hpa_stage::Stage;
+use std::path::PathBuf;
 
 /// The inputs beside the labels.
 pub(crate) struct Sources {
     images: Option<ImageStore>,
+    test_images: Option<ImageStore>,
     duplicates: Option<Duplicates>,
     skipped: Vec<SampleId>,
     /// Flag and digest of each file that is not an artefact.
@@ -19,10 +23,11 @@ pub(crate) struct Sources {
 
 impl Sources {
     pub(crate) fn open(args: &Arguments, stage: &Stage) -> Result<Self> {
-        let images = match args.images.as_slice() {
-            [] => None,
-            shards => Some(stage.open_images(shards)?),
+        let open = |shards: &[PathBuf]| match shards {
+            [] => Ok(None),
+            shards => stage.open_images(shards).map(Some),
         };
+        let (images, test_images) = (open(&args.images)?, open(&args.test_images)?);
         let duplicates = args.duplicates.as_deref().map(read_duplicates).transpose()?;
         let mut skipped = Vec::new();
         for list in &args.skipped {
@@ -36,7 +41,7 @@ impl Sources {
             let lists = args.skipped.iter().map(|path| Digest::of_file(path));
             digests.push(("skipped", Digest::combine(&lists.collect::<Result<Vec<_>, _>>()?)));
         }
-        Ok(Self { images, duplicates, skipped, digests })
+        Ok(Self { images, test_images, duplicates, skipped, digests })
     }
 
     pub(crate) fn images(&self) -> Option<&ImageStore> {
@@ -78,7 +83,7 @@ pub(crate) fn group(
         if unused > 0 {
             stage.notice(format!("{unused} pictures have no label or are skipped: left out"));
         }
-        let blank = join_near(&fingerprints(roster, images)?, distance, &sets);
+        let blank = join_near(&fingerprints(&roster.ids(), images)?, distance, &sets);
         if blank > 0 {
             stage.notice(format!(
                 "{blank} samples are blank in two of red, green and blue: not compared"
@@ -88,13 +93,30 @@ pub(crate) fn group(
     Ok(sets.numbers())
 }
 
-/// The hashes of the roster's samples in red, green and blue.
-fn fingerprints(roster: &Roster<'_>, images: &ImageStore) -> Result<Vec<Fingerprint>> {
+/// The test pictures that are near a training picture, as a table, and their number.
+pub(crate) fn leaks(
+    roster: &Roster<'_>,
+    sources: &Sources,
+    distance: u32,
+) -> Result<Option<(String, usize)>> {
+    let (Some(images), Some(test)) = (&sources.images, &sources.test_images) else {
+        return Ok(None);
+    };
+    let ids: Vec<&SampleId> = test.ids().iter().collect();
+    let train = fingerprints(&roster.ids(), images)?;
+    let mut found = twins(&train, &fingerprints(&ids, test)?, distance);
+    let table = twins_csv(&found, roster, test.ids());
+    found.dedup_by_key(|twin| twin.test);
+    Ok(Some((table, found.len())))
+}
+
+/// The hashes of samples in red, green and blue.
+fn fingerprints(ids: &[&SampleId], images: &ImageStore) -> Result<Vec<Fingerprint>> {
     let summaries = images.summaries()?;
-    let fingerprint = |id: &SampleId| {
-        let place = images.position(id).expect("the roster has pictures of all its samples");
+    let fingerprint = |id: &&SampleId| {
+        let place = images.position(id).expect("only samples with pictures are asked for");
         let hashes = summaries[place].phash;
         [Channel::Red, Channel::Green, Channel::Blue].map(|channel| hashes[channel.index()])
     };
-    Ok(roster.ids().into_iter().map(fingerprint).collect())
+    Ok(ids.iter().map(fingerprint).collect())
 }

@@ -9,6 +9,7 @@
 //!    says so ([`read_duplicates`]) or because their pictures look alike ([`join_near`]).
 //! 3. [`stratify`]: groups are dealt to folds, the rarest label first.
 //! 4. [`Summary`]: how even it came out.
+//! 5. [`twins()`]: test samples that show what a training sample shows.
 
 mod duplicates;
 mod error;
@@ -17,6 +18,7 @@ mod near;
 mod roster;
 mod stratify;
 mod summary;
+mod twins;
 
 pub use duplicates::{Duplicates, read_duplicates};
 pub use error::SplitError;
@@ -24,4 +26,5 @@ pub use groups::DisjointSets;
 pub use near::{Fingerprint, join_near};
 pub use roster::Roster;
 pub use stratify::{Unit, deal, stratify, units};
-pub use summary::{Summary, conflicts, summarize};
+pub use summary::{Summary, conflicts, groups_csv, summarize};
+pub use twins::{Twin, twins, twins_csv};

@@ -5,10 +5,12 @@ mod grouping;
 
 use anyhow::Result;
 use args::Arguments;
-use grouping::{Sources, group};
+use grouping::{Sources, group, leaks};
+use hpa_artifacts::atomic::write_bytes;
 use hpa_core::{FoldCount, Seed};
-use hpa_split::{Roster, Summary, conflicts, deal, summarize};
+use hpa_split::{Roster, Summary, conflicts, deal, groups_csv, summarize};
 use hpa_stage::Stage;
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -27,10 +29,31 @@ fn run(args: &Arguments, stage: &Stage) -> Result<Summary> {
     let groups = group(&roster, &sources, args.hash_distance, stage)?;
     let count = FoldCount::try_from(u64::from(args.folds))?;
     let folds = deal(&roster, &groups, &labels.names, (count, Seed::new(args.seed)))?;
-    let summary = summarize(&folds, &roster, &labels.names);
+    let leaks = leaks(&roster, &sources, args.hash_distance)?;
+    let mut summary = summarize(&folds, &roster, &labels.names);
+    summary.twins = leaks.as_ref().map(|(_, count)| *count);
     tell(&summary, &conflicts(&folds, &roster), stage);
-    args.out.write(&folds, &sources.provenance(&args.settings(), labels.origin.digest))?;
+    if let Some(path) = &args.out_groups {
+        write_bytes(path, groups_csv(&folds, &roster).as_bytes())?;
+    }
+    if let (Some(path), Some((table, count))) = (&args.out_twins, &leaks) {
+        write_bytes(path, table.as_bytes())?;
+        warn_of_leaks(*count, path, stage);
+    }
+    if let Some(out) = &args.out {
+        out.write(&folds, &sources.provenance(&args.settings(), labels.origin.digest))?;
+    }
     Ok(summary)
+}
+
+fn warn_of_leaks(count: usize, path: &Path, stage: &Stage) {
+    if count > 0 {
+        stage.warn(format!(
+            "{count} test samples show the field of a training sample (listed in {}): scores on \
+             them flatter; nothing is left out",
+            path.display()
+        ));
+    }
 }
 
 fn tell(summary: &Summary, conflicts: &[String], stage: &Stage) {

@@ -4,6 +4,7 @@ use crate::Roster;
 use hpa_artifacts::Folds;
 use hpa_core::{LabelNames, LabelSet};
 use serde::Serialize;
+use std::fmt::Write as _;
 
 /// The figures that `--json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -22,6 +23,10 @@ pub struct Summary {
     pub grouped_samples: usize,
     /// Samples in the largest group.
     pub largest_group: usize,
+    /// Groups whose samples do not all carry the same labels.
+    pub conflicts: usize,
+    /// Test samples that show the field of a training sample; null when not looked for.
+    pub twins: Option<usize>,
 }
 
 /// Counts what each fold holds; `folds` has the roster's samples in its order.
@@ -49,6 +54,8 @@ pub fn summarize(folds: &Folds, roster: &Roster<'_>, names: &LabelNames) -> Summ
         groups: together().count(),
         grouped_samples: together().map(Vec::len).sum(),
         largest_group: members.iter().map(Vec::len).max().unwrap_or(0),
+        conflicts: together().filter(|group| disagree(group, roster)).count(),
+        twins: None,
     }
 }
 
@@ -76,11 +83,30 @@ fn members(folds: &Folds) -> Vec<Vec<usize>> {
 #[must_use]
 pub fn conflicts(folds: &Folds, roster: &Roster<'_>) -> Vec<String> {
     let labels = |place: usize| -> &LabelSet { &roster.rows[place].labels };
-    let differ = |group: &&Vec<usize>| group.iter().any(|&at| labels(at) != labels(group[0]));
+    let differ = |group: &&Vec<usize>| disagree(group, roster);
     let line = |group: &Vec<usize>| {
         let samples =
             group.iter().take(4).map(|&at| format!("{} ({})", folds.rows[at].id, labels(at)));
         samples.collect::<Vec<_>>().join(", ")
     };
     members(folds).iter().filter(differ).map(line).collect()
+}
+
+fn disagree(group: &[usize], roster: &Roster<'_>) -> bool {
+    group.iter().any(|&at| roster.rows[at].labels != roster.rows[group[0]].labels)
+}
+
+/// The groups of at least two samples as a table `Group,Id,Labels,Agree`.
+#[must_use]
+pub fn groups_csv(folds: &Folds, roster: &Roster<'_>) -> String {
+    let mut table = String::from("Group,Id,Labels,Agree\n");
+    for group in members(folds).iter().filter(|group| group.len() > 1) {
+        let agree = if disagree(group, roster) { "no" } else { "yes" };
+        for &at in group {
+            let (row, labels) = (&folds.rows[at], &roster.rows[at].labels);
+            // Writing to a string cannot fail.
+            let _ = writeln!(table, "{},{},{labels},{agree}", row.group, row.id);
+        }
+    }
+    table
 }

@@ -111,6 +111,103 @@ fn pictures_lists_and_skips_decide_together() {
 }
 
 #[test]
+fn groups_and_twins_are_listed_and_folds_are_not_needed_for_that() {
+    let folder = Folder::new();
+    folder.labels(&["0", "0 3", "1", "1"]);
+    folder.images(&[("t0", 0xff01), ("t1", 1 << 50), ("t2", 0xff03)]);
+    std::fs::rename(folder.path("images.parquet"), folder.path("test.parquet")).unwrap();
+    folder.images(&[("s0", 0xff00), ("s1", 0xff0f), ("s2", u64::MAX), ("s3", u64::MAX << 32)]);
+    let flags = "--images images.parquet --test-images test.parquet --folds 2 \
+                 --out-groups groups.csv --out-twins twins.csv --hash-distance 4 --json";
+    let flags: Vec<&str> = flags.split_whitespace().collect();
+    let output = Command::new(env!("CARGO_BIN_EXE_hpa-split"))
+        .current_dir(folder.0.path())
+        .args(["--labels", "labels.parquet", "--seed", "1"])
+        .args(&flags)
+        .output()
+        .unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{message}");
+    assert!(message.contains("warning: 2 test samples show the field of a training"), "{message}");
+    let read = |name| std::fs::read_to_string(folder.path(name)).unwrap();
+    assert_eq!(read("groups.csv"), "Group,Id,Labels,Agree\n0,s0,0,no\n0,s1,0 3,no\n");
+    let pairs = "t0,s0,1,1,1\nt0,s1,3,3,3\nt2,s0,2,2,2\nt2,s1,2,2,2\n";
+    assert_eq!(read("twins.csv"), format!("Id,Twin,Red,Green,Blue\n{pairs}"));
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&summary["twins"], &summary["conflicts"]), (&2.into(), &1.into()));
+    assert!(!folder.path("folds.parquet").exists());
+    // With --out the folds are the same with and without a look at the test part.
+    let (rows, _) = folder.folds(&flags);
+    assert_eq!(
+        rows,
+        folder
+            .folds(
+                &flags[..2]
+                    .iter()
+                    .chain(&flags[4..6])
+                    .chain(&flags[10..12])
+                    .copied()
+                    .collect::<Vec<_>>()
+            )
+            .0
+    );
+}
+
+#[test]
+fn the_larger_table_of_version_18_splits_to_within_one_sample_a_label() {
+    let Some(csv) = shared("kaggle-tables/HPAv18RBGY_wodpl.csv") else { return };
+    let folder = Folder::new();
+    let rows = read_label_csv(&[csv], &LabelNames::atlas()).unwrap();
+    assert_eq!(rows.len(), 74_606);
+    let labels = Labels { names: LabelNames::atlas(), rows };
+    labels.write(&folder.path("labels.parquet"), &Provenance::new(&())).unwrap();
+    let output = folder.run(&["--folds", "5", "--json"]);
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(summary["largest_deviation"].as_f64().unwrap() <= 1.0, "{summary}");
+}
+
+#[test]
+fn the_published_duplicates_stay_in_one_fold() {
+    let (Some(csv), Some(list)) =
+        (shared("kaggle-tables/train.csv"), shared("kaggle-tables/train_duplicates.txt"))
+    else {
+        return;
+    };
+    let folder = Folder::new();
+    let rows = read_label_csv(&[csv], &LabelNames::atlas()).unwrap();
+    let labels = Labels { names: LabelNames::atlas(), rows };
+    labels.write(&folder.path("labels.parquet"), &Provenance::new(&())).unwrap();
+    let list_text = list.to_str().unwrap();
+    let (rows, _) = folder.folds(&["--folds", "5", "--duplicates", list_text]);
+    let fold: std::collections::BTreeMap<String, _> =
+        rows.iter().map(|row| (row.id.to_string(), (row.fold, row.group))).collect();
+    let text = std::fs::read_to_string(&list).unwrap();
+    let mut known = 0;
+    for line in text.lines() {
+        let places: Vec<_> = line.split(',').filter_map(|id| fold.get(id)).collect();
+        known += places.len();
+        assert!(places.windows(2).all(|two| two[0] == two[1]), "{line}");
+    }
+    assert!(known >= 200, "{known}");
+}
+
+#[test]
+fn a_list_of_duplicates_that_is_no_text_is_refused() {
+    let folder = Folder::new();
+    folder.labels(&["0", "1"]);
+    let refused = || folder.refusal(&["--folds", "2", "--duplicates", "twins"]);
+    assert!(refused().contains("twins"));
+    std::fs::create_dir(folder.path("twins")).unwrap();
+    assert!(refused().contains("no regular file"));
+    std::fs::remove_dir(folder.path("twins")).unwrap();
+    assert!(Command::new("mkfifo").arg(folder.path("twins")).status().unwrap().success());
+    assert!(refused().contains("no regular file"));
+    std::fs::remove_file(folder.path("twins")).unwrap();
+    folder.text("twins", "s0,s\0\n");
+    assert!(refused().contains("control character"));
+}
+
+#[test]
 fn a_labelled_sample_without_a_picture_is_named() {
     let folder = Folder::new();
     folder.labels(&["0"; 30]);

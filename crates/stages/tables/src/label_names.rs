@@ -12,8 +12,12 @@ use std::path::Path;
 /// # Errors
 /// When the file cannot be read, or holds no names, too many, or one twice.
 pub fn read_label_names(path: &Path) -> Result<LabelNames, TableError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| TableError::Io { path: path.to_owned(), source })?;
+    let io = |source| TableError::Io { path: path.to_owned(), source };
+    // Opening a FIFO would wait for its writer for ever.
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
+        return Err(io(std::io::Error::other("it is no regular file")));
+    }
+    let text = std::fs::read_to_string(path).map_err(io)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let names: Vec<String> = if text.trim_start().starts_with('[') {
         serde_json::from_str(text).map_err(|error| TableError::Format {

@@ -1,16 +1,20 @@
 //! `images/*.parquet`: the pixels of the samples, small enough to read at random.
 //!
 //! One row a sample; `image` holds `4 × S × S` bytes: channel × height × width, channels
-//! red, green, blue, yellow. Pages are small (64 KiB), so that a trainer that shuffles reads
-//! little more than what it wants; row groups are bounded, so that a writer and a reader
+//! red, green, blue, yellow. A page holds one sample, so that a trainer that shuffles reads
+//! no more than what it wants; row groups are bounded, so that a writer and a reader
 //! need the same memory for a thousand samples as for a million.
 
+mod page;
 mod pread;
+mod record;
 mod row;
 mod shard;
 mod store;
 mod writer;
 
+pub use page::{EncodedPixels, PageEncoder};
+pub use record::ShardRecord;
 pub use row::{ImageRow, ImageSummary};
 pub use store::ImageStore;
 pub use writer::ImageWriter;

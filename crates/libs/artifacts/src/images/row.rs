@@ -59,18 +59,35 @@ pub(super) fn arrow_schema(size_px: usize) -> SchemaRef {
     ]))
 }
 
-pub(super) fn batch(row: &ImageRow, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+impl ImageRow {
+    /// The row without its pixels.
+    #[must_use]
+    pub fn summary(&self) -> ImageSummary {
+        ImageSummary {
+            id: self.id.clone(),
+            height: self.height,
+            width: self.width,
+            phash: self.phash,
+            digest: self.digest,
+        }
+    }
+}
+
+/// The columns beside the pixels.
+pub(super) fn batch_of_summaries(rows: &[ImageSummary]) -> Result<RecordBatch, ArrowError> {
     let channels = i32::try_from(Channel::COUNT).expect("four");
-    let hashes = Arc::new(UInt64Array::from(row.phash.to_vec()));
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values([row.id.as_str()])),
-        Arc::new(FixedSizeBinaryArray::try_from_iter(std::iter::once(&row.image))?),
-        Arc::new(UInt32Array::from(vec![row.height])),
-        Arc::new(UInt32Array::from(vec![row.width])),
-        Arc::new(FixedSizeListArray::try_new(phash_item(), channels, hashes, None)?),
-        Arc::new(FixedSizeBinaryArray::try_from_iter(std::iter::once(row.digest))?),
+    let hashes = Arc::new(UInt64Array::from_iter_values(rows.iter().flat_map(|row| row.phash)));
+    let columns: [(&str, ArrayRef); 5] = [
+        ("id", Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.id.as_str())))),
+        ("height", Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.height)))),
+        ("width", Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.width)))),
+        ("phash", Arc::new(FixedSizeListArray::try_new(phash_item(), channels, hashes, None)?)),
+        (
+            "digest",
+            Arc::new(FixedSizeBinaryArray::try_from_iter(rows.iter().map(|row| row.digest))?),
+        ),
     ];
-    RecordBatch::try_new(schema.clone(), columns)
+    RecordBatch::try_from_iter(columns)
 }
 
 /// The columns of a batch without pixels, typed.

@@ -5,7 +5,7 @@ use super::row::SummaryColumns;
 use super::{ImageSummary, SCHEMA, pixels_len};
 use crate::guard::guarded;
 use crate::parquet_file::{check_origin, key_values};
-use crate::{ArtifactError, Digest};
+use crate::{ArtifactError, Digest, open_regular};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 use hpa_core::{Channel, SampleId};
@@ -15,7 +15,6 @@ use parquet::arrow::arrow_reader::{
     RowSelector,
 };
 use parquet::file::metadata::PageIndexPolicy;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// An open shard; its rows are numbered from `first_row`.
@@ -35,7 +34,7 @@ impl Shard {
     }
 
     fn open_unguarded(path: &Path, first_row: usize) -> Result<(Self, bool), ArtifactError> {
-        let mut file = File::open(path).map_err(ArtifactError::io(path, "open"))?;
+        let mut file = open_regular(path)?;
         let not_parquet = |error| ArtifactError::not_whole(path, SCHEMA, error);
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
         let metadata = ArrowReaderMetadata::load(&file, options).map_err(not_parquet)?;

@@ -1,31 +1,56 @@
 //! Writes a shard row by row, in memory that does not grow with the rows.
+//!
+//! The `image` column is joined from pages that were encoded elsewhere ([`PageEncoder`]);
+//! the small columns of a row group are encoded when it is full.
 
-use super::row::{arrow_schema, batch};
-use super::{ImageRow, SCHEMA, pixels_len};
-use crate::parquet_file::{Entries, Writer, finish, metadata, open_writer, properties};
+use super::page::{EncodedPixels, PageEncoder, Pages};
+use super::row::{arrow_schema, batch_of_summaries};
+use super::{ImageRow, ImageSummary, SCHEMA, pixels_len};
+use crate::parquet_file::{Entries, HashingFile, finish, metadata, open_writer, properties};
 use crate::{ArtifactError, Digest, Provenance, canonical_json};
 use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
 use hpa_core::Channel;
+use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::column::writer::ColumnCloseResult;
+use parquet::errors::Result as ParquetResult;
+use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, OffsetIndexBuilder};
 use parquet::file::properties::EnabledStatistics;
-use parquet::schema::types::ColumnPath;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 use std::path::{Path, PathBuf};
 
 /// Row groups hold at most this many rows …
 const MAX_GROUP_ROWS: usize = 256;
 /// … and this many bytes of pixels.
 const MAX_GROUP_BYTES: usize = 64 << 20;
-/// A reader of one row decompresses at most this much besides.
-const PAGE_BYTES: usize = 64 << 10;
 /// Largest side: 4 × 16384² bytes still fit the 31 bits of a fixed-size column.
 const MAX_SIZE_PX: usize = 16_384;
+/// Where the pixels stand among the columns.
+const IMAGE_COLUMN: usize = 1;
 
 /// An unfinished shard; dropped without [`ImageWriter::finish`] it leaves no file.
 pub struct ImageWriter {
     path: PathBuf,
     size_px: usize,
     schema: SchemaRef,
-    writer: Writer,
-    rows_in_group: usize,
+    writer: SerializedFileWriter<HashingFile>,
+    factory: ArrowRowGroupWriterFactory,
+    encoder: PageEncoder,
+    group: Group,
+    groups: usize,
+}
+
+/// The rows that are not yet in the file.
+#[derive(Default)]
+struct Group {
+    summaries: Vec<ImageSummary>,
+    pages: Vec<Bytes>,
+    /// Bytes of the pages, with their headers.
+    compressed: usize,
+    uncompressed: usize,
+    index: OffsetIndexBuilder,
 }
 
 impl ImageWriter {
@@ -45,13 +70,15 @@ impl ImageWriter {
         let schema = arrow_schema(size_px);
         let image = ColumnPath::from("image");
         let properties = properties()
-            .set_data_page_size_limit(PAGE_BYTES)
-            .set_write_batch_size(1)
             .set_column_dictionary_enabled(image.clone(), false)
             .set_column_statistics_enabled(image, EnabledStatistics::None);
         let entries = metadata(SCHEMA, provenance, Entries::from([("tensor", tensor(size_px))]));
-        let writer = open_writer(path, &schema, properties, entries)?;
-        Ok(Self { path: path.to_owned(), size_px, schema, writer, rows_in_group: 0 })
+        let (writer, factory) = open_writer(path, &schema, properties, entries)?
+            .into_serialized_writer()
+            .map_err(|error| ArtifactError::unwritable(path, error))?;
+        let path = path.to_owned();
+        let (encoder, group) = (PageEncoder::new(), Group::default());
+        Ok(Self { path, size_px, schema, writer, factory, encoder, group, groups: 0 })
     }
 
     /// Adds a row.
@@ -59,29 +86,118 @@ impl ImageWriter {
     /// # Errors
     /// When the pixels are not `4 × S × S` or the disk is full.
     pub fn push(&mut self, row: &ImageRow) -> Result<(), ArtifactError> {
+        let pixels = self
+            .encoder
+            .encode(&row.image)
+            .map_err(|error| ArtifactError::unwritable(&self.path, error))?;
+        self.push_encoded(row.summary(), pixels)
+    }
+
+    /// Adds a row whose pixels are encoded already.
+    ///
+    /// # Errors
+    /// When the pixels are not `4 × S × S` or the disk is full.
+    pub fn push_encoded(
+        &mut self,
+        summary: ImageSummary,
+        pixels: EncodedPixels,
+    ) -> Result<(), ArtifactError> {
         let expected = pixels_len(self.size_px);
-        if row.image.len() != expected {
-            let reason =
-                format!("sample {} has {} bytes, expected {expected}", row.id, row.image.len());
+        if pixels.pixels_len != expected {
+            let reason = format!(
+                "sample {} has {} bytes, expected {expected}",
+                summary.id, pixels.pixels_len
+            );
             return Err(ArtifactError::unwritable(&self.path, reason));
         }
-        let unwritable = |error: String| ArtifactError::unwritable(&self.path, error);
-        let batch = batch(row, &self.schema).map_err(|error| unwritable(error.to_string()))?;
-        self.writer.write(&batch).map_err(|error| unwritable(error.to_string()))?;
-        self.rows_in_group += 1;
-        if self.rows_in_group == MAX_GROUP_ROWS.min(MAX_GROUP_BYTES / expected).max(1) {
-            self.writer.flush().map_err(|error| unwritable(error.to_string()))?;
-            self.rows_in_group = 0;
+        self.group.push(summary, pixels);
+        if self.group.summaries.len() == MAX_GROUP_ROWS.min(MAX_GROUP_BYTES / expected).max(1) {
+            self.flush()?;
         }
         Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), ArtifactError> {
+        if self.group.summaries.is_empty() {
+            return Ok(());
+        }
+        let group = std::mem::take(&mut self.group);
+        self.write(group).map_err(|error| ArtifactError::unwritable(&self.path, error))?;
+        self.groups += 1;
+        Ok(())
+    }
+
+    fn write(&mut self, group: Group) -> ParquetResult<()> {
+        let batch = batch_of_summaries(&group.summaries)?;
+        let descriptor = self.writer.schema_descr().column(IMAGE_COLUMN);
+        let mut pixels = Some(group.into_column(descriptor)?);
+        let mut encoders = self.factory.create_column_writers(self.groups)?.into_iter();
+        let mut row_group = self.writer.next_row_group()?;
+        for field in self.schema.fields() {
+            let mut encoder = encoders.next().expect("a writer a column");
+            let Some(values) = batch.column_by_name(field.name()) else {
+                let (pages, close) = pixels.take().expect("one column is not in the batch");
+                row_group.append_column(&pages, close)?;
+                continue;
+            };
+            for leaf in compute_leaves(field, values)? {
+                encoder.write(&leaf)?;
+            }
+            encoder.close()?.append_to_row_group(&mut row_group)?;
+        }
+        row_group.close()?;
+        Ok(())
+    }
+
+    /// Adds an entry to the metadata that was not known when the shard was begun. Arrow's
+    /// readers do not show it beside the schema; it stands in the footer.
+    pub fn record(&mut self, key: &str, value: String) {
+        self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
     }
 
     /// Gives the shard its name.
     ///
     /// # Errors
     /// When the disk is full.
-    pub fn finish(self) -> Result<Digest, ArtifactError> {
-        finish(&self.path, self.writer)
+    pub fn finish(mut self) -> Result<Digest, ArtifactError> {
+        self.flush()?;
+        finish(&self.path, self.writer.into_inner())
+    }
+}
+
+impl Group {
+    fn push(&mut self, summary: ImageSummary, pixels: EncodedPixels) {
+        let length = i32::try_from(pixels.page.len()).expect("a page is below 2 GiB");
+        let offset = i64::try_from(self.compressed).expect("a group is bounded");
+        self.index.append_offset_and_size(offset, length);
+        self.index.append_row_count(1);
+        self.compressed += pixels.page.len();
+        self.uncompressed += pixels.header_len + pixels.pixels_len;
+        self.pages.push(pixels.page);
+        self.summaries.push(summary);
+    }
+
+    /// The pages as a column chunk; its offsets count from its first byte.
+    fn into_column(self, descriptor: ColumnDescPtr) -> ParquetResult<(Pages, ColumnCloseResult)> {
+        let rows = self.summaries.len() as u64;
+        let length = |bytes: usize| i64::try_from(bytes).expect("a group is bounded");
+        let metadata = ColumnChunkMetaData::builder(descriptor)
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+            .set_encodings(vec![Encoding::PLAIN, Encoding::RLE])
+            .set_num_values(length(self.summaries.len()))
+            .set_total_compressed_size(length(self.compressed))
+            .set_total_uncompressed_size(length(self.uncompressed))
+            .set_data_page_offset(0)
+            .build()?;
+        let close = ColumnCloseResult {
+            bytes_written: self.compressed as u64,
+            rows_written: rows,
+            metadata,
+            bloom_filter: None,
+            column_index: None,
+            offset_index: Some(self.index.build()),
+        };
+        Ok((Pages(self.pages), close))
     }
 }
 

@@ -1,0 +1,114 @@
+//! Statistics against the definition, and the mistakes that they give away.
+
+use super::*;
+
+fn level(value: usize) -> u8 {
+    u8::try_from(value).expect("a grey level")
+}
+
+/// Four dark planes that correlate differently with each other.
+fn sample(seed: usize) -> Vec<u8> {
+    let noise = |place: usize, salt: usize| (place * 7919 + seed * 104_729 + salt * 1299) / 64 % 40;
+    let cell = |place: usize| if place / 37 % 5 == 0 { 60 } else { 0 };
+    let nucleus = |place: usize| if place / 37 % 15 == 0 { 90 } else { 0 };
+    let plane = |of: &dyn Fn(usize) -> usize| -> Vec<u8> {
+        (0..4096).map(|place| level(of(place).min(255))).collect()
+    };
+    let planes = [
+        plane(&|place| cell(place) + noise(place, 1)),
+        plane(&|place| cell(place) / 3 + nucleus(place) / 3 + noise(place, 2)),
+        plane(&|place| nucleus(place) + noise(place, 3) / 4),
+        plane(&|place| cell(place) + noise(place, 1) / 2 + noise(place, 4)),
+    ];
+    planes.concat()
+}
+
+fn statistics(samples: &[Vec<u8>]) -> Statistics {
+    let mut counts = Counts::NONE;
+    samples.iter().for_each(|image| counts.add(image));
+    let channel = |index: usize| ChannelStatistics {
+        histogram: counts.histograms[index],
+        correlation: std::array::from_fn(|other| counts.correlation(index, other)),
+    };
+    Statistics { samples: samples.len() as u64, channels: std::array::from_fn(channel) }
+}
+
+fn part(seeds: std::ops::Range<usize>) -> Vec<Vec<u8>> {
+    seeds.map(sample).collect()
+}
+
+#[test]
+fn moments_and_correlations_are_those_of_the_pixels() {
+    let samples = part(0..3);
+    let found = statistics(&samples);
+    let plane = |channel: usize| -> Vec<f64> {
+        let pixels = samples.iter().flat_map(|image| &image[channel * 4096..][..4096]);
+        pixels.map(|&level| f64::from(level) / 255.0).collect()
+    };
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    for a in 0..4 {
+        let own = plane(a);
+        assert!((found.channels[a].mean() - mean(&own)).abs() < 1e-12);
+        let from_mean = |values: &[f64]| -> Vec<f64> {
+            values.iter().map(|value| value - mean(values)).collect()
+        };
+        let own = from_mean(&own);
+        let std = mean(&own.iter().map(|v| v * v).collect::<Vec<_>>()).sqrt();
+        assert!((found.channels[a].std() - std).abs() < 1e-12);
+        for b in 0..4 {
+            let other = from_mean(&plane(b));
+            let products: Vec<f64> = own.iter().zip(&other).map(|(a, b)| a * b).collect();
+            let spread = mean(&other.iter().map(|v| v * v).collect::<Vec<_>>()).sqrt() * std;
+            assert!((found.channels[a].correlation[b] - mean(&products) / spread).abs() < 1e-9);
+        }
+    }
+}
+
+#[test]
+fn other_samples_and_other_light_raise_no_alarm() {
+    let training = statistics(&part(0..20));
+    assert_eq!(compare(&training, &statistics(&part(20..30))), Vec::<String>::new());
+    for percent in [50, 70, 140] {
+        let mut other = part(20..30);
+        other
+            .iter_mut()
+            .flatten()
+            .for_each(|v| *v = level((usize::from(*v) * percent / 100).min(255)));
+        assert_eq!(compare(&training, &statistics(&other)), Vec::<String>::new(), "{percent} %");
+    }
+}
+
+#[test]
+fn sixteen_times_too_dark_or_too_bright_is_said() {
+    let training = statistics(&part(0..20));
+    let mut dark = part(20..30);
+    dark.iter_mut().flatten().for_each(|v| *v /= 16);
+    assert!(compare(&training, &statistics(&dark))[0].contains("about 16 times darker"));
+    let mut bright = part(20..30);
+    bright.iter_mut().flatten().for_each(|v| *v = v.saturating_mul(16));
+    assert!(compare(&training, &statistics(&bright))[0].contains("about 16 times brighter"));
+}
+
+#[test]
+fn every_pair_of_swapped_channels_is_named() {
+    let training = statistics(&part(0..20));
+    for (a, b) in PAIRS {
+        let mut other = part(20..30);
+        for image in &mut other {
+            let copy = image.clone();
+            image[a * 4096..][..4096].copy_from_slice(&copy[b * 4096..][..4096]);
+            image[b * 4096..][..4096].copy_from_slice(&copy[a * 4096..][..4096]);
+        }
+        let warnings = compare(&training, &statistics(&other));
+        let expected = format!("{} looks like {}", Channel::ALL[a], Channel::ALL[b]);
+        assert!(warnings.len() == 1 && warnings[0].contains(&expected), "{a} {b}: {warnings:?}");
+    }
+}
+
+#[test]
+fn a_handful_of_samples_is_not_judged() {
+    let training = statistics(&part(0..20));
+    let mut other = part(20..22);
+    other.iter_mut().for_each(|image| image.rotate_left(4096));
+    assert_eq!(compare(&training, &statistics(&other)), Vec::<String>::new());
+}

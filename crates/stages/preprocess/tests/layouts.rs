@@ -1,0 +1,96 @@
+//! Layouts that people have: plates, pictures of one colour, names that lie.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use hpa_artifacts::{ImageStore, atomic};
+use hpa_core::Channel;
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) {
+        atomic::write_bytes(&self.path(name), bytes).unwrap();
+    }
+
+    /// Runs with these settings in the TOML.
+    fn run(&self, toml: &str) -> Output {
+        self.put("preprocess.toml", toml.as_bytes());
+        Command::new(env!("CARGO_BIN_EXE_hpa-preprocess"))
+            .args(
+                "--config preprocess.toml --csv table.csv --images . --out out.parquet".split(' '),
+            )
+            .current_dir(self.0.path())
+            .output()
+            .unwrap()
+    }
+
+    fn pixels(&self, toml: &str) -> Vec<u8> {
+        let output = self.run(toml);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        ImageStore::open(&[self.path("out.parquet")]).unwrap().read_pixels(&[0]).unwrap()
+    }
+
+    fn refusal(&self, toml: &str) -> String {
+        let output = self.run(toml);
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+fn png(colour: png::ColorType, pixel: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 4, 4);
+    encoder.set_color(colour);
+    encoder.write_header().unwrap().write_image_data(&pixel.repeat(16)).unwrap();
+    bytes
+}
+
+/// A sample of version 18 of the Atlas, in its plate's folder.
+fn plate() -> Folder {
+    let folder = Folder(tempfile::tempdir().unwrap());
+    folder.put("table.csv", b"Id,Target\n10580_1610_C1_1,13 25\n");
+    for (channel, pixel) in
+        Channel::ALL.into_iter().zip([[90, 0, 0], [0, 80, 0], [0, 0, 70], [60, 61, 0]])
+    {
+        let name = format!("10580/10580_1610_C1_1_{channel}.png");
+        folder.put(&name, &png(png::ColorType::Rgb, &pixel));
+    }
+    folder
+}
+
+#[test]
+fn plates_of_pictures_of_one_colour_are_read_when_the_settings_say_so() {
+    let folder = plate();
+    let files = "size_px = 4\nfiles = \"{part1}/{id}_{channel}\"\n";
+    let pixels = folder.pixels(&format!("{files}one_colour = true\n"));
+    let expected: Vec<u8> = [90, 80, 70, 61].iter().flat_map(|&level| [level; 16]).collect();
+    assert_eq!(pixels, expected);
+    std::fs::remove_file(folder.path("out.parquet")).unwrap();
+    assert!(folder.refusal(files).contains("`one_colour = true` takes the channel's own colour"));
+    assert!(folder.refusal("size_px = 4\none_colour = true\n").contains("there is no 10580_1610"));
+    // The blue picture under the red channel's name.
+    let blue = std::fs::read(folder.path("10580/10580_1610_C1_1_blue.png")).unwrap();
+    folder.put("10580/10580_1610_C1_1_red.png", &blue);
+    let message = folder.refusal(&format!("{files}one_colour = true\n"));
+    assert!(message.contains("red channel whose light is mostly of another colour"), "{message}");
+}
+
+#[test]
+fn a_name_that_lies_is_refused_or_read_by_content_when_the_settings_say_so() {
+    let folder = Folder(tempfile::tempdir().unwrap());
+    folder.put("table.csv", b"Id,Predicted\na,\n");
+    for (channel, level) in Channel::ALL.into_iter().zip([9, 8, 7, 6]) {
+        folder.put(&format!("a_{channel}.jpg"), &png(png::ColorType::Grayscale, &[level]));
+    }
+    let message = folder.refusal("size_px = 2\n");
+    let words = "a_red.jpg is a PNG by its content and a JPEG by its name";
+    assert!(message.contains(words) && message.contains("by_content = true"), "{message}");
+    let pixels = folder.pixels("size_px = 2\nby_content = true\n");
+    assert_eq!(pixels, [9, 9, 9, 9, 8, 8, 8, 8, 7, 7, 7, 7, 6, 6, 6, 6]);
+}
