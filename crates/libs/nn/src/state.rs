@@ -95,6 +95,9 @@ impl State {
     /// # Errors
     /// When there is none to go on from.
     pub fn read(path: &Path, run: Digest) -> Result<Self, Unusable> {
+        if path.exists() && !path.is_file() {
+            return Err(Unusable::Damaged("it is no regular file".to_owned()));
+        }
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

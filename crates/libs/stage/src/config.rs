@@ -13,7 +13,9 @@ use toml::{Table, Value};
 /// The command line with the entries of `--config` in front of the user's flags.
 pub(crate) fn merge(command: &Command, argv: Vec<OsString>) -> anyhow::Result<Vec<OsString>> {
     let Some(path) = config_path(&argv) else { return Ok(argv) };
-    let text = std::fs::read_to_string(&path)
+    let text = hpa_artifacts::open_regular(&path)
+        .map_err(anyhow::Error::new)
+        .and_then(|file| Ok(std::io::read_to_string(file)?))
         .with_context(|| format!("cannot read the configuration {}", path.display()))?;
     let table: Table =
         text.parse().with_context(|| format!("{} is not valid TOML", path.display()))?;

@@ -3,7 +3,7 @@
 //! The first character that is no space decides: `[` opens an array. Lines may end in
 //! `\r\n`, and empty lines at the end are no names.
 
-use crate::TableError;
+use crate::{TableError, regular};
 use hpa_core::LabelNames;
 use std::path::Path;
 
@@ -13,11 +13,7 @@ use std::path::Path;
 /// When the file cannot be read, or holds no names, too many, or one twice.
 pub fn read_label_names(path: &Path) -> Result<LabelNames, TableError> {
     let io = |source| TableError::Io { path: path.to_owned(), source };
-    // Opening a FIFO would wait for its writer for ever.
-    if !std::fs::metadata(path).map_err(io)?.is_file() {
-        return Err(io(std::io::Error::other("it is no regular file")));
-    }
-    let text = std::fs::read_to_string(path).map_err(io)?;
+    let text = std::io::read_to_string(regular::open(path).map_err(io)?).map_err(io)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let names: Vec<String> = if text.trim_start().starts_with('[') {
         serde_json::from_str(text).map_err(|error| TableError::Format {

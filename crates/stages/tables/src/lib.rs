@@ -11,6 +11,7 @@ pub mod matrix_csv;
 pub mod matrix_npy;
 pub mod mean_auc;
 pub mod one_hot;
+mod regular;
 pub mod scoring;
 pub mod submission;
 

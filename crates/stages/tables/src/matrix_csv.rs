@@ -4,7 +4,7 @@
 //! under `Id` or `id`; folds under `fold`. Every other column is a label's, named by the
 //! header. Byte-order mark and `\r\n` do no harm.
 
-use crate::TableError;
+use crate::{TableError, regular};
 use hpa_artifacts::csv_table::Problems;
 use hpa_core::{MAX_LABELS, SampleId};
 use std::collections::HashSet;
@@ -35,7 +35,7 @@ pub fn read_matrix_csv(path: &Path, id_column: Option<&str>) -> Result<MatrixCsv
     let format =
         |reason: String| TableError::Format { path: path.to_owned(), expected: KIND, reason };
     let bytes =
-        std::fs::read(path).map_err(|source| TableError::Io { path: path.to_owned(), source })?;
+        regular::read(path).map_err(|source| TableError::Io { path: path.to_owned(), source })?;
     let mut reader = csv::ReaderBuilder::new().from_reader(bytes.as_slice());
     let header = reader.headers().map_err(|error| format(error.to_string()))?.clone();
     let layout = Layout::find(&header, id_column).map_err(format)?;

@@ -5,7 +5,7 @@
 //! expected before a value is read. 32- and 64-bit floats, C and Fortran order, either byte
 //! order.
 
-use crate::TableError;
+use crate::{TableError, regular};
 use hpa_core::MAX_LABELS;
 use npyz::{NpyFile, Order};
 use std::io::{Cursor, Read};
@@ -40,14 +40,14 @@ pub fn read_matrix_npy(path: &Path, key: Option<&str>, rows: usize) -> Result<Ma
     // No array that fits the rows is larger.
     let most = MAX_HEADER + rows * MAX_LABELS * size_of::<f64>();
     let mut start = Vec::new();
-    std::fs::File::open(path).and_then(|file| file.take(4).read_to_end(&mut start)).map_err(io)?;
+    regular::open(path).and_then(|file| file.take(4).read_to_end(&mut start)).map_err(io)?;
     let bytes = if start.starts_with(b"PK") {
-        let bytes = std::fs::read(path).map_err(io)?;
+        let bytes = regular::read(path).map_err(io)?;
         entry(bytes, key, most).map_err(format)?
     } else if key.is_some() {
         return Err(format("it is no .npz, so it has no array with a key".to_owned()));
     } else {
-        let file = std::fs::File::open(path).map_err(io)?;
+        let file = regular::open(path).map_err(io)?;
         read_at_most(file, most).map_err(format)?
     };
     matrix(&bytes, rows).map_err(format)
