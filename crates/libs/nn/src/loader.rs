@@ -38,7 +38,9 @@ impl Batch {
             #[expect(clippy::cast_possible_truncation, reason = "targets are 32-bit")]
             let smooth =
                 |target: f32| (f64::from(target) * (1.0 - smoothing) + smoothing / 2.0) as f32;
-            targets.iter_mut().for_each(|target| *target = smooth(*target));
+            for target in &mut targets {
+                *target = smooth(*target);
+            }
         }
         if self.partners.is_empty() { targets } else { blend(&self.partners, &targets) }
     }

@@ -60,11 +60,11 @@ impl Sampling {
     #[must_use]
     pub fn draw(&self, samples: &[Sample], seed: Seed, epoch: u64) -> Drawn {
         let mut drawn = Drawn { samples: Vec::new(), copies: Vec::new() };
-        let mut seen = vec![0; samples.len()];
+        let mut copies = vec![0; samples.len()];
         let mut take = |index: usize| {
             drawn.samples.push(samples[index].clone());
-            drawn.copies.push(seen[index]);
-            seen[index] += 1;
+            drawn.copies.push(copies[index]);
+            copies[index] += 1;
         };
         match self.kind {
             SamplingKind::Uniform => (0..samples.len()).for_each(take),

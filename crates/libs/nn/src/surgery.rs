@@ -107,7 +107,7 @@ impl FirstConvolution {
                 Self::ReuseFirst => values.extend_from_slice(&old[..area]),
                 Self::Timm => values.extend(old[..area].iter().map(|weight| scale * weight)),
                 Self::MeanRedBlue => {
-                    values.extend((0..area).map(|at| f32::midpoint(old[at], old[2 * area + at])))
+                    values.extend((0..area).map(|at| f32::midpoint(old[at], old[2 * area + at])));
                 }
                 Self::Mean => values.extend(
                     (0..area).map(|at| (old[at] + old[area + at] + old[2 * area + at]) / 3.0),
