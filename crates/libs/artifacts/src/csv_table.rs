@@ -263,7 +263,10 @@ pub fn read_text_or_nothing(path: &Path) -> Result<String, CsvTableError> {
         let line = good.split(|&byte| byte == b'\n').count();
         not_a_table(format!("line {line} is not UTF-8"))
     })?;
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => Ok(rest.to_owned()),
+        None => Ok(text),
+    }
 }
 
 /// Refuses lines that are too long and characters that no table holds.

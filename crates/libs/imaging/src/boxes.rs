@@ -16,7 +16,7 @@ pub(crate) fn each_row_of_sums(
     mut take: impl FnMut(&[u32]),
 ) -> bool {
     let factor = width / side;
-    if width != height || factor == 0 || width % side != 0 || factor > MAX_FACTOR {
+    if width != height || factor == 0 || !width.is_multiple_of(side) || factor > MAX_FACTOR {
         return false;
     }
     let (mut columns, mut sums) = (vec![0u16; width], vec![0u32; side]);

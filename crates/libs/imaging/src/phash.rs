@@ -52,7 +52,7 @@ pub const fn hamming(a: u64, b: u64) -> u32 {
 fn averages(plane: &Plane) -> Vec<i64> {
     if let Samples::Eight(samples) = plane.samples() {
         let sides = (plane.width(), plane.height());
-        let pixels = (sides.0 / SIDE).pow(2) as i64;
+        let pixels = i64::try_from((sides.0 / SIDE).pow(2)).expect("sides are limited");
         let mut means = Vec::with_capacity(SIDE * SIDE);
         let steps = |sum: u32| (i64::from(sum) * 256 + pixels / 2) / pixels;
         let add = |row: &[u32]| means.extend(row.iter().copied().map(steps));

@@ -16,8 +16,15 @@ pub(crate) static PIXELS: Budget = Budget::new(448 << 20);
 /// Bytes that threads may hold together.
 pub(crate) struct Budget {
     limit: u64,
-    held: Mutex<u64>,
+    state: Mutex<State>,
     freed: Condvar,
+}
+
+/// Who has how much.
+struct State {
+    held: u64,
+    /// Threads that wait: without one, nobody needs to be woken, which is a call to the system.
+    waiting: usize,
 }
 
 /// What one thread holds; given back when dropped.
@@ -28,26 +35,30 @@ pub(crate) struct Share {
 
 impl Budget {
     pub(crate) const fn new(limit: u64) -> Self {
-        Self { limit, held: Mutex::new(0), freed: Condvar::new() }
+        Self { limit, state: Mutex::new(State { held: 0, waiting: 0 }), freed: Condvar::new() }
     }
 
     /// Waits until so many bytes are free. Who wants more than all gets all.
     pub(crate) fn take(&'static self, bytes: u64) -> Share {
         let bytes = bytes.min(self.limit);
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut held = self
-            .freed
-            .wait_while(held, |held| *held + bytes > self.limit)
-            .unwrap_or_else(PoisonError::into_inner);
-        *held += bytes;
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        while state.held + bytes > self.limit {
+            state.waiting += 1;
+            state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
+        }
+        state.held += bytes;
         Share { of: self, bytes }
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        *self.of.held.lock().unwrap_or_else(PoisonError::into_inner) -= self.bytes;
-        self.of.freed.notify_all();
+        let mut state = self.of.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.held -= self.bytes;
+        if state.waiting > 0 {
+            self.of.freed.notify_all();
+        }
     }
 }
 

@@ -206,7 +206,7 @@ fn read_bytes(
     content: &mut Vec<u8>,
 ) -> Result<crate::budget::Share, SampleError> {
     let io = |source| SampleError::Io { file: file.to_owned(), source };
-    let opened = fs::File::open(folder.join(file)).map_err(io)?;
+    let mut opened = fs::File::open(folder.join(file)).map_err(io)?;
     // Components of two bytes, uncompressed.
     let components = if settings.one_colour { 3 } else { 1 };
     let limit = 2 * components * (settings.max_side_px as u64).pow(2) + BESIDE_PIXELS;
@@ -216,9 +216,12 @@ fn read_bytes(
         return Err(SampleError::Bytes { file: file.to_owned(), bytes, limit });
     }
     let share = FILES.take(bytes);
-    content.clear();
-    content.reserve(usize::try_from(bytes).unwrap_or_default());
-    opened.take(limit).read_to_end(content).map_err(io)?;
+    // In one call; what a file loses or gains meanwhile is an error.
+    content.resize(usize::try_from(bytes).unwrap_or_default(), 0);
+    opened.read_exact(content).map_err(io)?;
+    if opened.read(&mut [0]).map_err(io)? > 0 {
+        return Err(io(std::io::Error::other("it grows while it is read")));
+    }
     Ok(share)
 }
 

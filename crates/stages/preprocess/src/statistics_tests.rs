@@ -9,8 +9,8 @@ fn level(value: usize) -> u8 {
 /// Four dark planes that correlate differently with each other.
 fn sample(seed: usize) -> Vec<u8> {
     let noise = |place: usize, salt: usize| (place * 7919 + seed * 104_729 + salt * 1299) / 64 % 40;
-    let cell = |place: usize| if place / 37 % 5 == 0 { 60 } else { 0 };
-    let nucleus = |place: usize| if place / 37 % 15 == 0 { 90 } else { 0 };
+    let cell = |place: usize| if (place / 37).is_multiple_of(5) { 60 } else { 0 };
+    let nucleus = |place: usize| if (place / 37).is_multiple_of(15) { 90 } else { 0 };
     let plane = |of: &dyn Fn(usize) -> usize| -> Vec<u8> {
         (0..4096).map(|place| level(of(place).min(255))).collect()
     };

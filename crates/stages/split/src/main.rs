@@ -2,6 +2,7 @@
 
 mod args;
 mod grouping;
+mod tell;
 
 use anyhow::Result;
 use args::Arguments;
@@ -10,8 +11,8 @@ use hpa_artifacts::atomic::write_bytes;
 use hpa_core::{FoldCount, Seed};
 use hpa_split::{Roster, Summary, conflicts, deal, groups_csv, summarize};
 use hpa_stage::Stage;
-use std::path::Path;
 use std::process::ExitCode;
+use tell::{tell, warn_of_leaks};
 
 fn main() -> ExitCode {
     let program = hpa_stage::program!(
@@ -44,38 +45,4 @@ fn run(args: &Arguments, stage: &Stage) -> Result<Summary> {
         out.write(&folds, &sources.provenance(&args.settings(), labels.origin.digest))?;
     }
     Ok(summary)
-}
-
-fn warn_of_leaks(count: usize, path: &Path, stage: &Stage) {
-    if count > 0 {
-        stage.warn(format!(
-            "{count} test samples show the field of a training sample (listed in {}): scores on \
-             them flatter; nothing is left out",
-            path.display()
-        ));
-    }
-}
-
-fn tell(summary: &Summary, conflicts: &[String], stage: &Stage) {
-    if let Some(first) = conflicts.first() {
-        stage.notice(format!(
-            "{} groups of duplicates do not agree on their labels, the first: {first}",
-            conflicts.len()
-        ));
-    }
-    let smallest_fold = summary.fold_sizes.iter().min().copied().unwrap_or(0);
-    if summary.largest_group as u64 > smallest_fold {
-        stage.warn(format!(
-            "one group of duplicates has {} samples, more than a fold; folds cannot be even",
-            summary.largest_group
-        ));
-    }
-    stage.notice(format!(
-        "{} samples in {} folds; counts of a label differ from an equal share by at most {:.1}; \
-         {} groups of duplicates",
-        summary.fold_sizes.iter().sum::<u64>(),
-        summary.fold_sizes.len(),
-        summary.largest_deviation,
-        summary.groups
-    ));
 }

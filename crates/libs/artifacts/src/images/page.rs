@@ -192,9 +192,9 @@ mod tests {
 
     #[test]
     fn an_encoder_does_not_remember_what_it_encoded_before() {
-        let pictures: Vec<Vec<u8>> = (1..5_u8)
-            .map(|step| (0..40_000).map(|i| (i / 7 * usize::from(step)) as u8).collect())
-            .collect();
+        let level = |place: usize, step: usize| u8::try_from(place / 7 * step % 256).unwrap();
+        let picture = |step| (0..40_000).map(|place| level(place, step)).collect();
+        let pictures: Vec<Vec<u8>> = (1..5).map(picture).collect();
         let mut used = PageEncoder::new();
         for picture in pictures.iter().chain(pictures.iter().rev()) {
             let page = used.encode(picture).unwrap();

@@ -32,8 +32,15 @@ pub(crate) fn of_kind(width: u32, height: u32, (depth, colour): (u8, u8), rows: 
     png(&header(width, height, depth, colour), &[(b"IDAT", &stream)])
 }
 
-/// Pictures that are refused, and words of the reason.
-pub(crate) fn broken_pictures() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+/// A name for the case, the file, and words of the reason.
+type Case = (&'static str, Vec<u8>, &'static str);
+
+/// Pictures that are refused.
+pub(crate) fn broken_pictures() -> Vec<Case> {
+    [damaged(), of_other_kinds(), too_large()].concat()
+}
+
+fn damaged() -> Vec<Case> {
     let sound = grey(16, 8, &rows(16));
     let stream = fdeflate::compress_to_vec(&rows(16));
     let changed = |place: usize| {
@@ -44,7 +51,6 @@ pub(crate) fn broken_pictures() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let mut adler = stream.clone();
     *adler.last_mut().unwrap() ^= 1;
     let framed = |stream: &[u8]| png(&header(16, 16, 8, 0), &[(b"IDAT", stream)]);
-    let zeros = vec![0; 32 << 20];
     vec![
         ("empty", Vec::new(), "the file is empty"),
         ("text", b"hello".to_vec(), "neither PNG nor JPEG nor TIFF"),
@@ -57,18 +63,29 @@ pub(crate) fn broken_pictures() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("trailing", [&sound[..], b"more"].concat(), "4 bytes follow the end"),
         ("surplus rows", grey(16, 8, &rows(17)[..17 * 17]), "more pixels"),
         ("missing rows", grey(16, 8, &rows(16)[..17 * 15]), "calls for 272"),
+    ]
+}
+
+fn of_other_kinds() -> Vec<Case> {
+    vec![
         ("palette", of_kind(16, 16, (8, 3), &rows(16)), "palette"),
         ("alpha", of_kind(16, 16, (8, 4), &[0; 16 * 33]), "alpha"),
         ("colour", of_kind(16, 16, (8, 2), &[0; 16 * 49]), "one_colour"),
         ("colour and alpha", of_kind(16, 16, (8, 6), &[0; 16 * 65]), "alpha"),
         ("not square", of_kind(16, 15, (8, 0), &rows(16)[..17 * 15]), "expected a square"),
         ("other size", grey(8, 8, &rows(8)), "16"),
+        ("JPEG by content", vec![0xff, 0xd8, 0xff, 0xe0], "is a JPEG by its content and a PNG"),
+        ("TIFF by content", b"II*\0\x08\0\0\0".to_vec(), "is a TIFF by its content and a PNG"),
+    ]
+}
+
+fn too_large() -> Vec<Case> {
+    let zeros = vec![0; 32 << 20];
+    vec![
         ("too large", grey(4097, 8, &[0; 64]), "max_side_px"),
         ("header bomb", grey(50_000, 8, &[0; 64]), "max_side_px"),
         ("compressed bomb", grey(20_000, 8, &zeros), "max_side_px"),
         ("stream bomb", grey(16, 8, &zeros), "more pixels"),
         ("no pixels", grey(0, 8, &[]), "0x0 pixels"),
-        ("JPEG by content", vec![0xff, 0xd8, 0xff, 0xe0], "is a JPEG by its content and a PNG"),
-        ("TIFF by content", b"II*\0\x08\0\0\0".to_vec(), "is a TIFF by its content and a PNG"),
     ]
 }

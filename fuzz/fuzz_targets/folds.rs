@@ -1,0 +1,4 @@
+//! The reader of `folds`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| hpa_fuzz::round_trip::<hpa_artifacts::Folds>(bytes));

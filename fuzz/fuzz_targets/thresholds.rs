@@ -1,0 +1,6 @@
+//! The reader of `thresholds`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| hpa_fuzz::round_trip::<hpa_artifacts::Thresholds>(
+    bytes
+));
