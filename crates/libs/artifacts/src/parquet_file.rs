@@ -23,6 +23,9 @@ const ZEROS: [u8; Digest::HEX_DIGITS] = [b'0'; Digest::HEX_DIGITS];
 /// field 1, length 6, the key, field 2, length 64.
 const DIGEST_MARK: &[u8] = b"\x18\x06digest\x18\x40";
 
+/// Rows read at a time; a table that fits is not copied together.
+const BATCH: usize = 1 << 16;
+
 /// Extra entries of the metadata: `label_names`, `tensor`, `method` …
 pub(crate) type Entries = BTreeMap<&'static str, String>;
 
@@ -137,6 +140,7 @@ pub(crate) fn read_table(
     let origin = check_origin(path, &mut file, schema, &metadata)?;
     let arrow_schema = builder.schema().clone();
     let batches: Vec<RecordBatch> = builder
+        .with_batch_size(BATCH)
         .build()
         .map_err(not_parquet)?
         .collect::<Result<_, _>>()

@@ -1,6 +1,6 @@
 //! `oof.parquet` and `test.parquet`: the probability of every label for every sample.
 
-use crate::columns::{Columns, Lists};
+use crate::columns::Columns;
 use crate::folds::read_folds;
 use crate::parquet_file::{Entries, read_table, write_table};
 use crate::{Artifact, ArtifactError, Digest, Loaded, Provenance, canonical_json};
@@ -8,7 +8,7 @@ use arrow::array::{
     ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray, UInt8Array,
 };
 use arrow::datatypes::{DataType, Field};
-use hpa_core::{Fold, FoldCount, LabelNames, Probability, SampleId};
+use hpa_core::{Fold, FoldCount, LabelNames, Probability, ProbabilityError, SampleId};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -63,8 +63,10 @@ impl Artifact for Predictions {
         } else {
             None
         };
-        let lists = columns.float_lists("probability")?;
-        let probabilities = check(&columns, &ids, &lists, names.count())?;
+        let probabilities = match columns.float32_rows("probability", names.count()) {
+            Some(values) => checked(&columns, &ids, values, names.count())?,
+            None => converted(&columns, &ids, names.count())?,
+        };
         let value = Self { names, ids, folds, probabilities };
         Ok(Loaded { value, origin: table.origin })
     }
@@ -86,12 +88,30 @@ impl Artifact for Predictions {
     }
 }
 
-fn check(
+/// Probabilities as our own files hold them.
+fn checked(
     columns: &Columns<'_>,
     ids: &[SampleId],
-    lists: &Lists,
+    values: &[f32],
     width: usize,
 ) -> Result<Vec<f32>, ArtifactError> {
+    match values.iter().position(|value| !(0.0..=1.0).contains(value)) {
+        None => Ok(values.to_vec()),
+        Some(place) => {
+            let (id, label, value) = (&ids[place / width], place % width, values[place]);
+            let error = ProbabilityError(f64::from(value));
+            Err(columns.invalid(format!("sample {id}, label {label}: {error}")))
+        }
+    }
+}
+
+/// Probabilities as somebody else's file holds them.
+fn converted(
+    columns: &Columns<'_>,
+    ids: &[SampleId],
+    width: usize,
+) -> Result<Vec<f32>, ArtifactError> {
+    let lists = columns.float_lists("probability")?;
     let mut probabilities = Vec::with_capacity(lists.values.len());
     for (id, row) in ids.iter().zip(lists.rows()) {
         if row.len() != width {

@@ -11,18 +11,22 @@ use crate::{Fit, Problem};
 pub(crate) fn coordinate(problem: &Problem) -> Fit {
     let start = crate::simple::global(problem);
     let mut tally = Tally::at(problem, &start.thresholds);
-    let (mut evaluations, mut gain) = (start.evaluations, true);
-    while gain {
-        gain = false;
+    let mut evaluations = start.evaluations;
+    let certificate = loop {
+        // The most that any label gained in this round.
+        let mut most = 0.0_f64;
         for label in 0..problem.columns().len() {
             let (current, score) = (tally.cut(label), tally.score());
             let (best, best_score) = line_search(&mut tally, problem, label, &mut evaluations);
             let better = best_score > score;
             tally.move_to(label, if better { best } else { current });
-            gain |= better;
+            most = most.max(best_score - score);
         }
-    }
-    Fit { certificate: Some(0.0), ..Fit::new(tally.thresholds(), evaluations) }
+        if most <= 0.0 {
+            break most;
+        }
+    };
+    Fit { certificate: Some(certificate), ..Fit::new(tally.thresholds(), evaluations) }
 }
 
 /// The best cut of one label while all others stay; among equals the fewest are predicted.

@@ -21,8 +21,9 @@ fn main() -> ExitCode {
 }
 
 fn run(Checked(args): &Checked, stage: &Stage) -> anyhow::Result<hpa_threshold::Summary> {
-    let predictions = args.predictions.read(stage)?;
-    let labels = args.labels.read(stage)?;
+    let (predictions, labels) =
+        rayon::join(|| args.predictions.read(stage), || args.labels.read(stage));
+    let (predictions, labels) = (predictions?, labels?);
     let provenance = Provenance::new(&args.recorded())
         .with_input("predictions", predictions.origin.digest)
         .with_input("labels", labels.origin.digest)
@@ -36,13 +37,15 @@ fn run(Checked(args): &Checked, stage: &Stage) -> anyhow::Result<hpa_threshold::
         Some(folds) => {
             let folds = folds.read(stage)?;
             check_lineage("folds", &predictions.origin, &folds.origin)?;
-            Bootstrap::new(&groups(&labels, &folds)?, args.bootstrap, seed)
+            Some(Bootstrap::new(&groups(&labels, &folds)?, args.bootstrap, seed))
         }
-        None => Bootstrap::of_samples(data.n_samples(), args.bootstrap, seed),
+        None if args.bootstrap == 0 => None,
+        None => Some(Bootstrap::of_samples(data.n_samples(), args.bootstrap, seed)),
     };
     let names = labels.value.names.clone();
     drop((predictions, labels));
-    let found = evaluate(&data, &names, args.metric, &args.settings(), Some(&plan))?;
+    let found = evaluate(&data, &names, args.metric, &args.settings(), plan.as_ref())?;
     args.out.write(&found.thresholds, &provenance)?;
+    stage.notice(&found.summary);
     Ok(found.summary)
 }
