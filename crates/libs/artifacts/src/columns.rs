@@ -8,7 +8,7 @@ use crate::parquet_file::Table;
 use crate::{ArtifactError, Loaded};
 use arrow::array::{Array, ArrayRef, AsArray, ListArray};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{ArrowNativeType, DataType, Field, Float32Type, Float64Type, UInt64Type};
+use arrow::datatypes::{ArrowNativeType, DataType, Field, Float64Type, UInt64Type};
 use hpa_core::{LabelNames, SampleId};
 use std::collections::HashSet;
 use std::path::Path;
@@ -89,13 +89,15 @@ impl<'a> Columns<'a> {
     pub(crate) fn ids(&self) -> Result<Vec<SampleId>, ArtifactError> {
         let array = self.without_nulls("id", self.cast("id", &DataType::Utf8)?)?;
         let texts = array.as_string::<i32>();
-        let mut seen = HashSet::with_capacity(texts.len());
+        // What ascends is unique; other orders are looked up.
+        let ascending = (1..texts.len()).all(|row| texts.value(row - 1) < texts.value(row));
+        let mut seen = HashSet::with_capacity(if ascending { 0 } else { texts.len() });
         let mut ids = Vec::with_capacity(texts.len());
         for row in 0..texts.len() {
             let text = texts.value(row);
             let id: SampleId =
                 text.parse().map_err(|error| self.invalid(format!("row {row}: {error}")))?;
-            if !seen.insert(text) {
+            if !ascending && !seen.insert(text) {
                 return Err(self.invalid(format!("id {id} stands twice, again in row {row}")));
             }
             ids.push(id);
@@ -137,15 +139,6 @@ impl<'a> Columns<'a> {
     pub(crate) fn float_lists(&self, name: &str) -> Result<Lists, ArtifactError> {
         let array = self.without_nulls(name, self.list(name)?)?;
         self.flatten(name, array.as_list::<i32>())
-    }
-
-    /// The numbers of lists that are all `width` 32-bit floats, as our own files have them;
-    /// `None` for any other column, which [`Self::float_lists`] converts.
-    pub(crate) fn float32_rows(&self, name: &str, width: usize) -> Option<&'a [f32]> {
-        let lists = self.table.batch.column_by_name(name)?.as_fixed_size_list_opt()?;
-        let values = lists.values().as_primitive_opt::<Float32Type>()?;
-        let whole = lists.null_count() == 0 && values.null_count() == 0;
-        (whole && values.len() == self.rows() * width).then(|| &values.values()[..])
     }
 
     /// As [`Self::float_lists`], of which all rows or none may be null.

@@ -23,6 +23,7 @@ mod images;
 mod labels;
 mod parquet_file;
 mod predictions;
+mod predictions_plain;
 mod provenance;
 mod schema_docs;
 mod scores;

@@ -3,12 +3,13 @@
 use crate::columns::Columns;
 use crate::folds::read_folds;
 use crate::parquet_file::{Entries, read_table, write_table};
+use crate::predictions_plain::read_plain;
 use crate::{Artifact, ArtifactError, Digest, Loaded, Provenance, canonical_json};
 use arrow::array::{
     ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray, UInt8Array,
 };
 use arrow::datatypes::{DataType, Field};
-use hpa_core::{Fold, FoldCount, LabelNames, Probability, ProbabilityError, SampleId};
+use hpa_core::{Fold, FoldCount, LabelNames, Probability, SampleId};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -54,6 +55,9 @@ impl Artifact for Predictions {
     const SCHEMA: &'static str = "predictions/1";
 
     fn read(path: &Path) -> Result<Loaded<Self>, ArtifactError> {
+        if let Some(loaded) = read_plain(path)? {
+            return Ok(loaded);
+        }
         let table = read_table(path, Self::SCHEMA)?;
         let columns = Columns::new(&table, Self::SCHEMA);
         let (names, ids) = (columns.label_names()?, columns.ids()?);
@@ -63,10 +67,7 @@ impl Artifact for Predictions {
         } else {
             None
         };
-        let probabilities = match columns.float32_rows("probability", names.count()) {
-            Some(values) => checked(&columns, &ids, values, names.count())?,
-            None => converted(&columns, &ids, names.count())?,
-        };
+        let probabilities = converted(&columns, &ids, names.count())?;
         let value = Self { names, ids, folds, probabilities };
         Ok(Loaded { value, origin: table.origin })
     }
@@ -88,24 +89,7 @@ impl Artifact for Predictions {
     }
 }
 
-/// Probabilities as our own files hold them.
-fn checked(
-    columns: &Columns<'_>,
-    ids: &[SampleId],
-    values: &[f32],
-    width: usize,
-) -> Result<Vec<f32>, ArtifactError> {
-    match values.iter().position(|value| !(0.0..=1.0).contains(value)) {
-        None => Ok(values.to_vec()),
-        Some(place) => {
-            let (id, label, value) = (&ids[place / width], place % width, values[place]);
-            let error = ProbabilityError(f64::from(value));
-            Err(columns.invalid(format!("sample {id}, label {label}: {error}")))
-        }
-    }
-}
-
-/// Probabilities as somebody else's file holds them.
+/// The probabilities of a file of any layout.
 fn converted(
     columns: &Columns<'_>,
     ids: &[SampleId],

@@ -101,7 +101,23 @@ mod tests {
 
     #[test]
     fn a_metric_that_does_not_exist_is_refused_with_the_list() {
-        for text in ["", "f1", "macro", "macro-f0", "macro-f", "weighted-f1", "Macro-F1", "macro-f-1", "macro-finf", "macro-fnan", "macro-f1e1", "macro-f+1", "macro-f101", "macro-1", "macro-f1 "] {
+        for text in [
+            "",
+            "f1",
+            "macro",
+            "macro-f0",
+            "macro-f",
+            "weighted-f1",
+            "Macro-F1",
+            "macro-f-1",
+            "macro-finf",
+            "macro-fnan",
+            "macro-f1e1",
+            "macro-f+1",
+            "macro-f101",
+            "macro-1",
+            "macro-f1 ",
+        ] {
             let error = text.parse::<Metric>().unwrap_err().to_string();
             assert!(error.contains("expected macro-f1"), "{error}");
         }

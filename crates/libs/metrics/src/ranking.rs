@@ -51,18 +51,15 @@ impl Ranking {
     pub fn new(scores: &[f32], truth: &[bool]) -> Result<Self, ProbabilityError> {
         assert_eq!(scores.len(), truth.len(), "one score for each truth");
         assert!(u32::try_from(scores.len()).is_ok(), "fewer than 2^32 samples");
-        let mut keys = Vec::with_capacity(scores.len());
-        for (row, &score) in (0_u32..).zip(scores) {
-            if !(0.0..=1.0).contains(&score) {
-                return Err(ProbabilityError(f64::from(score)));
-            }
-            keys.push(order::key(score + 0.0, row)); // -0 becomes 0
+        if let Some(&score) = scores.iter().find(|score| !(0.0..=1.0).contains(*score)) {
+            return Err(ProbabilityError(f64::from(score)));
         }
-        let keys = order::sort(keys);
-        let rows: Vec<u32> = keys.iter().map(|&key| order::row(key)).collect();
-        let scores = keys.iter().map(|&key| order::score(key)).collect();
-        let truth = rows.iter().map(|&row| truth[row as usize]).collect();
-        Ok(Self::from_sorted(scores, truth, rows))
+        Ok(order::sorted(scores, |keys| {
+            let rows: Vec<u32> = keys.iter().map(|&key| order::row(key)).collect();
+            let scores = keys.iter().map(|&key| order::score(key)).collect();
+            let truth = rows.iter().map(|&row| truth[row as usize]).collect();
+            Self::from_sorted(scores, truth, rows)
+        }))
     }
 
     fn from_sorted(scores: Vec<f32>, truth: Vec<bool>, rows: Vec<u32>) -> Self {
@@ -237,8 +234,12 @@ impl Ranking {
         let (mut doubled, mut above, mut start) = (0_u128, 0, 0);
         while start < self.len() {
             let score = self.scores[start];
-            let group = 1 + self.scores[start + 1..].iter().take_while(|&&next| next >= score).count();
-            let hits = self.truth[start..start + group].iter().map(|&truth| usize::from(truth)).sum::<usize>();
+            let group =
+                1 + self.scores[start + 1..].iter().take_while(|&&next| next >= score).count();
+            let hits = self.truth[start..start + group]
+                .iter()
+                .map(|&truth| usize::from(truth))
+                .sum::<usize>();
             doubled += (group - hits) as u128 * (2 * above + hits) as u128;
             (above, start) = (above + hits, start + group);
         }

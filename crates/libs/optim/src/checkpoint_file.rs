@@ -53,7 +53,7 @@ impl CheckpointFile {
         Self { path: path.into(), frequency }
     }
 
-    fn error(&self, reason: impl ToString) -> Error {
+    fn error(&self, reason: &impl ToString) -> Error {
         Error::Checkpoint { path: self.path.clone(), reason: reason.to_string() }
     }
 
@@ -77,16 +77,16 @@ where
     I: Serialize + DeserializeOwned,
 {
     fn save(&self, solver: &S, state: &I) -> Result<(), argmin::core::Error> {
-        let bytes = serde_json::to_vec(&(solver, state)).map_err(|error| self.error(error))?;
-        Ok(self.write(&bytes).map_err(|error| self.error(error))?)
+        let bytes = serde_json::to_vec(&(solver, state)).map_err(|error| self.error(&error))?;
+        Ok(self.write(&bytes).map_err(|error| self.error(&error))?)
     }
 
     fn load(&self) -> Result<Option<(S, I)>, argmin::core::Error> {
         let bytes = match std::fs::read(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            other => other.map_err(|error| self.error(error))?,
+            other => other.map_err(|error| self.error(&error))?,
         };
-        Ok(Some(serde_json::from_slice(&bytes).map_err(|error| self.error(error))?))
+        Ok(Some(serde_json::from_slice(&bytes).map_err(|error| self.error(&error))?))
     }
 
     fn frequency(&self) -> CheckpointingFrequency {

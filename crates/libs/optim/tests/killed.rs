@@ -66,7 +66,7 @@ fn search_by(name: &str, path: &Path, measurements: u64) -> Result<End, Error> {
     if name == "lbfgsb" {
         return search(local, path, measurements);
     }
-    let hops: BasinHopping<Lbfgsb> = BasinHopping::new(local).with_seed(2).with_hops(12);
+    let hops: BasinHopping<Lbfgsb> = BasinHopping::new(local).with_seed(2).with_hops(100);
     search(hops.with_interval(3)?, path, measurements)
 }
 
@@ -98,7 +98,7 @@ fn fresh() -> (tempfile::TempDir, PathBuf) {
 
 #[test]
 fn a_killed_search_goes_on_from_its_file_bit_for_bit() {
-    for (name, kills) in [("lbfgsb", [4, 11, 23]), ("basin hopping", [60, 101, 230])] {
+    for (name, kills) in [("lbfgsb", [6, 11, 23]), ("basinhopping", [101, 150, 230])] {
         let (_folder, path) = fresh();
         let whole = search_by(name, &path, u64::MAX).unwrap();
         for measurements in kills {

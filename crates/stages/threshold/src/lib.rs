@@ -34,7 +34,7 @@ mod tally;
 #[cfg(test)]
 mod testing;
 
-pub use align::{Aligned, align, groups};
+pub use align::{Aligned, align, check_folds, groups};
 pub use calibrate::{Calibration, CalibrationError};
 pub use cross_fit::cross_fit;
 pub use error::ThresholdError;

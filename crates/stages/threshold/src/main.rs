@@ -3,11 +3,11 @@
 mod args;
 
 use args::Checked;
-use hpa_artifacts::{Provenance, check_lineage};
+use hpa_artifacts::Provenance;
 use hpa_core::Seed;
 use hpa_metrics::Bootstrap;
 use hpa_stage::Stage;
-use hpa_threshold::{align, evaluate, groups};
+use hpa_threshold::{align, check_folds, evaluate, groups};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -24,11 +24,12 @@ fn run(Checked(args): &Checked, stage: &Stage) -> anyhow::Result<hpa_threshold::
     let (predictions, labels) =
         rayon::join(|| args.predictions.read(stage), || args.labels.read(stage));
     let (predictions, labels) = (predictions?, labels?);
+    let origin = predictions.origin;
     let provenance = Provenance::new(&args.recorded())
-        .with_input("predictions", predictions.origin.digest)
+        .with_input("predictions", origin.digest)
         .with_input("labels", labels.origin.digest)
-        .with_lineage_of(&predictions.origin);
-    let data = align(&labels, &predictions)?;
+        .with_lineage_of(&origin);
+    let data = align(&labels, predictions.value)?;
     if data.left_out > 0 {
         stage.notice(format!("{} predictions have no label and are left out", data.left_out));
     }
@@ -36,14 +37,14 @@ fn run(Checked(args): &Checked, stage: &Stage) -> anyhow::Result<hpa_threshold::
     let plan = match &args.folds {
         Some(folds) => {
             let folds = folds.read(stage)?;
-            check_lineage("folds", &predictions.origin, &folds.origin)?;
+            check_folds(&origin, &folds.origin)?;
             Some(Bootstrap::new(&groups(&labels, &folds)?, args.bootstrap, seed))
         }
         None if args.bootstrap == 0 => None,
         None => Some(Bootstrap::of_samples(data.n_samples(), args.bootstrap, seed)),
     };
     let names = labels.value.names.clone();
-    drop((predictions, labels));
+    rayon::spawn(move || drop(labels)); // thousands of names: nobody need wait for it
     let found = evaluate(&data, &names, args.metric, &args.settings(), plan.as_ref())?;
     args.out.write(&found.thresholds, &provenance)?;
     stage.notice(&found.summary);

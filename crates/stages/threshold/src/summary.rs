@@ -121,9 +121,9 @@ impl<'a> Scored<'a> {
             column.counts(predicted)
         };
         let fitted = problem.columns().iter().zip(&fit.thresholds).map(counts).collect();
-        let held_out = folds.zip(data.folds.as_ref()).map(|(fits, (_, of_row))| {
-            outcomes(data, |row| &fits[of_row[row].index()].thresholds)
-        });
+        let held_out = folds
+            .zip(data.folds.as_ref())
+            .map(|(fits, (_, of_row))| outcomes(data, |row| &fits[of_row[row].index()].thresholds));
         Self { data, problem, fit, folds, fitted, held_out }
     }
 
@@ -178,7 +178,11 @@ impl<'a> Scored<'a> {
             held_out: self.held_out.as_ref().map(|outcomes| outcomes.score(metric)),
             low: total.map(|interval| interval.low),
             high: total.map(|interval| interval.high),
-            exact: optimum(self.problem),
+            exact: if metric.is_separable() {
+                Some(labels.iter().map(|label| label.exact).sum::<f64>() / labels.len() as f64)
+            } else {
+                optimum(self.problem)
+            },
             before_polish: self.fit.before_polish,
             certificate: self.fit.certificate,
             evaluations: self.fit.evaluations

@@ -73,7 +73,9 @@ fn usual(folder: &Folder, folds: bool) {
     for row in 0..200 {
         let there = [rng.chance(0.4), row % 20 == 0, false];
         #[expect(clippy::cast_possible_truncation, reason = "scores are f32")]
-        let score = |there: bool| (0.3 * rng.uniform() + 0.4 * f64::from(u8::from(there)) + 0.1 * rng.uniform()) as f32;
+        let score = |there: bool| {
+            (0.3 * rng.uniform() + 0.4 * f64::from(u8::from(there)) + 0.1 * rng.uniform()) as f32
+        };
         scores.push(there.map(score));
         truth.push(there.map(|there| if there { '1' } else { '0' }).iter().collect::<String>());
         of_row.push(row % 2);
@@ -89,7 +91,18 @@ fn the_json_has_the_keys_of_the_contract_and_every_label() {
     usual(&folder, true);
     for method in ["exact", "basinhopping", "coordinate", "global", "fixed:0.5", "prevalence"] {
         let json = folder.done(&format!("--method {method} --bootstrap 40"));
-        let keys = ["method", "metric", "fitted", "held_out", "low", "high", "exact", "before_polish", "evaluations", "seconds"];
+        let keys = [
+            "method",
+            "metric",
+            "fitted",
+            "held_out",
+            "low",
+            "high",
+            "exact",
+            "before_polish",
+            "evaluations",
+            "seconds",
+        ];
         assert!(keys.iter().all(|key| json.get(key).is_some()), "{json}");
         assert_eq!((&json["method"], &json["metric"]), (&method.into(), &"macro-f1".into()));
         let number = |key: &str| json[key].as_f64().unwrap();
@@ -101,7 +114,9 @@ fn the_json_has_the_keys_of_the_contract_and_every_label() {
         assert_eq!(labels.len(), 3);
         for label in &labels[..2] {
             let low = label["low"].as_f64().unwrap();
-            assert!(low <= label["high"].as_f64().unwrap() && label["calibration_error"].is_number());
+            assert!(
+                low <= label["high"].as_f64().unwrap() && label["calibration_error"].is_number()
+            );
         }
         assert!(labels[0]["half_f_gap"].is_number() && labels[2]["half_f_gap"].is_null());
     }
@@ -134,8 +149,12 @@ fn a_metric_that_couples_labels_is_searched_but_not_by_exact() {
 fn labels_without_positives_constant_scores_and_ties_are_as_documented() {
     let folder = Folder::new();
     // Never there; constant; tied at the best cut; scores of 0.
-    let scores: [&[f32]; 4] =
-        [&[0.9, 0.5, 0.8, 0.0], &[0.8, 0.5, 0.6, 0.0], &[0.7, 0.5, 0.6, 0.25], &[0.1, 0.5, 0.2, 0.5]];
+    let scores: [&[f32]; 4] = [
+        &[0.9, 0.5, 0.8, 0.0],
+        &[0.8, 0.5, 0.6, 0.0],
+        &[0.7, 0.5, 0.6, 0.25],
+        &[0.1, 0.5, 0.2, 0.5],
+    ];
     folder.given(&scores, &["0110", "0110", "0000", "0101"], None);
     for method in ["exact", "coordinate", "basinhopping"] {
         let json = folder.done(&format!("--method {method} --bootstrap 0"));
