@@ -288,10 +288,11 @@ $(ensembles:%=$(out)/predictions/%/oof.parquet) $(ensembles:%=$(out)/predictions
 	$(bin)/hpa-ensemble --config $< --predictions $(call member_files,$(*D),$(*F).parquet) \
 	  $(addprefix --thresholds ,$(call member_thresholds,$(*D))) --out $@
 
-$(thresholds): $(out)/thresholds/%.parquet: $(cfg)/threshold.toml $(labels) \
+# The folds name the groups of duplicates that the intervals resample.
+$(thresholds): $(out)/thresholds/%.parquet: $(cfg)/threshold.toml $(labels) $(folds) \
     $(out)/predictions/$$(*D)/oof.parquet $(bin)/hpa-threshold
 	$(bin)/hpa-threshold --config $< --method $(call method_of,$(*F)) \
-	  --predictions $(out)/predictions/$(*D)/oof.parquet --labels $(labels) --out $@ $(share)
+	  --predictions $(out)/predictions/$(*D)/oof.parquet --labels $(labels) --folds $(folds) --out $@ $(share)
 
 $(submissions): $(out)/submissions/%.csv: $(raw)/sample_submission.csv $(choices)/data $(out)/predictions/%/test.parquet \
     $(out)/thresholds/%/$$(call submit_of,$$*).parquet $(bin)/hpa-submit
@@ -392,7 +393,17 @@ check-shuffled: ## nothing is learnt from shuffled labels (twenty minutes)
 
 bench: bench-train bench-preprocess bench-threshold ## ratios against the peers (not there yet: refuses)
 
-bench-train bench-threshold:
+# The peers live in a virtual environment of their own; ROWS="exact memory" measures only those.
+ROWS ?=
+XDG_CACHE_HOME ?=
+peers := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hpa-bench/threshold
+
+bench-threshold: $(addprefix $(bin)/,hpa-threshold hpa-labels hpa-import) ## hpa-threshold against NumPy and SciPy (needs Python 3 and HPA_SHARED)
+	benches/threshold/venv.sh $(peers)
+	$(peers)/bin/python -B benches/threshold/run.py --programs $(bin) \
+	  --shared $(or $(HPA_SHARED),../shared) --out $(RUNS)/bench/threshold.json $(ROWS)
+
+bench-train:
 	@echo '$@ does not exist yet: no claim of speed is made' >&2; exit 1
 
 # OpenCV, pyarrow and iterative-stratification live in an environment of their own, outside.

@@ -8,9 +8,9 @@ use crate::parquet_file::Table;
 use crate::{ArtifactError, Loaded};
 use arrow::array::{Array, ArrayRef, AsArray, ListArray};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, Float64Type, UInt64Type};
+use arrow::datatypes::{ArrowNativeType, DataType, Field, Float64Type, UInt64Type};
 use hpa_core::{LabelNames, SampleId};
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::path::Path;
 
 /// Checked access to the columns of a table.
@@ -87,12 +87,17 @@ impl<'a> Columns<'a> {
 
     /// The `id` column: valid and unique.
     pub(crate) fn ids(&self) -> Result<Vec<SampleId>, ArtifactError> {
-        let mut seen = BTreeSet::new();
-        let mut ids = Vec::with_capacity(self.rows());
-        for (row, text) in self.strings("id")?.into_iter().enumerate() {
+        let array = self.without_nulls("id", self.cast("id", &DataType::Utf8)?)?;
+        let texts = array.as_string::<i32>();
+        // What ascends is unique; other orders are looked up.
+        let ascending = (1..texts.len()).all(|row| texts.value(row - 1) < texts.value(row));
+        let mut seen = HashSet::with_capacity(if ascending { 0 } else { texts.len() });
+        let mut ids = Vec::with_capacity(texts.len());
+        for row in 0..texts.len() {
+            let text = texts.value(row);
             let id: SampleId =
                 text.parse().map_err(|error| self.invalid(format!("row {row}: {error}")))?;
-            if !seen.insert(id.clone()) {
+            if !ascending && !seen.insert(text) {
                 return Err(self.invalid(format!("id {id} stands twice, again in row {row}")));
             }
             ids.push(id);
@@ -168,16 +173,16 @@ impl<'a> Columns<'a> {
     }
 
     fn flatten(&self, name: &str, lists: &ListArray) -> Result<Lists, ArtifactError> {
-        let mut values = Vec::new();
-        let mut ends = Vec::with_capacity(lists.len());
-        for row in 0..lists.len() {
-            let list = lists.value(row);
-            if list.null_count() > 0 {
-                return Err(self.invalid(format!("a value of {name:?} is missing in row {row}")));
-            }
-            values.extend_from_slice(list.as_primitive::<Float64Type>().values());
-            ends.push(values.len());
+        let missing = |row: &usize| lists.value(*row).null_count() > 0;
+        if lists.values().null_count() > 0
+            && let Some(row) = (0..lists.len()).find(missing)
+        {
+            return Err(self.invalid(format!("a value of {name:?} is missing in row {row}")));
         }
+        let offsets: Vec<usize> = lists.offsets().iter().map(|offset| offset.as_usize()).collect();
+        let (first, last) = (offsets[0], offsets[lists.len()]);
+        let values = lists.values().as_primitive::<Float64Type>().values()[first..last].to_vec();
+        let ends = offsets[1..].iter().map(|offset| offset - first).collect();
         Ok(Lists { values, ends })
     }
 

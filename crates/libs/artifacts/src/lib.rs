@@ -24,6 +24,7 @@ mod images;
 mod labels;
 mod parquet_file;
 mod predictions;
+mod predictions_plain;
 mod provenance;
 mod rate_curve;
 mod schema_docs;

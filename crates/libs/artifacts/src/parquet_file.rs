@@ -10,7 +10,7 @@ use crate::{ArtifactError, Digest, Loaded, Origin, Provenance, canonical_json};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
@@ -23,6 +23,9 @@ const ZEROS: [u8; Digest::HEX_DIGITS] = [b'0'; Digest::HEX_DIGITS];
 /// Thrift's compact form of a `KeyValue` whose key is `digest`, up to its 64 digits:
 /// field 1, length 6, the key, field 2, length 64.
 const DIGEST_MARK: &[u8] = b"\x18\x06digest\x18\x40";
+
+/// Rows read at a time: a batch of 28 numbers each stays in the second-level cache.
+const BATCH: usize = 1 << 12;
 
 /// Extra entries of the metadata: `label_names`, `tensor`, `method` …
 pub(crate) type Entries = BTreeMap<&'static str, String>;
@@ -151,6 +154,30 @@ pub(crate) struct Table {
     pub(crate) metadata: BTreeMap<String, String>,
 }
 
+/// A table whose digest holds, to be read batch by batch.
+pub(crate) struct OpenTable {
+    pub(crate) batches: ParquetRecordBatchReader,
+    pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) origin: Origin,
+    /// How many rows the footer promises.
+    pub(crate) rows: usize,
+    schema: SchemaRef,
+}
+
+/// Opens a table and checks its digest.
+pub(crate) fn open_table(path: &Path, schema: &'static str) -> Result<OpenTable, ArtifactError> {
+    let mut file = crate::open_regular(path)?;
+    let not_parquet = |error| ArtifactError::not_whole(path, schema, error);
+    let copy = file.try_clone().map_err(ArtifactError::io(path, "open"))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(copy).map_err(not_parquet)?;
+    let metadata = key_values(builder.metadata().file_metadata().key_value_metadata());
+    let origin = check_origin(path, &mut file, schema, &metadata)?;
+    let arrow_schema = builder.schema().clone();
+    let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+    let batches = builder.with_batch_size(BATCH).build().map_err(not_parquet)?;
+    Ok(OpenTable { batches, metadata, origin, rows, schema: arrow_schema })
+}
+
 /// Reads a whole table whose digest holds.
 pub(crate) fn read_table(
     path: &Path,
@@ -160,16 +187,9 @@ pub(crate) fn read_table(
 }
 
 fn read_unguarded(path: &Path, schema: &'static str) -> Result<Loaded<Table>, ArtifactError> {
-    let mut file = crate::open_regular(path)?;
-    let not_parquet = |error| ArtifactError::not_whole(path, schema, error);
-    let copy = file.try_clone().map_err(ArtifactError::io(path, "open"))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(copy).map_err(not_parquet)?;
-    let metadata = key_values(builder.metadata().file_metadata().key_value_metadata());
-    let origin = check_origin(path, &mut file, schema, &metadata)?;
-    let arrow_schema = builder.schema().clone();
-    let batches: Vec<RecordBatch> = builder
-        .build()
-        .map_err(not_parquet)?
+    let OpenTable { batches, metadata, origin, schema: arrow_schema, .. } =
+        open_table(path, schema)?;
+    let batches: Vec<RecordBatch> = batches
         .collect::<Result<_, _>>()
         .map_err(|error| ArtifactError::not_whole(path, schema, error))?;
     let batch = arrow::compute::concat_batches(&arrow_schema, &batches)

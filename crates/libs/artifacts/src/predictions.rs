@@ -1,8 +1,9 @@
 //! `oof.parquet` and `test.parquet`: the probability of every label for every sample.
 
-use crate::columns::{Columns, Lists};
+use crate::columns::Columns;
 use crate::folds::read_folds;
 use crate::parquet_file::{Entries, read_table, write_table};
+use crate::predictions_plain::read_plain;
 use crate::{Artifact, ArtifactError, Digest, Loaded, Provenance, canonical_json};
 use arrow::array::{
     ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray, UInt8Array,
@@ -54,6 +55,9 @@ impl Artifact for Predictions {
     const SCHEMA: &'static str = "predictions/1";
 
     fn read(path: &Path) -> Result<Loaded<Self>, ArtifactError> {
+        if let Some(loaded) = read_plain(path)? {
+            return Ok(loaded);
+        }
         let table = read_table(path, Self::SCHEMA)?;
         let columns = Columns::new(&table, Self::SCHEMA);
         let (names, ids) = (columns.label_names()?, columns.ids()?);
@@ -63,8 +67,7 @@ impl Artifact for Predictions {
         } else {
             None
         };
-        let lists = columns.float_lists("probability")?;
-        let probabilities = check(&columns, &ids, &lists, names.count())?;
+        let probabilities = converted(&columns, &ids, names.count())?;
         let value = Self { names, ids, folds, probabilities };
         Ok(Loaded { value, origin: table.origin })
     }
@@ -86,12 +89,13 @@ impl Artifact for Predictions {
     }
 }
 
-fn check(
+/// The probabilities of a file of any layout.
+fn converted(
     columns: &Columns<'_>,
     ids: &[SampleId],
-    lists: &Lists,
     width: usize,
 ) -> Result<Vec<f32>, ArtifactError> {
+    let lists = columns.float_lists("probability")?;
     let mut probabilities = Vec::with_capacity(lists.values.len());
     for (id, row) in ids.iter().zip(lists.rows()) {
         if row.len() != width {

@@ -10,6 +10,7 @@
 //! (percentile interval).
 
 use hpa_core::Seed;
+use rayon::prelude::*;
 
 /// The middle 95 % of the resampled values.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,19 +61,16 @@ impl Bootstrap {
 
     /// The 95 % interval of each value that `statistic` returns, given how often each
     /// sample was drawn; empty without replicates or samples.
-    pub fn intervals(&self, mut statistic: impl FnMut(&[u32]) -> Vec<f64>) -> Vec<Interval> {
-        let mut columns: Vec<Vec<f64>> = Vec::new();
+    pub fn intervals(&self, statistic: impl Fn(&[u32]) -> Vec<f64> + Sync) -> Vec<Interval> {
         if self.n_groups == 0 {
             return Vec::new();
         }
-        for replicate in 0..self.replicates {
-            let values = statistic(&self.weights(replicate));
-            columns.resize(values.len(), Vec::new());
-            for (column, value) in columns.iter_mut().zip(values) {
-                column.push(value);
-            }
-        }
-        columns.iter_mut().map(|values| interval(values)).collect()
+        let replicates = (0..self.replicates).into_par_iter();
+        let values: Vec<Vec<f64>> =
+            replicates.map(|replicate| statistic(&self.weights(replicate))).collect();
+        let n_values = values.first().map_or(0, Vec::len);
+        let column = |place: usize| values.iter().map(|values| values[place]).collect();
+        (0..n_values).map(|place| interval(column(place))).collect()
     }
 
     /// How often each sample is drawn in one resample: its own stream, so that resamples
@@ -88,9 +86,9 @@ impl Bootstrap {
     }
 }
 
-fn interval(values: &mut [f64]) -> Interval {
+fn interval(mut values: Vec<f64>) -> Interval {
     values.sort_unstable_by(f64::total_cmp);
-    Interval { low: quantile(values, 0.025), high: quantile(values, 0.975) }
+    Interval { low: quantile(&values, 0.025), high: quantile(&values, 0.975) }
 }
 
 /// Linear between neighbours, as NumPy's default.

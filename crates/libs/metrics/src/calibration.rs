@@ -1,6 +1,6 @@
 //! Whether probabilities mean what they say.
 
-use crate::Ranking;
+use crate::{Cut, Ranking};
 
 /// Expected calibration error: samples in `n_bins` bins of equal width, the gap between mean
 /// score and share of positives in each, averaged with the bins' sizes as weights.
@@ -25,7 +25,8 @@ pub fn calibration_error(scores: &[f32], truth: &[bool], n_bins: usize) -> f64 {
     if scores.is_empty() { 0.0 } else { gap / scores.len() as f64 }
 }
 
-/// How far F*/2 lies from the thresholds that reach F*, the best F1 of the label.
+/// How far F*/2 lies from the thresholds that reach F*, the best F1 of the label; `best` is
+/// the cut that reaches it, [`Ranking::best`] of β = 1.
 ///
 /// Under calibrated probabilities the best threshold is half the best F1, so a large gap says
 /// that the probabilities are not calibrated near the threshold. All thresholds from the
@@ -34,8 +35,7 @@ pub fn calibration_error(scores: &[f32], truth: &[bool], n_bins: usize) -> f64 {
 /// label without positives, which has no best F1.
 /// Source: Lipton, Elkan & Naryanaswamy, arXiv 1402.1892, theorem 1.
 #[must_use]
-pub fn half_f_gap(ranking: &Ranking) -> Option<f64> {
-    let best = ranking.best(1.0);
+pub fn half_f_gap(ranking: &Ranking, best: &Cut) -> Option<f64> {
     let half = best.counts.f1() / 2.0;
     let lowest_predicted = f64::from(*ranking.scores().get(best.predicted.checked_sub(1)?)?);
     let next = ranking.scores().get(best.predicted).map_or(0.0, |&score| f64::from(score));
@@ -53,6 +53,11 @@ mod tests {
     use super::*;
     use hpa_core::Seed;
 
+    fn gap(scores: &[f32], truth: &[bool]) -> Option<f64> {
+        let ranking = Ranking::new(scores, truth).unwrap();
+        half_f_gap(&ranking, &ranking.best(1.0))
+    }
+
     #[test]
     fn the_error_worked_on_paper() {
         // Bin 0: 0.2 against 0; bin 1: 0.6 and 0.8 against 1 and 0: 0.4 together.
@@ -68,7 +73,7 @@ mod tests {
         let scores: Vec<f32> = (0..100_000).map(|_| rng.uniform().powi(3) as f32).collect();
         let truth: Vec<bool> = scores.iter().map(|&score| rng.chance(f64::from(score))).collect();
         assert!(calibration_error(&scores, &truth, 15) < 0.01);
-        let gap = half_f_gap(&Ranking::new(&scores, &truth).unwrap()).unwrap();
+        let gap = gap(&scores, &truth).unwrap();
         assert!(gap.abs() < 0.03, "{gap}");
     }
 
@@ -79,7 +84,7 @@ mod tests {
         let scores: Vec<f32> = (0..20_000).map(|_| rng.uniform() as f32).collect();
         let truth: Vec<bool> = scores.iter().map(|&score| rng.chance(f64::from(score))).collect();
         let halved: Vec<f32> = scores.iter().map(|score| score / 2.0).collect();
-        assert!(half_f_gap(&Ranking::new(&halved, &truth).unwrap()).unwrap() < -0.1);
-        assert!(half_f_gap(&Ranking::new(&[0.5], &[false]).unwrap()).is_none());
+        assert!(gap(&halved, &truth).unwrap() < -0.1);
+        assert!(gap(&[0.5], &[false]).is_none());
     }
 }

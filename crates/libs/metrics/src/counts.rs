@@ -34,7 +34,7 @@ impl Counts {
     /// (1 + β²)·TP / ((1 + β²)·TP + β²·FN + FP), and 0 when nothing is there or predicted.
     ///
     /// For β of 1, 2 and 0.5 the numerator and denominator are exact, so two counts with
-    /// equal F compare equal.
+    /// equal F compare equal; for other β they may differ by a rounding.
     /// Source: van Rijsbergen, *Information Retrieval* (1979), ch. 7.
     #[must_use]
     pub fn f_beta(&self, beta: f64) -> f64 {

@@ -25,6 +25,7 @@ mod bootstrap;
 mod calibration;
 mod counts;
 mod metric;
+mod order;
 mod outcomes;
 mod ranking;
 

@@ -7,9 +7,10 @@
 //! a score; predicting nothing has threshold 1, predicting everything has threshold 0.
 //! Scores of 0 are never strictly above a threshold in [0, 1], so no cut holds them.
 //!
-//! Cost: one sort, n log n; then every walk is linear and every look-up logarithmic.
+//! Cost: one radix sort, linear; then a walk down the curve is linear, a look-up of a threshold
+//! logarithmic and the hits above a cut a look-up in a table with an entry for 64 samples.
 
-use crate::Counts;
+use crate::{Counts, order};
 use hpa_core::ProbabilityError;
 
 /// One label's samples from the highest score to the lowest.
@@ -21,7 +22,12 @@ pub struct Ranking {
     positives: usize,
     /// How many scores are above 0, hence can be predicted at all.
     reachable: usize,
+    /// Entry `i`: the positives among the first `64 i` samples.
+    block_hits: Vec<u32>,
 }
+
+/// Samples between two entries of the table of hits.
+const BLOCK: usize = 64;
 
 /// A threshold between two neighbouring scores, and what it predicts.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,31 +51,27 @@ impl Ranking {
     pub fn new(scores: &[f32], truth: &[bool]) -> Result<Self, ProbabilityError> {
         assert_eq!(scores.len(), truth.len(), "one score for each truth");
         assert!(u32::try_from(scores.len()).is_ok(), "fewer than 2^32 samples");
-        let mut keys = Vec::with_capacity(scores.len());
-        for (row, &score) in (0_u64..).zip(scores) {
-            if !(0.0..=1.0).contains(&score) {
-                return Err(ProbabilityError(f64::from(score)));
-            }
-            // The bits of floats that are not negative sort as the floats do; -0 becomes 0.
-            let descending = !(score + 0.0).to_bits();
-            keys.push(u64::from(descending) << 32 | row);
+        if let Some(&score) = scores.iter().find(|score| !(0.0..=1.0).contains(*score)) {
+            return Err(ProbabilityError(f64::from(score)));
         }
-        keys.sort_unstable();
-        #[expect(clippy::cast_possible_truncation, reason = "the low half is the row")]
-        let rows: Vec<u32> = keys.iter().map(|&key| key as u32).collect();
-        Ok(Self::from_order(rows, |row| scores[row] + 0.0, |row| truth[row]))
+        Ok(order::sorted(scores, |keys| {
+            let rows: Vec<u32> = keys.iter().map(|&key| order::row(key)).collect();
+            let scores = keys.iter().map(|&key| order::score(key)).collect();
+            let truth = rows.iter().map(|&row| truth[row as usize]).collect();
+            Self::from_sorted(scores, truth, rows)
+        }))
     }
 
-    fn from_order(
-        rows: Vec<u32>,
-        score: impl Fn(usize) -> f32,
-        truth: impl Fn(usize) -> bool,
-    ) -> Self {
-        let scores: Vec<f32> = rows.iter().map(|&row| score(row as usize)).collect();
-        let truth: Vec<bool> = rows.iter().map(|&row| truth(row as usize)).collect();
-        let positives = truth.iter().filter(|&&truth| truth).count();
+    fn from_sorted(scores: Vec<f32>, truth: Vec<bool>, rows: Vec<u32>) -> Self {
+        let mut block_hits = Vec::with_capacity(scores.len() / BLOCK + 2);
+        let mut hits = 0;
+        for block in truth.chunks(BLOCK) {
+            block_hits.push(hits);
+            hits += block.iter().map(|&truth| u32::from(truth)).sum::<u32>();
+        }
+        block_hits.push(hits);
         let reachable = scores.partition_point(|&score| score > 0.0);
-        Self { scores, truth, rows, positives, reachable }
+        Self { scores, truth, rows, positives: hits as usize, reachable, block_hits }
     }
 
     /// The same ranking without the samples that `keep` refuses; row numbers stay.
@@ -77,12 +79,10 @@ impl Ranking {
     pub fn retain(&self, keep: impl Fn(usize) -> bool) -> Self {
         let places: Vec<usize> =
             (0..self.len()).filter(|&place| keep(self.rows[place] as usize)).collect();
-        let scores: Vec<f32> = places.iter().map(|&place| self.scores[place]).collect();
-        let truth: Vec<bool> = places.iter().map(|&place| self.truth[place]).collect();
+        let scores = places.iter().map(|&place| self.scores[place]).collect();
+        let truth = places.iter().map(|&place| self.truth[place]).collect();
         let rows = places.iter().map(|&place| self.rows[place]).collect();
-        let positives = truth.iter().filter(|&&truth| truth).count();
-        let reachable = scores.partition_point(|&score| score > 0.0);
-        Self { scores, truth, rows, positives, reachable }
+        Self::from_sorted(scores, truth, rows)
     }
 
     /// How many samples there are.
@@ -158,8 +158,16 @@ impl Ranking {
     /// The hits and misses when the first `predicted` samples are predicted.
     #[must_use]
     pub fn counts(&self, predicted: usize) -> Counts {
-        let hits = self.truth[..predicted].iter().filter(|&&truth| truth).count();
-        self.counts_with(hits, predicted)
+        self.counts_with(self.hits(predicted), predicted)
+    }
+
+    /// How many of the first `predicted` samples carry the label.
+    #[must_use]
+    pub fn hits(&self, predicted: usize) -> usize {
+        let block = predicted / BLOCK;
+        let rest = &self.truth[block * BLOCK..predicted];
+        // A block that is just full has its own entry; the table ends with the total.
+        self.block_hits[block] as usize + rest.iter().filter(|&&truth| truth).count()
     }
 
     fn counts_with(&self, hits: usize, predicted: usize) -> Counts {
@@ -188,18 +196,29 @@ impl Ranking {
     /// without positives gets threshold 1.
     #[must_use]
     pub fn best(&self, beta: f64) -> Cut {
-        let mut best = Cut { predicted: 0, threshold: 1.0, counts: self.counts_with(0, 0) };
-        let mut best_f = 0.0;
-        for cut in self.cuts() {
+        let (mut best, mut best_hits, mut best_f) = (0, 0, 0.0);
+        let (mut hits, mut measured) = (0, 0);
+        for (place, &truth) in self.truth[..self.reachable].iter().enumerate() {
+            hits += usize::from(truth);
             // Down the curve only a further hit can raise F: the rest need no division.
-            if cut.counts.true_positives > best.counts.true_positives {
-                let f = cut.counts.f_beta(beta);
+            if hits > measured && self.is_cut(place + 1) {
+                let f = self.counts_with(hits, place + 1).f_beta(beta);
                 if f > best_f {
-                    (best, best_f) = (cut, f);
+                    (best, best_hits, best_f) = (place + 1, hits, f);
+                }
+                measured = hits;
+                if hits == self.positives {
+                    break;
                 }
             }
         }
-        best
+        let counts = self.counts_with(best_hits, best);
+        Cut { predicted: best, threshold: self.threshold(best), counts }
+    }
+
+    /// Whether the first `predicted` samples, at least one, end a group of equal scores.
+    fn is_cut(&self, predicted: usize) -> bool {
+        self.scores.get(predicted).is_none_or(|&next| next < self.scores[predicted - 1])
     }
 
     /// The chance that a sample with the label scores higher than one without, equal scores
@@ -215,8 +234,12 @@ impl Ranking {
         let (mut doubled, mut above, mut start) = (0_u128, 0, 0);
         while start < self.len() {
             let score = self.scores[start];
-            let group = self.scores[start..].iter().take_while(|&&other| other >= score).count();
-            let hits = self.truth[start..start + group].iter().filter(|&&truth| truth).count();
+            let group =
+                1 + self.scores[start + 1..].iter().take_while(|&&next| next >= score).count();
+            let hits = self.truth[start..start + group]
+                .iter()
+                .map(|&truth| usize::from(truth))
+                .sum::<usize>();
             doubled += (group - hits) as u128 * (2 * above + hits) as u128;
             (above, start) = (above + hits, start + group);
         }

@@ -4,8 +4,10 @@
 //! minimiser from there, and lets Metropolis decide whether to stay: a lower minimum always, a
 //! higher one with probability `exp(-(f' - f)/T)`. The hop length adapts to the acceptance.
 //!
+//! A result outside the bounds, or one that fails an accept test, is turned down.
+//!
 //! Differences from SciPy's `basinhopping`, whose defaults it has: the result is the lowest
-//! point that any local search returned within the bounds, also when Metropolis turned it down
+//! point that any local search returned and that bounds and test let pass, also when Metropolis turned it down
 //! or the search ended without converging; `n` hops without improvement stop after `n`, not
 //! `n + 1`; the random numbers are other ones.
 //!
@@ -35,6 +37,7 @@ use std::marker::PhantomData;
 /// | interval | 50 | hops between adaptations |
 /// | step factor | 0.9 | by which the step size then changes |
 /// | bounds | none | a local result outside is turned down |
+/// | accept test | none | a local result that fails it is turned down; the start's own is kept |
 /// | max hops without improvement | none | stop after that many in a row |
 /// | seed | 0 | same seed, same search |
 ///
@@ -73,14 +76,18 @@ use std::marker::PhantomData;
 /// # }
 /// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(bound(serialize = "L: Serialize", deserialize = "L: Deserialize<'de>"))]
-pub struct BasinHopping<L, I = VectorState> {
+#[serde(bound(
+    serialize = "L: Serialize, T: Serialize",
+    deserialize = "L: Deserialize<'de>, T: Deserialize<'de>"
+))]
+pub struct BasinHopping<L, I = VectorState, T = ()> {
     pub(crate) local: L,
     pub(crate) seed: u64,
     pub(crate) hops: u64,
     pub(crate) temperature: f64,
     pub(crate) step: AdaptiveStep,
     pub(crate) bounds: Option<Bounds>,
+    pub(crate) test: T,
     pub(crate) patience: Option<u64>,
     pub(crate) local_iterations: u64,
     pub(crate) fruitless: u64,
@@ -101,11 +108,50 @@ impl<L, I> BasinHopping<L, I> {
             temperature: 1.0,
             step: AdaptiveStep::new(0.5),
             bounds: None,
+            test: (),
             patience: None,
             local_iterations: 15_000,
             fruitless: 0,
             present_converged: false,
             stop: None,
+            state: PhantomData,
+        }
+    }
+}
+
+impl<L, I, T> BasinHopping<L, I, T> {
+    /// Turns down every local result that fails `test`, in place of the test so far.
+    ///
+    /// ```
+    /// use hpa_optim::{BasinHopping, Bounds, Closures, Hop, Lbfgsb, minimise};
+    /// # fn main() -> Result<(), hpa_optim::Error> {
+    /// let well = Closures::new(
+    ///     |x| (x[0] * x[0] - 1.0).powi(2) + 0.3 * x[0],
+    ///     |x| vec![4.0 * x[0] * (x[0] * x[0] - 1.0) + 0.3],
+    /// );
+    /// let local = Lbfgsb::new(Bounds::uniform(1, -2.0, 2.0)?);
+    /// let hops: BasinHopping<Lbfgsb> = BasinHopping::new(local).with_step_size(1.5)?;
+    /// let right = hops.with_accept_test(|hop: &Hop<'_>| hop.point[0] > 0.0);
+    /// // The lower well, at -1.04, is never gone to.
+    /// assert!(minimise(&well, &[0.95], &right)?.param[0] > 0.9);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_accept_test<U>(self, test: U) -> BasinHopping<L, I, U> {
+        BasinHopping {
+            local: self.local,
+            seed: self.seed,
+            hops: self.hops,
+            temperature: self.temperature,
+            step: self.step,
+            bounds: self.bounds,
+            test,
+            patience: self.patience,
+            local_iterations: self.local_iterations,
+            fruitless: self.fruitless,
+            present_converged: self.present_converged,
+            stop: self.stop,
             state: PhantomData,
         }
     }

@@ -131,6 +131,17 @@ pub enum Error {
         /// Name of the solver.
         solver: String,
     },
+    /// A checkpoint that cannot be written, or is none.
+    #[error(
+        "checkpoint {}: {reason} (its folder must be there; remove it to start anew)",
+        path.display()
+    )]
+    Checkpoint {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// The problem itself failed.
     #[error("the problem failed: {0}")]
     Problem(argmin::core::Error),

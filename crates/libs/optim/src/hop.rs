@@ -1,6 +1,7 @@
 //! The hops of [`BasinHopping`]: local search, acceptance, and what argmin sees of them.
 
 use crate::Error;
+use crate::accept::{AcceptTest, Hop};
 use crate::basin_hopping::BasinHopping;
 use crate::displacement::HopRandom;
 use crate::evaluation::finite_cost;
@@ -18,7 +19,7 @@ struct Found {
     reason: String,
 }
 
-impl<L, I: LocalState> BasinHopping<L, I> {
+impl<L, I: LocalState, T: AcceptTest> BasinHopping<L, I, T> {
     /// Runs a fresh copy of the local minimiser from `start`.
     fn descend<O>(
         &self,
@@ -32,6 +33,7 @@ impl<L, I: LocalState> BasinHopping<L, I> {
         let result = Executor::new(inner, self.local.clone())
             .configure(|_| I::at(start, self.local_iterations))
             .ctrlc(false) // argmin: of nested executors only the outermost may listen
+            .timer(false)
             .run()?;
         let reason = result.state.get_termination_reason();
         let (converged, reason) =
@@ -44,8 +46,10 @@ impl<L, I: LocalState> BasinHopping<L, I> {
         Ok(Found { cost: finite_cost(cost, &point)?, point, converged, reason })
     }
 
-    fn is_within(&self, point: &[f64]) -> bool {
-        self.bounds.as_ref().is_none_or(|bounds| bounds.contains(point))
+    /// Whether bounds and test let pass what was found from `from`.
+    fn lets_pass(&self, found: &Found, from: &[f64], from_cost: f64) -> bool {
+        let hop = Hop { point: &found.point, cost: found.cost, from, from_cost };
+        self.bounds.as_ref().is_none_or(|bounds| bounds.accepts(&hop)) && self.test.accepts(&hop)
     }
 
     /// Metropolis: a lower minimum always, a higher one by its Boltzmann factor; but an
@@ -55,7 +59,7 @@ impl<L, I: LocalState> BasinHopping<L, I> {
         let likely = rise <= 0.0 || (-rise / self.temperature).exp() >= draw;
         // At temperature 0 the exponential is 0 and a draw of exactly 0 would accept a rise.
         let likely = likely && (rise <= 0.0 || self.temperature > 0.0);
-        likely && (found.converged || !self.present_converged) && self.is_within(&found.point)
+        likely && (found.converged || !self.present_converged)
     }
 
     fn judge(&self, hops: u64) -> Option<Stop> {
@@ -77,11 +81,12 @@ impl<L, I: LocalState> BasinHopping<L, I> {
     }
 }
 
-impl<O, L, I> Solver<O, VectorState> for BasinHopping<L, I>
+impl<O, L, I, T> Solver<O, VectorState> for BasinHopping<L, I, T>
 where
     O: CostFunction<Param = Vec<f64>, Output = f64>,
     L: Solver<O, I> + Clone,
     I: LocalState,
+    T: AcceptTest,
 {
     fn name(&self) -> &'static str {
         "basin hopping"
@@ -109,9 +114,10 @@ where
         let mut random = HopRandom::new(self.seed, hop);
         let step = self.step.next();
         let found = self.descend(problem, random.displace(&present, step))?;
-        let accepted = self.accepts(&found, state.get_cost(), random.unit());
+        let passes = self.lets_pass(&found, &present, state.get_cost());
+        let accepted = self.accepts(&found, state.get_cost(), random.unit()) && passes;
         self.step.record(accepted);
-        let improved = found.cost < state.get_best_cost() && self.is_within(&found.point);
+        let improved = found.cost < state.get_best_cost() && passes;
         self.fruitless = if improved { 0 } else { self.fruitless + 1 };
         self.stop = self.judge(hop);
         let report = self.report(&found, accepted, step);

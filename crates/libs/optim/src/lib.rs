@@ -7,8 +7,8 @@
 //! * [`minimise`] runs either solver without argmin's frame; [`Closures`] is a problem made of
 //!   two closures.
 //!
-//! Both solvers work with argmin's state, observers and checkpoints (any serde format: no
-//! infinity is ever written), name the reason for which they stop ([`Stop`]), and refuse what
+//! Both solvers work with argmin's state, observers and checkpoints ([`CheckpointFile`], or any
+//! other serde format: no infinity is ever written), name the reason for which they stop ([`Stop`]), and refuse what
 //! they cannot work with by name ([`Error`]). Results depend on the problem, the options and the
 //! seed alone; argmin's counts and times are its own.
 //!
@@ -29,9 +29,11 @@
 //! # }
 //! ```
 
+mod accept;
 mod basin_hopping;
 mod bounds;
 mod cauchy;
+mod checkpoint_file;
 mod compact;
 mod displacement;
 mod error;
@@ -49,8 +51,10 @@ mod saddle;
 mod subspace;
 mod termination;
 
+pub use accept::{AcceptTest, Hop};
 pub use basin_hopping::BasinHopping;
 pub use bounds::Bounds;
+pub use checkpoint_file::CheckpointFile;
 pub use error::Error;
 pub use finite_difference::FiniteDifference;
 pub use lbfgsb::{Lbfgsb, VectorState};

@@ -109,6 +109,7 @@ where
     let run = Executor::new(Lent(problem), solver.clone())
         .configure(|state| state.param(start.to_vec()))
         .ctrlc(false)
+        .timer(false)
         .run();
     let result = run.map_err(|error| error.downcast::<Error>().unwrap_or_else(Error::Problem))?;
     let mut state = result.state;

@@ -5,6 +5,8 @@ mod argmin_frame;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod parity;
 #[cfg(test)]
 mod problems;

@@ -206,7 +206,7 @@ fn scores_are_those_on_paper() {
     folder.text("l.csv", "Id,Target\na,0\nx,1\n");
     folder.done("labels --csv l.csv --label-names names.txt --out l.parquet");
     assert!(folder.refusal(line).contains("1 labelled samples have no prediction: x"));
-    assert_eq!(folder.run(&format!("{line} --metric macro-f3")).status.code(), Some(2));
+    assert_eq!(folder.run(&format!("{line} --metric macro-g3")).status.code(), Some(2));
 }
 
 #[test]

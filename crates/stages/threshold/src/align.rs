@@ -1,7 +1,7 @@
 //! Brings labels and predictions of the same samples side by side.
 
 use crate::ThresholdError;
-use hpa_artifacts::{Folds, Labels, Predictions};
+use hpa_artifacts::{ArtifactError, Folds, Labels, Origin, Predictions};
 use hpa_core::{Fold, FoldCount, SampleId};
 use std::collections::HashMap;
 
@@ -36,17 +36,15 @@ impl Aligned {
 /// # Errors
 /// When a labelled sample has no prediction, the labels are called otherwise, or there
 /// is none.
-pub fn align(labels: &Labels, predictions: &Predictions) -> Result<Aligned, ThresholdError> {
-    check_names(labels, predictions)?;
+pub fn align(labels: &Labels, predictions: Predictions) -> Result<Aligned, ThresholdError> {
+    check_names(labels, &predictions)?;
     if labels.rows.is_empty() {
         return Err(ThresholdError::Empty);
     }
     let n_labels = labels.names.count();
     let rows = rows_of(labels, &predictions.ids).map_err(|missing| unpredicted(&missing))?;
-    let mut scores = Vec::with_capacity(rows.len() * n_labels);
     let mut truth = vec![false; rows.len() * n_labels];
-    for ((&row, labels), truth) in rows.iter().zip(&labels.rows).zip(truth.chunks_mut(n_labels)) {
-        scores.extend_from_slice(predictions.row(row));
+    for (labels, truth) in labels.rows.iter().zip(truth.chunks_mut(n_labels)) {
         for label in labels.labels.as_slice() {
             truth[label.index()] = true;
         }
@@ -56,6 +54,12 @@ pub fn align(labels: &Labels, predictions: &Predictions) -> Result<Aligned, Thre
         .as_ref()
         .map(|column| (column.count, rows.iter().map(|&row| column.folds[row]).collect()));
     let left_out = predictions.ids.len() - rows.len();
+    let in_order = left_out == 0 && rows.is_sorted(); // the rows differ, so this is all of them
+    let scores = if in_order {
+        predictions.probabilities
+    } else {
+        rows.iter().flat_map(|&row| predictions.row(row)).copied().collect()
+    };
     Ok(Aligned { scores, truth, n_labels, folds, left_out })
 }
 
@@ -70,6 +74,24 @@ pub fn groups(labels: &Labels, folds: &Folds) -> Result<Vec<u32>, ThresholdError
         first: first(&missing),
     })?;
     Ok(rows.into_iter().map(|row| folds.rows[row].group).collect())
+}
+
+/// Refuses predictions that were made with another folds file than this one.
+///
+/// # Errors
+/// When the predictions record another.
+pub fn check_folds(predictions: &Origin, folds: &Origin) -> Result<(), ArtifactError> {
+    match predictions.ancestor("folds") {
+        Some(recorded) if recorded != folds.digest => Err(ArtifactError::OtherRun {
+            path: predictions.path.clone(),
+            reason: format!(
+                "it was made with other folds than {} ({recorded:.12} instead of {:.12})",
+                folds.path.display(),
+                folds.digest
+            ),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn check_names(labels: &Labels, predictions: &Predictions) -> Result<(), ThresholdError> {
@@ -111,7 +133,7 @@ fn first(ids: &[&SampleId]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hpa_artifacts::LabelRow;
+    use hpa_artifacts::{Digest, LabelRow, Provenance};
     use hpa_core::{LabelNames, LabelSet};
 
     fn labels(ids: &[&str]) -> Labels {
@@ -135,7 +157,7 @@ mod tests {
 
     #[test]
     fn rows_follow_the_labels_and_unlabelled_predictions_are_left_out() {
-        let aligned = align(&labels(&["c", "a"]), &predictions(&["a", "b", "c"])).unwrap();
+        let aligned = align(&labels(&["c", "a"]), predictions(&["a", "b", "c"])).unwrap();
         assert_eq!(aligned.left_out, 1);
         assert_eq!((aligned.scores[0], aligned.scores[28]), (0.25, 0.0));
         assert!(aligned.truth[0] && !aligned.truth[1] && aligned.truth[31]);
@@ -145,16 +167,32 @@ mod tests {
     fn labelled_samples_without_a_prediction_are_listed_up_to_twenty() {
         let many: Vec<String> = (0..25).map(|number| format!("s{number}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        let error = align(&labels(&many), &predictions(&["s0"])).unwrap_err().to_string();
+        let error = align(&labels(&many), predictions(&["s0"])).unwrap_err().to_string();
         assert!(error.starts_with("24 labelled samples have no prediction: s1, s2"), "{error}");
         assert!(error.contains("s20, …") && !error.contains("s21"), "{error}");
+    }
+
+    #[test]
+    fn folds_of_another_run_are_refused() {
+        let origin = |bytes: &[u8], provenance| Origin {
+            path: "oof.parquet".into(),
+            digest: Digest::of_bytes(bytes),
+            provenance,
+        };
+        let ours = origin(b"folds", None);
+        let lineage = Provenance::new(&()).with_ancestor("folds", ours.digest);
+        let predictions = origin(b"predictions", Some(lineage));
+        assert!(check_folds(&predictions, &ours).is_ok());
+        let error = check_folds(&predictions, &origin(b"others", None)).unwrap_err().to_string();
+        assert!(error.contains("made with other folds than oof.parquet"), "{error}");
+        assert!(check_folds(&ours, &ours).is_ok(), "nothing is recorded of foreign predictions");
     }
 
     #[test]
     fn other_label_names_are_refused() {
         let mut others = predictions(&["a"]);
         others.names = LabelNames::try_from(vec!["Nucleoplasm".to_owned()]).unwrap();
-        let error = align(&labels(&["a"]), &others).unwrap_err().to_string();
+        let error = align(&labels(&["a"]), others).unwrap_err().to_string();
         assert!(error.contains("label 1") && error.contains("Nuclear membrane"), "{error}");
     }
 }

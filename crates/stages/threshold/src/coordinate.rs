@@ -1,8 +1,8 @@
 //! Coordinate ascent with an exact line search, for metrics that couple the labels.
 //!
-//! One label after the other gets the cut that is best while all others stay. A round in
-//! which no label gains is a certificate: no change of a single threshold, however large,
-//! can raise the metric. Changes of several at once still may.
+//! One label after the other gets the cut that is best while all others stay, among equals the
+//! one that predicts fewest. A round in which no label moves is a certificate: no change of a
+//! single threshold, however large, can raise the metric. Changes of several at once still may.
 
 use crate::tally::Tally;
 use crate::{Fit, Problem};
@@ -11,18 +11,22 @@ use crate::{Fit, Problem};
 pub(crate) fn coordinate(problem: &Problem) -> Fit {
     let start = crate::simple::global(problem);
     let mut tally = Tally::at(problem, &start.thresholds);
-    let (mut evaluations, mut gain) = (start.evaluations, true);
-    while gain {
-        gain = false;
+    let mut evaluations = start.evaluations;
+    let certificate = loop {
+        // The most that any label gained in this round, and whether any moved at all.
+        let (mut most, mut moved) = (0.0_f64, false);
         for label in 0..problem.columns().len() {
             let (current, score) = (tally.cut(label), tally.score());
             let (best, best_score) = line_search(&mut tally, problem, label, &mut evaluations);
-            let better = best_score > score;
+            let better = best_score > score || (best_score >= score && best < current);
             tally.move_to(label, if better { best } else { current });
-            gain |= better;
+            (most, moved) = (most.max(best_score - score), moved || better);
         }
-    }
-    Fit { certificate: Some(0.0), ..Fit::new(tally.thresholds(), evaluations) }
+        if !moved {
+            break most;
+        }
+    };
+    Fit { certificate: Some(certificate), ..Fit::new(tally.thresholds(), evaluations) }
 }
 
 /// The best cut of one label while all others stay; among equals the fewest are predicted.

@@ -76,6 +76,11 @@ impl Depth {
         self.positives
     }
 
+    /// The narrowest useful blur: it spans about one positive.
+    pub(crate) fn finest(&self) -> f64 {
+        0.25 / self.positives
+    }
+
     /// Blurred hits and misses above `x`; exact ones at width 0.
     pub(crate) fn soft(&self, x: f64, width: f64) -> (Soft, Soft) {
         (self.hits.soft(x, width), self.misses.soft(x, width))

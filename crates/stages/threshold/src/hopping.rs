@@ -11,12 +11,13 @@
 //! searched by itself; the other metrics are searched in all variables at once.
 
 use crate::polish::polish;
-use crate::smooth::Smooth;
+use crate::smooth::{Sloped, Smooth};
 use crate::tally::Tally;
 use crate::{Fit, Problem, ThresholdError};
 use hpa_core::Seed;
 use hpa_optim::{BasinHopping, Bounds, Closures, Lbfgsb, minimise};
 use rayon::prelude::*;
+use std::cell::RefCell;
 
 /// Where the search begins, as in the original.
 const START: f64 = 0.2;
@@ -99,10 +100,11 @@ fn search(
     Ok(Found { cuts: cuts.collect(), evaluations })
 }
 
-/// The widths from wide to narrow, until a blur spans about one positive of the rarest label.
+/// The widths from wide to narrow, until a blur spans about one positive of the most frequent
+/// label; the blur of rarer ones stops narrowing before.
 fn widths(smooth: &Smooth<'_>) -> Vec<f64> {
-    let rarest = smooth.axes().iter().map(|axis| axis.depth.positives()).fold(f64::MAX, f64::min);
-    let narrowest = (0.25 / rarest).max(NARROWEST);
+    let finest = smooth.axes().iter().map(|axis| axis.depth.finest()).fold(WIDEST, f64::min);
+    let narrowest = finest.max(NARROWEST);
     let mut widths = vec![WIDEST];
     while widths[widths.len() - 1] * COOLING > narrowest {
         widths.push(widths[widths.len() - 1] * COOLING);
@@ -114,16 +116,27 @@ fn widths(smooth: &Smooth<'_>) -> Vec<f64> {
 fn hop(
     smooth: &Smooth<'_>,
     start: &[f64],
-    (width, last): (f64, bool),
+    (width, is_last): (f64, bool),
     seed: Seed,
 ) -> Result<hpa_optim::Minimum, hpa_optim::Error> {
+    // The solver asks for the slopes where it has just asked for the value.
+    let last = RefCell::new((Vec::new(), Sloped::default()));
     let blurred = Closures::new(
-        |x: &[f64]| -smooth.at(x, width).value,
-        |x: &[f64]| smooth.at(x, width).slopes.into_iter().map(|slope| -slope).collect(),
+        |x: &[f64]| {
+            let sloped = smooth.at(x, width);
+            let value = -sloped.value;
+            *last.borrow_mut() = (x.to_vec(), sloped);
+            value
+        },
+        |x: &[f64]| {
+            let known = last.borrow();
+            let negative = |sloped: &Sloped| sloped.slopes.iter().map(|slope| -slope).collect();
+            if known.0 == x { negative(&known.1) } else { negative(&smooth.at(x, width)) }
+        },
     );
     let bounds = Bounds::uniform(start.len(), 0.0, 1.0)?;
     let local = Lbfgsb::new(bounds).with_cost_tolerance(1e-7)?.with_gradient_tolerance(1e-5)?;
-    let (hops, patience) = match (start.len(), last) {
+    let (hops, patience) = match (start.len(), is_last) {
         (1, true) => (LAST_HOPS, PATIENCE),
         (1, false) => (HOPS, HOPS),
         _ => (COUPLED_HOPS, COUPLED_HOPS),
@@ -133,6 +146,6 @@ fn hop(
         .with_temperature(TEMPERATURE)?
         .with_hops(hops)
         .with_max_hops_without_improvement(patience)
-        .with_step_size(if last { LAST_STEP } else { 2.0 * width })?;
+        .with_step_size(if is_last { LAST_STEP } else { 2.0 * width })?;
     minimise(&blurred, start, &solver)
 }

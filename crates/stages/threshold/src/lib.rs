@@ -23,20 +23,23 @@ mod fit;
 mod hopping;
 mod method;
 mod mratsim;
+mod optimum;
 mod polish;
 mod problem;
 mod simple;
 mod smooth;
 mod summary;
+mod summary_text;
 mod tally;
 #[cfg(test)]
 mod testing;
 
-pub use align::{Aligned, align, groups};
+pub use align::{Aligned, align, check_folds, groups};
 pub use calibrate::{Calibration, CalibrationError};
 pub use cross_fit::cross_fit;
 pub use error::ThresholdError;
 pub use fit::{Fit, Settings, fit};
 pub use method::{Method, MethodError};
+pub use optimum::optimum;
 pub use problem::Problem;
 pub use summary::{Evaluation, LabelSummary, Summary, evaluate};

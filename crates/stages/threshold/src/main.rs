@@ -3,11 +3,11 @@
 mod args;
 
 use args::Checked;
-use hpa_artifacts::{Provenance, check_lineage, check_made_from};
+use hpa_artifacts::{Provenance, check_made_from};
 use hpa_core::Seed;
 use hpa_metrics::Bootstrap;
 use hpa_stage::Stage;
-use hpa_threshold::{align, evaluate, groups};
+use hpa_threshold::{align, check_folds, evaluate, groups};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -22,17 +22,19 @@ fn main() -> ExitCode {
 }
 
 fn run(Checked(args): &Checked, stage: &Stage) -> anyhow::Result<hpa_threshold::Summary> {
-    let predictions = args.predictions.read(stage)?;
-    let labels = args.labels.read(stage)?;
+    let (predictions, labels) =
+        rayon::join(|| args.predictions.read(stage), || args.labels.read(stage));
+    let (predictions, labels) = (predictions?, labels?);
+    let origin = predictions.origin;
     let provenance = Provenance::new(&args.recorded())
-        .with_input("predictions", predictions.origin.digest)
+        .with_input("predictions", origin.digest)
         .with_input("labels", labels.origin.digest)
-        .with_lineage_of(&predictions.origin);
-    if predictions.folds.is_some() {
+        .with_lineage_of(&origin);
+    if predictions.value.folds.is_some() {
         let present = (labels.origin.digest, labels.origin.path.as_path());
-        check_made_from(&predictions.origin, "labels", present)?;
+        check_made_from(&origin, "labels", present)?;
     }
-    let data = align(&labels, &predictions)?;
+    let data = align(&labels, predictions.value)?;
     if data.left_out > 0 {
         stage.notice(format!("{} predictions have no label and are left out", data.left_out));
     }
@@ -40,14 +42,16 @@ fn run(Checked(args): &Checked, stage: &Stage) -> anyhow::Result<hpa_threshold::
     let plan = match &args.folds {
         Some(folds) => {
             let folds = folds.read(stage)?;
-            check_lineage("folds", &predictions.origin, &folds.origin)?;
-            Bootstrap::new(&groups(&labels, &folds)?, args.bootstrap, seed)
+            check_folds(&origin, &folds.origin)?;
+            Some(Bootstrap::new(&groups(&labels, &folds)?, args.bootstrap, seed))
         }
-        None => Bootstrap::of_samples(data.n_samples(), args.bootstrap, seed),
+        None if args.bootstrap == 0 => None,
+        None => Some(Bootstrap::of_samples(data.n_samples(), args.bootstrap, seed)),
     };
     let names = labels.value.names.clone();
-    drop((predictions, labels));
-    let found = evaluate(&data, &names, args.metric, &args.settings(), Some(&plan))?;
+    rayon::spawn(move || drop(labels)); // thousands of names: nobody need wait for it
+    let found = evaluate(&data, &names, args.metric, &args.settings(), plan.as_ref())?;
     args.out.write(&found.thresholds, &provenance)?;
+    stage.notice(&found.summary);
     Ok(found.summary)
 }

@@ -1,5 +1,6 @@
 //! The metric, blurred: every label's cut at a depth is smeared over a width, so that there
-//! is a slope to follow. At width 0 it is the exact metric.
+//! is a slope to follow; that of a rare label never over less than spans one of its positives.
+//! At width 0 it is the exact metric.
 //!
 //! Variables: one depth in [0, 1] a label. Macro and micro averages need three look-ups a
 //! label; the samples average walks over the samples that are at least partly predicted.
@@ -7,6 +8,7 @@
 use crate::Problem;
 use crate::depth::{Depth, Soft};
 use hpa_metrics::{Average, Metric, Ranking};
+use rayon::prelude::*;
 
 /// A label that can be searched: its number, samples and landscape.
 pub(crate) struct Axis<'a> {
@@ -46,7 +48,10 @@ impl<'a> Smooth<'a> {
     /// The blurred metric at `depths`; a mean over labels is one over the axes only.
     pub(crate) fn at(&self, depths: &[f64], width: f64) -> Sloped {
         let metric = self.problem.metric();
-        let soft = || self.axes.iter().zip(depths).map(|(axis, &x)| axis.depth.soft(x, width));
+        let soft = || {
+            let pairs = self.axes.iter().zip(depths);
+            pairs.map(|(axis, &x)| axis.depth.soft(x, axis.width(width)))
+        };
         match metric.average {
             Average::Macro => {
                 let each = soft().zip(&self.axes).map(|((hits, misses), axis)| {
@@ -76,49 +81,77 @@ impl<'a> Smooth<'a> {
     }
 
     fn samples(&self, depths: &[f64], width: f64) -> Sloped {
-        let positives = self.problem.row_positives();
-        let mut rows = vec![(0.0, 0.0); positives.len()]; // blurred hits, blurred predictions
-        for (axis, &x) in self.axes.iter().zip(depths) {
-            axis.walk(x, width, |row, truth, part| {
-                rows[row].0 += if truth { part.count } else { 0.0 };
-                rows[row].1 += part.count;
-            });
+        let metric = self.problem.metric();
+        let square = metric.beta() * metric.beta();
+        let mut rows = self.blurred_rows(depths, width);
+        let mut value = 0.0;
+        for (row, &positives) in rows.iter_mut().zip(self.problem.row_positives()) {
+            let denominator = square * f64::from(positives) + row.1;
+            // Where nothing is there nor predicted F is 0 and nothing hangs on it yet.
+            let each = if denominator > 0.0 { (1.0 + square) / denominator } else { 0.0 };
+            value += each * row.0;
+            // What one more hit and one more prediction of the row bring.
+            *row = (each, if denominator > 0.0 { -each * row.0 / denominator } else { 0.0 });
         }
-        let parts = |row: usize| {
-            let (hits, predicted) = rows[row];
-            Parts::new(self.problem.metric(), hits, predicted, f64::from(positives[row]))
-        };
         let n = self.problem.n_samples() as f64;
-        // What one more hit and one more prediction of a row bring.
-        let value = (0..rows.len()).filter(|&row| rows[row].0 > 0.0).map(|row| parts(row).f());
-        let value = value.sum::<f64>() / n;
         let slope = |(axis, &x): (&Axis<'_>, &f64)| {
             let mut slope = 0.0;
-            axis.walk(x, width, |row, truth, part| {
-                if part.slope > 0.0 {
-                    let (hit, miss) =
-                        if truth { (part, Soft::default()) } else { (Soft::default(), part) };
-                    slope += parts(row).slope(hit, miss);
-                }
+            axis.walk_blurred(x, width, |row, truth, part| {
+                let (hit, predicted) = rows[row];
+                slope += part.slope * (predicted + if truth { hit } else { 0.0 });
             });
             slope / n
         };
-        Sloped { value, slopes: self.axes.iter().zip(depths).map(slope).collect() }
+        let slopes = self.axes.par_iter().zip(depths).map(slope).collect();
+        Sloped { value: value / n, slopes }
+    }
+
+    /// Blurred hits and blurred predictions of each row. The two halves of the labels are summed
+    /// side by side: always the same halves, so that the sum depends on no number of threads.
+    fn blurred_rows(&self, depths: &[f64], width: f64) -> Vec<(f64, f64)> {
+        let half = self.axes.len() / 2;
+        let sum = |labels: std::ops::Range<usize>| {
+            let mut rows = vec![(0.0, 0.0); self.problem.row_positives().len()];
+            for (axis, &x) in self.axes[labels.clone()].iter().zip(&depths[labels]) {
+                let mut add = |row: usize, truth: bool, count: f64| {
+                    let (hits, predicted) = &mut rows[row];
+                    *hits += if truth { count } else { 0.0 };
+                    *predicted += count;
+                };
+                axis.walk_whole(x, width, |row, truth| add(row, truth, 1.0));
+                axis.walk_blurred(x, width, |row, truth, part| add(row, truth, part.count));
+            }
+            rows
+        };
+        let (mut rows, others) = rayon::join(|| sum(0..half), || sum(half..self.axes.len()));
+        for (row, other) in rows.iter_mut().zip(others) {
+            *row = (row.0 + other.0, row.1 + other.1);
+        }
+        rows
     }
 }
 
 impl Axis<'_> {
+    /// The blur of this axis when that of the whole is `width`: not narrower than makes sense.
+    fn width(&self, width: f64) -> f64 {
+        if width > 0.0 { width.max(self.depth.finest()) } else { 0.0 }
+    }
+
+    /// Calls `visit` with row and truth of every sample that is wholly predicted.
+    fn walk_whole(&self, x: f64, width: f64, mut visit: impl FnMut(usize, bool)) {
+        let end = self.depth.cut(x - self.width(width));
+        for (&row, &truth) in self.column.rows()[..end].iter().zip(self.column.truth()) {
+            visit(row as usize, truth);
+        }
+    }
+
     /// Calls `visit` with row, truth and share of every sample that is partly predicted.
-    fn walk(&self, x: f64, width: f64, mut visit: impl FnMut(usize, bool, Soft)) {
-        let whole = self.depth.cut(x - width);
-        let samples = self.column.rows().iter().zip(self.column.truth()).enumerate();
-        for (place, (&row, &truth)) in samples.take(self.depth.cut(x + width)) {
-            let part = if place < whole {
-                Soft { count: 1.0, slope: 0.0 }
-            } else {
-                self.depth.blur(place, x, width)
-            };
-            visit(row as usize, truth, part);
+    fn walk_blurred(&self, x: f64, width: f64, mut visit: impl FnMut(usize, bool, Soft)) {
+        let width = self.width(width);
+        let places = self.depth.cut(x - width)..self.depth.cut(x + width);
+        for place in places {
+            let part = self.depth.blur(place, x, width);
+            visit(self.column.rows()[place] as usize, self.column.truth()[place], part);
         }
     }
 }

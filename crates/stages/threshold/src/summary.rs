@@ -2,10 +2,12 @@
 //! the gap to the exact optimum and the calibration.
 
 use crate::cross_fit::decide;
-use crate::{Aligned, Fit, Problem, Settings, ThresholdError, cross_fit, fit};
+use crate::tally::Tally;
+use crate::{Aligned, Fit, Problem, Settings, ThresholdError, cross_fit, fit, optimum};
 use hpa_artifacts::{ThresholdRow, Thresholds};
 use hpa_core::{LabelNames, Threshold};
-use hpa_metrics::{Bootstrap, Counts, Interval, Metric, Outcomes, calibration_error, half_f_gap};
+use hpa_metrics::{Bootstrap, Counts, Interval, Metric, Outcomes, Ranking};
+use hpa_metrics::{calibration_error, half_f_gap};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::time::Instant;
@@ -17,17 +19,18 @@ const CALIBRATION_BINS: usize = 15;
 /// label's F in the metric's β.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
-    method: String,
-    metric: String,
+    pub(crate) method: String,
+    pub(crate) metric: String,
     /// On the samples that the thresholds were fitted on: optimistic.
-    fitted: f64,
+    pub(crate) fitted: f64,
     /// By thresholds fitted without the sample's fold.
-    held_out: Option<f64>,
+    pub(crate) held_out: Option<f64>,
     /// 95 % interval of the held-out score, or of the fitted one without folds.
-    low: Option<f64>,
-    high: Option<f64>,
-    /// The highest fitted score possible; known for means over labels.
-    exact: Option<f64>,
+    pub(crate) low: Option<f64>,
+    pub(crate) high: Option<f64>,
+    /// The highest fitted score possible; unknown for means over samples. Less `fitted` it is
+    /// the method's gap.
+    pub(crate) exact: Option<f64>,
     before_polish: Option<f64>,
     /// How much changing any one threshold can still gain, where that is proven.
     certificate: Option<f64>,
@@ -71,7 +74,8 @@ struct Scored<'a> {
     problem: &'a Problem,
     fit: &'a Fit,
     folds: Option<&'a [Fit]>,
-    fitted: Outcomes,
+    /// Hits and misses of each label by the fitted thresholds.
+    fitted: Vec<Counts>,
     held_out: Option<Outcomes>,
 }
 
@@ -112,14 +116,15 @@ impl<'a> Scored<'a> {
         fit: &'a Fit,
         folds: Option<&'a [Fit]>,
     ) -> Self {
-        let outcomes = |decided: &[bool]| Outcomes::new(&data.truth, decided, data.n_labels);
-        let fitted = decide(&data.scores, data.n_labels, |_| &fit.thresholds);
-        let held_out = folds.zip(data.folds.as_ref()).map(|(fits, (_, of_row))| {
-            let decided =
-                decide(&data.scores, data.n_labels, |row| &fits[of_row[row].index()].thresholds);
-            outcomes(&decided)
-        });
-        Self { data, problem, fit, folds, fitted: outcomes(&fitted), held_out }
+        let counts = |(column, &threshold): (&Ranking, &f64)| {
+            let predicted = column.predicted(threshold);
+            column.counts(predicted)
+        };
+        let fitted = problem.columns().iter().zip(&fit.thresholds).map(counts).collect();
+        let held_out = folds
+            .zip(data.folds.as_ref())
+            .map(|(fits, (_, of_row))| outcomes(data, |row| &fits[of_row[row].index()].thresholds));
+        Self { data, problem, fit, folds, fitted, held_out }
     }
 
     /// The rows of the thresholds file; its scores are F1 whatever the metric.
@@ -127,7 +132,6 @@ impl<'a> Scored<'a> {
         let check = |label: usize, value: f64| {
             Threshold::try_from(value).map_err(|source| ThresholdError::Score { label, source })
         };
-        let fitted = self.fitted.label_counts();
         let held_out = self.held_out.as_ref().map(Outcomes::label_counts);
         let row = |label: usize| {
             let fold_threshold = self
@@ -136,8 +140,9 @@ impl<'a> Scored<'a> {
             Ok(ThresholdRow {
                 threshold: check(label, self.fit.thresholds[label])?,
                 fold_threshold: fold_threshold.transpose()?,
-                support: u32::try_from(fitted[label].positives()).expect("rows fit in 32 bits"),
-                f1_fitted: fitted[label].f1(),
+                support: u32::try_from(self.fitted[label].positives())
+                    .expect("rows fit in 32 bits"),
+                f1_fitted: self.fitted[label].f1(),
                 f1_held_out: held_out.as_ref().map(|counts| counts[label].f1()),
             })
         };
@@ -166,17 +171,18 @@ impl<'a> Scored<'a> {
                 LabelSummary { name, ..self.label_summary(label, held_out, interval) }
             })
             .collect();
-        let exact = metric
-            .is_separable()
-            .then(|| labels.iter().map(|label| label.exact).sum::<f64>() / labels.len() as f64);
         Summary {
             method: settings.method.to_string(),
             metric: metric.to_string(),
-            fitted: self.fitted.score(metric),
+            fitted: Tally::at(self.problem, &self.fit.thresholds).score(),
             held_out: self.held_out.as_ref().map(|outcomes| outcomes.score(metric)),
             low: total.map(|interval| interval.low),
             high: total.map(|interval| interval.high),
-            exact,
+            exact: if metric.is_separable() {
+                Some(labels.iter().map(|label| label.exact).sum::<f64>() / labels.len() as f64)
+            } else {
+                optimum(self.problem)
+            },
             before_polish: self.fit.before_polish,
             certificate: self.fit.certificate,
             evaluations: self.fit.evaluations
@@ -194,25 +200,33 @@ impl<'a> Scored<'a> {
     ) -> LabelSummary {
         let (column, beta) = (&self.problem.columns()[label], self.problem.metric().beta());
         let f = |counts: &Counts| counts.f_beta(beta);
+        let best = column.best(beta);
+        let best_f1 = if f64::to_bits(beta) == f64::to_bits(1.0) { best } else { column.best(1.0) };
         LabelSummary {
             label: u8::try_from(label).expect("at most 256 labels"),
             name: String::new(),
             support: column.positives() as u64,
             threshold: self.fit.thresholds[label],
-            fitted: f(&column.counts(column.predicted(self.fit.thresholds[label]))),
+            fitted: f(&self.fitted[label]),
             held_out: held_out.as_ref().map(f),
             low: interval.map(|interval| interval.low),
             high: interval.map(|interval| interval.high),
-            exact: f(&column.best(beta).counts),
+            exact: f(&best.counts),
             roc_auc: column.roc_auc(),
             calibration_error: calibration_error(column.scores(), column.truth(), CALIBRATION_BINS),
-            half_f_gap: half_f_gap(column),
+            half_f_gap: half_f_gap(column, &best_f1),
         }
     }
 
     /// The interval of the total, then of each label; thresholds stay as they are.
     fn intervals(&self, plan: &Bootstrap) -> Vec<Interval> {
-        let outcomes = self.held_out.as_ref().unwrap_or(&self.fitted);
+        let fitted;
+        let outcomes = if let Some(outcomes) = &self.held_out {
+            outcomes
+        } else {
+            fitted = outcomes(self.data, |_| &self.fit.thresholds);
+            &fitted
+        };
         let metric = self.problem.metric();
         plan.intervals(|weights| {
             let counts = outcomes.weighted_label_counts(weights);
@@ -220,4 +234,9 @@ impl<'a> Scored<'a> {
             std::iter::once(outcomes.weighted_score(metric, weights)).chain(labels).collect()
         })
     }
+}
+
+/// What the thresholds that `of_row` names for each row decide, against the truth.
+fn outcomes<'a>(data: &Aligned, of_row: impl Fn(usize) -> &'a [f64]) -> Outcomes {
+    Outcomes::new(&data.truth, &decide(&data.scores, data.n_labels, of_row), data.n_labels)
 }

@@ -1,7 +1,8 @@
 //! The metric, kept up to date while cuts move.
 //!
-//! Moving one label's cut touches only the samples that it passes; reading the score costs
-//! the number of labels (macro) or nothing (micro, samples). The sum over samples is kept
+//! Moving one label's cut looks the hits above it up in a table (macro, micro) or touches the
+//! samples that it passes (samples), never the others; reading the score costs the number of
+//! labels (macro) or nothing (micro, samples). The sum over samples is kept
 //! in fixed point, so that going there and back gives the same number to the last bit and
 //! equal scores compare equal.
 
@@ -66,7 +67,7 @@ impl<'a> Tally<'a> {
         let column = &self.problem.columns()[label];
         let from = std::mem::replace(&mut self.cuts[label], cut);
         let (passed, added) = if cut > from { (from..cut, true) } else { (cut..from, false) };
-        let hits = column.truth()[passed.clone()].iter().filter(|&&truth| truth).count() as u64;
+        let hits = (column.hits(passed.end) - column.hits(passed.start)) as u64;
         let misses = passed.len() as u64 - hits;
         let counts = &mut self.counts[label];
         for counts in [counts, &mut self.total] {

@@ -5,7 +5,7 @@ mod shared;
 
 use hpa_core::{Fold, FoldCount};
 use hpa_threshold::cross_fit;
-use shared::{Matrix, found, labels_of, settings, simulate, text};
+use shared::{Matrix, found, labels_of, settings, simulate, text, yeast};
 
 /// Ten seeds of the search stay within 0.0005 of the optimum, and 0.003 before the polish.
 fn assert_reaches_the_optimum(matrix: &Matrix, seeds: std::ops::Range<u64>, what: &str) {
@@ -34,15 +34,7 @@ fn the_search_reaches_the_optimum_on_simulated_scores() {
 
 #[test]
 fn the_search_reaches_the_optimum_on_yeast() {
-    let Some(labels) = text("multilabel/yeast_labels.csv") else { return };
-    let scores = text("multilabel/yeast_oof_logreg.csv").expect("both or none");
-    let cells = |table: &str, skip: usize| -> Vec<f32> {
-        let rows = table.lines().skip(1);
-        let cells = rows.flat_map(|row| row.split(',').skip(skip).map(str::parse::<f32>));
-        cells.collect::<Result<_, _>>().expect("numbers")
-    };
-    let truth = cells(&labels, 0).into_iter().map(|cell| cell > 0.5).collect();
-    let matrix = Matrix { scores: cells(&scores, 2), truth, n_labels: 14 };
+    let Some(matrix) = yeast() else { return };
     assert_reaches_the_optimum(&matrix, 0..10, "yeast");
 }
 

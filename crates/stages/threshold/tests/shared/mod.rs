@@ -47,6 +47,19 @@ pub(crate) fn labels_of(table: &str) -> (Vec<String>, Vec<bool>) {
     (ids, truth)
 }
 
+/// The 14 labels of yeast and honest out-of-fold probabilities.
+pub(crate) fn yeast() -> Option<Matrix> {
+    let labels = text("multilabel/yeast_labels.csv")?;
+    let scores = text("multilabel/yeast_oof_logreg.csv").expect("both or none");
+    let cells = |table: &str, skip: usize| -> Vec<f32> {
+        let rows = table.lines().skip(1);
+        let cells = rows.flat_map(|row| row.split(',').skip(skip).map(str::parse::<f32>));
+        cells.collect::<Result<_, _>>().expect("numbers")
+    };
+    let truth = cells(&labels, 0).into_iter().map(|cell| cell > 0.5).collect();
+    Some(Matrix { scores: cells(&scores, 2), truth, n_labels: 14 })
+}
+
 /// Simulated scores of real labels: σ(z + 1.7·y + ½·logit(π)), z standard normal, π the
 /// label's frequency.
 pub(crate) fn simulate(truth: &[bool], seed: u64) -> Matrix {
