@@ -73,8 +73,8 @@ mod tests {
     #[test]
     fn the_largest_boxes_do_not_overflow() {
         let mut sums: Vec<u32> = Vec::new();
-        assert!(each_row_of_sums(&[255; 256 * 256], (256, 256), 1, |row| sums.extend(row)));
+        assert!(each_row_of_sums(&vec![255; 256 * 256], (256, 256), 1, |row| sums.extend(row)));
         assert_eq!(sums, [255 * 256 * 256]);
-        assert!(!each_row_of_sums(&[255; 257 * 257], (257, 257), 1, |_| {}));
+        assert!(!each_row_of_sums(&vec![255; 257 * 257], (257, 257), 1, |_| {}));
     }
 }

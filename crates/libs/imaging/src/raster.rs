@@ -53,14 +53,14 @@ pub(crate) fn decode(bytes: &[u8], format: Format, rules: &Rules) -> Result<Plan
 
 /// Width, height and bytes a pixel, by the headers alone.
 pub(crate) fn sides_and_bytes(bytes: &[u8], format: Format) -> Option<(u64, u64, u64)> {
-    fn of(decoder: impl ImageDecoder) -> (u64, u64, u64) {
+    fn of(decoder: &impl ImageDecoder) -> (u64, u64, u64) {
         let (width, height) = decoder.dimensions();
         (width.into(), height.into(), decoder.color_type().bytes_per_pixel().into())
     }
     let reader = Cursor::new(bytes);
     match format {
-        Format::Jpeg => JpegDecoder::new(reader).ok().map(of),
-        _ => TiffDecoder::new(reader).ok().map(of),
+        Format::Jpeg => JpegDecoder::new(reader).ok().as_ref().map(of),
+        _ => TiffDecoder::new(reader).ok().as_ref().map(of),
     }
 }
 

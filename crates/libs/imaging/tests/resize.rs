@@ -1,5 +1,7 @@
 //! Resizing against OpenCV and Pillow; `golden/resize.py` made the values.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use hpa_imaging::{Filter, Plane, Samples, resize};
 
 fn source(side: usize) -> Plane {

@@ -99,7 +99,7 @@ mod tests {
         let before = network.tensors().unwrap();
         let images = Tensor::zeros((2, 32, 32, 4), DType::F32, &Device::Cpu).unwrap();
         let targets = Tensor::full(0.5_f32, (2, 2), &Device::Cpu).unwrap();
-        let loss = || recipe.loss.of(&network.forward_train(&images)?, &targets);
+        let loss = || recipe.loss.of(&network.forward_train(&images)?, &targets, &[]);
         let (_, gradients) = differentiate(loss).unwrap();
         let parameters = network.parameters();
         gradients.scale(parameters.values(), 0.0).unwrap();

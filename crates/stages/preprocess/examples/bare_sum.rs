@@ -30,7 +30,9 @@ fn main() -> anyhow::Result<()> {
     let resizing = timed(&planes, threads, |planes| resize_all(planes, size));
     let image = |planes: &[Plane]| {
         let mut image = Vec::new();
-        planes.iter().for_each(|plane| resize_into(plane, size, Filter::Area, &mut image));
+        for plane in planes {
+            resize_into(plane, size, Filter::Area, &mut image);
+        }
         image
     };
     let images: Vec<Vec<u8>> = planes.chunks_exact(Channel::COUNT).map(image).collect();

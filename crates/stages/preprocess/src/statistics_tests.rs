@@ -25,7 +25,9 @@ fn sample(seed: usize) -> Vec<u8> {
 
 fn statistics(samples: &[Vec<u8>]) -> Statistics {
     let mut counts = Counts::NONE;
-    samples.iter().for_each(|image| counts.add(image));
+    for image in samples {
+        counts.add(image);
+    }
     let channel = |index: usize| ChannelStatistics {
         histogram: counts.histograms[index],
         correlation: std::array::from_fn(|other| counts.correlation(index, other)),
@@ -109,6 +111,8 @@ fn every_pair_of_swapped_channels_is_named() {
 fn a_handful_of_samples_is_not_judged() {
     let training = statistics(&part(0..20));
     let mut other = part(20..22);
-    other.iter_mut().for_each(|image| image.rotate_left(4096));
+    for image in &mut other {
+        image.rotate_left(4096);
+    }
     assert_eq!(compare(&training, &statistics(&other)), Vec::<String>::new());
 }

@@ -36,7 +36,9 @@ fn run(args: &Args, stage: &Stage) -> anyhow::Result<StatisticsSummary> {
     let statistics = count(&store, |done| progress.inc(done as u64))?;
     progress.finish();
     let warnings = reference.as_ref().map_or_else(Vec::new, |r| compare(&r.value, &statistics));
-    warnings.iter().for_each(|text| stage.warn(text));
+    for text in &warnings {
+        stage.warn(text);
+    }
     let provenance = Provenance::new(&Statistics::SCHEMA).with_input("images", store.digest());
     args.out.write(&statistics, &provenance)?;
     Ok(StatisticsSummary::new(&statistics, warnings))
