@@ -147,12 +147,12 @@ fn damage_of_a_foreign_table_is_never_called_a_bug() {
     // Without the names of its own entries nothing says that the table is ours.
     let foreign =
         replaced(&replaced(&ours, b"digest\x18", b"tsegid\x18"), b"schema\x18", b"amehcs\x18");
-    let mut refused = 0;
+    let (split, mut refused) = (program("hpa-split"), 0);
     for place in (4..foreign.len()).step_by(7) {
         let mut bytes = foreign.clone();
         bytes[place] ^= 0xff;
         samples.write("foreign.parquet", &bytes);
-        let mut command = Command::new(program("hpa-split"));
+        let mut command = Command::new(&split);
         command.arg("--labels").arg(samples.path("foreign.parquet"));
         command.args(["--folds", "2", "--seed", "1", "--out"]).arg(samples.path("folds.parquet"));
         let (status, said) = outcome(command);

@@ -122,7 +122,7 @@ fn what_does_not_belong_together_is_refused() {
         (
             "--model fold-0.safetensors fold-0.safetensors fold-1.safetensors --folds folds.parquet",
             1,
-            "both hold out fold 0",
+            "the same checkpoint",
         ),
         (&format!("{BOTH} --folds other.parquet"), 1, "is from another run"),
         (&format!("{BOTH} --tta flips"), 2, "d4-max"),

@@ -16,8 +16,8 @@ use args::Args;
 
 fn main() -> ExitCode {
     let about = "Decode, check and shrink the four pictures of each sample into a Parquet shard";
-    let example = "hpa-preprocess --csv train.csv --images train --size 256 --shard 0/4 --out \
-                   images/train-00000-of-00004.parquet";
+    let example = "hpa-preprocess --csv train.csv --images train --size 256 --shard 0/4 \\\n    \
+                   --out images/train-00000-of-00004.parquet";
     hpa_stage::run(hpa_stage::program!(about, example), run)
 }
 

@@ -24,8 +24,8 @@ struct Args {
 
 fn main() -> ExitCode {
     let about = "Count the grey levels of shards, and warn of wrong scales and swapped channels";
-    let example = "hpa-statistics --images images/test-*.parquet --reference \
-                   statistics/train.parquet --out statistics/test.parquet";
+    let example = "hpa-statistics --images images/test-*.parquet \\\n    \
+                   --reference statistics/train.parquet --out statistics/test.parquet";
     hpa_stage::run(hpa_stage::program!(about, example), run)
 }
 
