@@ -338,9 +338,26 @@ check-shuffled: ## nothing is learnt from shuffled labels (twenty minutes)
 	$(MAKE) all PIPELINE=quick DATA=$(RUNS)/shuffled RUN=quick-shuffled
 	cargo test --release --locked -p hpa-tests --test learning -- --ignored --nocapture shuffled
 
-bench: bench-train bench-preprocess bench-threshold ## ratios against the peers (not there yet: refuses)
+bench: bench-train bench-preprocess bench-threshold ## ratios against the peers (not all there yet)
 
-bench-train bench-preprocess bench-threshold:
+# The peers live in an environment of their own, outside the repository; BENCH_PYTHON names another.
+bench_env    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hpa-bench
+BENCH_PYTHON ?= $(bench_env)/bin/python
+# Some rows only, and seconds a row: make bench-train ROWS=train-resnet18-128-b32 SECONDS=60
+ROWS         ?=
+SECONDS      ?= 60
+
+$(bench_env)/ready: benches/requirements.txt
+	python3 -m venv $(bench_env)
+	$(bench_env)/bin/pip install --quiet -r $<
+	cp $< $@
+
+bench-train: $(if $(filter $(bench_env)/%,$(BENCH_PYTHON)),$(bench_env)/ready) ## training and evaluation against PyTorch and ONNX Runtime (ROWS, SECONDS a row)
+	cargo build --release --locked -p hpa-nn --example speed
+	$(BENCH_PYTHON) benches/train.py --ours $(bin)/examples/speed --out $(RUNS)/bench/train.json \
+	  --rows $(ROWS) --threads $(THREADS) --budget $(SECONDS)
+
+bench-preprocess bench-threshold:
 	@echo '$@ does not exist yet: no claim of speed is made' >&2; exit 1
 
 # Drawn cells teach, real cells examine: mean AUC over the labels with three positives.
