@@ -1,12 +1,12 @@
 //! Our side of `make bench-train`: whole training steps, or evaluation, on data in memory.
 //!
-//! `speed NETWORK PX BATCH train|eval f32 THREADS` answers each line `N` on standard input with a
+//! `speed NETWORK PX BATCH train|eval f32|bf16 THREADS` answers each line `N` on standard input with a
 //! line of JSON: the seconds of each of N steps, and the peak of the memory so far in KiB.
 #![expect(clippy::print_stdout, reason = "the answers of a measurement")]
 
 use candle_core::{DType, Device, Tensor};
 use hpa_core::{Channel, Seed};
-use hpa_nn::{Architecture, Evaluator, Loss, LossKind, LossReduction, Network};
+use hpa_nn::{Architecture, Evaluator, Loss, LossKind, LossReduction, Network, Precision};
 use hpa_ops::optim::{Group, Parameter, Sgd, SgdSettings};
 use std::time::Instant;
 
@@ -26,17 +26,19 @@ enum Work {
 impl Work {
     fn new(arguments: &[String]) -> Result<Self, Error> {
         let [architecture, px, batch, mode, precision, ..] = arguments else {
-            return Err("usage: speed NETWORK PX BATCH train|eval f32 THREADS".into());
+            return Err("usage: speed NETWORK PX BATCH train|eval f32|bf16 THREADS".into());
         };
         let architecture: Architecture = architecture.parse()?;
         let (px, batch) = (px.parse()?, batch.parse()?);
-        if precision != "f32" {
-            return Err(format!("{precision:?} is no precision: expected f32").into());
-        }
-        let network = Network::new(architecture, LABELS, Seed::new(1))?;
+        let precision: Precision = precision.parse()?;
+        let mut network = Network::new(architecture, LABELS, Seed::new(1))?;
+        network.set_precision(precision);
         let shape = (batch, px, px, Channel::COUNT);
         let images = Tensor::randn(0.0_f32, 1.0, shape, &Device::Cpu)?;
         if mode == "eval" {
+            if precision != Precision::F32 {
+                return Err("evaluation is in f32".into());
+            }
             let (evaluator, images) = (network.evaluator()?, images.flatten_all()?.to_vec1()?);
             return Ok(Self::Evaluate { evaluator, images, px });
         }
@@ -56,9 +58,8 @@ impl Work {
         match self {
             Self::Train { network, sgd, images, targets } => {
                 let loss = Loss { kind: LossKind::Bce, gamma: 0.0, reduction: LossReduction::Mean };
-                let (_, gradients) = hpa_ops::differentiate(|| {
-                    loss.of(&network.forward_train(images)?, targets)
-                })?;
+                let (_, gradients) =
+                    hpa_ops::differentiate(|| loss.of(&network.forward_train(images)?, targets))?;
                 sgd.step(&gradients, 0.01)?;
             }
             Self::Evaluate { evaluator, images, px } => {

@@ -39,6 +39,7 @@ pub use dataset::{Dataset, Sample, ordered_batches, shuffled_batches};
 pub use device::Device;
 pub use error::NnError;
 pub use evaluator::Evaluator;
+pub use hpa_ops::{Precision, PrecisionError};
 pub use import::{Imported, Misfits};
 pub use inference::{Answers, answers, median};
 pub use loader::{Batch, Preparation, for_each_batch};

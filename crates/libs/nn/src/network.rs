@@ -11,7 +11,7 @@ use crate::surgery::FirstConvolution;
 use candle_core::{Device, Tensor, Var};
 use hpa_artifacts::Weights;
 use hpa_core::Seed;
-use hpa_ops::{Conv2d, RunningStatistics};
+use hpa_ops::{Conv2d, Precision, RunningStatistics};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -26,6 +26,7 @@ pub struct Network {
     plan: ResNet,
     parameters: BTreeMap<String, Var>,
     buffers: BTreeMap<String, Vec<f32>>,
+    precision: Precision,
 }
 
 impl Network {
@@ -88,13 +89,19 @@ impl Network {
                 parameters.insert(entry.name, Var::from_tensor(&tensor)?);
             }
         }
-        Ok(Self { architecture, plan, parameters, buffers })
+        let precision = Precision::F32;
+        Ok(Self { architecture, plan, parameters, buffers, precision })
     }
 
     /// Which network it is.
     #[must_use]
     pub const fn architecture(&self) -> Architecture {
         self.architecture
+    }
+
+    /// From here on, training takes its products in `precision`; evaluation stays in f32.
+    pub const fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
     }
 
     /// What is trained, ordered by name. Running statistics are not among them.
@@ -140,8 +147,8 @@ impl Network {
     /// # Errors
     /// When the images do not fit the network.
     pub fn forward_train(&mut self, images: &Tensor) -> candle_core::Result<Tensor> {
-        let Self { plan, parameters, buffers, .. } = self;
-        plan.forward(images, &mut Training { parameters, buffers })
+        let Self { plan, parameters, buffers, precision, .. } = self;
+        plan.forward(images, &mut Training { precision: *precision, parameters, buffers })
     }
 
     /// The network as it is now, for evaluation.
@@ -186,6 +193,7 @@ pub(crate) fn geometry(unit: &Unit) -> Conv2d {
 
 /// The walk that records gradients.
 struct Training<'a> {
+    precision: Precision,
     parameters: &'a BTreeMap<String, Var>,
     buffers: &'a mut BTreeMap<String, Vec<f32>>,
 }
@@ -214,7 +222,7 @@ impl Walk for Training<'_> {
         relu: bool,
     ) -> candle_core::Result<Tensor> {
         let weight = self.parameter(&unit.convolution, "weight");
-        let y = hpa_ops::conv2d(x, weight, &geometry(unit))?;
+        let y = hpa_ops::conv2d_in(x, weight, &geometry(unit), self.precision)?;
         let norm = (self.parameter(&unit.norm, "weight"), self.parameter(&unit.norm, "bias"));
         let (y, batch) = hpa_ops::batch_norm_train(&y, norm, residual, relu, EPSILON)?;
         self.keep(&format!("{}.running_mean", unit.norm), &batch.mean)?;
@@ -224,6 +232,7 @@ impl Walk for Training<'_> {
 
     fn classifier(&mut self, layer: &Classifier, x: &Tensor) -> candle_core::Result<Tensor> {
         let weight = self.parameter(&layer.name, "weight");
-        hpa_ops::linear(x, weight, self.parameter(&layer.name, "bias"))
+        let bias = self.parameter(&layer.name, "bias");
+        hpa_ops::linear_in(x, weight, bias, self.precision)
     }
 }

@@ -4,6 +4,7 @@ use crate::augment::Augmentation;
 use crate::loss::Loss;
 use crate::schedule::Shape;
 use hpa_core::Seed;
+use hpa_ops::Precision;
 use serde::{Deserialize, Serialize};
 
 /// How weights follow their gradients.
@@ -85,6 +86,8 @@ pub struct Recipe {
     pub augmentation: Augmentation,
     /// Which epoch is kept.
     pub keep: Keep,
+    /// What operands of convolutions and of the classifier are rounded to.
+    pub precision: Precision,
     /// Where all chance comes from.
     pub seed: Seed,
 }

@@ -64,7 +64,7 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// When there are too few samples or the images are too small for the network.
-    pub fn new(task: Task<'a>, recipe: Recipe, network: Network) -> Result<Self, NnError> {
+    pub fn new(task: Task<'a>, recipe: Recipe, mut network: Network) -> Result<Self, NnError> {
         if task.train.len() < 2 {
             return Err(NnError::TooFewSamples(task.train.len()));
         }
@@ -80,6 +80,7 @@ impl<'a> Trainer<'a> {
             momentum: recipe.momentum,
             steps: recipe.epochs * task.train.len().div_ceil(recipe.batch_size),
         };
+        network.set_precision(recipe.precision);
         let optimizer = Optimizer::new(&network, &recipe)?;
         let (steps, history, best) = (0, Vec::new(), None);
         Ok(Self { task, recipe, schedule, network, optimizer, steps, history, best })

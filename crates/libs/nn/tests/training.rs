@@ -84,6 +84,7 @@ fn recipe(optimizer: OptimizerKind) -> Recipe {
             probability: 0.5,
         },
         keep: Keep::Last,
+        precision: hpa_nn::Precision::F32,
         seed: Seed::new(3),
     }
 }

@@ -63,6 +63,7 @@ struct Inputs {
 pub fn run(args: &Args, stage: &Stage) -> anyhow::Result<Report> {
     args.device.check()?;
     hpa_ops::select_simd()?;
+    args.settings.precision.check()?;
     let inputs = Inputs::read(args, stage)?;
     if let Some(report) = confirm::confirm(args, &inputs.provenance) {
         stage.notice(format!("{} is up to date", args.out.path().display()));
