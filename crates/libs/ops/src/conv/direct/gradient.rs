@@ -191,17 +191,32 @@ vectorized_loops! {
 
 /// Adds the parts in order and turns `[(ky), (kx, i)]` of one output channel into `[i, ky, kx]`.
 fn turn(plan: &Plan, sums: &[f32], o: usize, dw: &mut [f32]) {
-    let ([kh, kw], c_in) = (plan.g.kernel, plan.g.c_in);
-    let (size, pixel) = (plan.g.c_out * plan.width, plan.framed.pixel * plan.words.values());
+    let ([kh, kw], c_in, width) = (plan.g.kernel, plan.g.c_in, plan.width);
+    let (size, pixel) = (plan.g.c_out * width, plan.framed.pixel * plan.words.values());
     for ky in 0..kh {
         for kx in 0..kw {
             let first = ky * plan.panels_a_run * plan.words.panel() + kx * pixel;
-            for i in 0..c_in {
-                let column = first + i;
-                let at = column / plan.width * size + o * plan.width + column % plan.width;
-                let parts = sums[at..].iter().step_by(plan.groups * size);
-                dw[(i * kh + ky) * kw + kx] = parts.sum();
+            let mut i = 0;
+            // As far as one group of columns goes.
+            while i < c_in {
+                let (group, column) = ((first + i) / width, (first + i) % width);
+                let count = (width - column).min(c_in - i);
+                let at = group * size + o * width + column;
+                let to = dw[(i * kh + ky) * kw + kx..].iter_mut().step_by(kh * kw).take(count);
+                add_parts(to, &sums[at..], plan.groups * size);
+                i += count;
             }
         }
+    }
+}
+
+/// Sums of values that are `step` apart, in order.
+fn add_parts<'a>(to: impl Iterator<Item = &'a mut f32>, sums: &[f32], step: usize) {
+    if sums.len() <= step {
+        to.zip(sums).for_each(|(to, sum)| *to = *sum);
+        return;
+    }
+    for (i, to) in to.enumerate() {
+        *to = sums[i..].iter().step_by(step).sum();
     }
 }

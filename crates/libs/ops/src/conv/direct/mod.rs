@@ -21,16 +21,15 @@ use crate::simd::Words;
 use frame::{Frame, Framed};
 pub(super) use gradient::weight_gradient;
 use pass::{Pass, Places};
-use weights::pack;
+use weights::{Weights, pack};
 
 /// `y = after(conv(x, w))`.
 pub(super) fn forward(words: Words, g: &Geometry, [x, w]: [&[f32]; 2], after: &After) -> Vec<f32> {
     let framed = Framed::new(words, x, &Frame::around(g));
     let [kh, kw] = g.kernel;
     let taps: Vec<usize> = (0..kh * kw).collect();
-    let (kernel, c_in) = (kh * kw, g.c_in);
-    let packed =
-        pack(words, [g.c_in, g.c_out], &taps, |i, o, tap| w[(o * c_in + i) * kernel + tap]);
+    let weights = Weights { values: w, inner: kh * kw, outer: g.c_in * kh * kw };
+    let packed = pack(words, [g.c_in, g.c_out], &taps, weights);
     let row = framed.row();
     let places = Places {
         count: [g.n, g.h_out, g.w_out],
@@ -111,7 +110,8 @@ unsafe fn run_phase(
     let [kernel, c_in] = [g.kernel[0] * g.kernel[1], g.c_in];
     let columns = |ky: usize| across.taps(g.stride).map(move |kx| ky * g.kernel[1] + kx);
     let taps: Vec<usize> = down.taps(g.stride).flat_map(columns).collect();
-    let packed = pack(words, [g.c_out, c_in], &taps, |o, i, tap| w[(o * c_in + i) * kernel + tap]);
+    let weights = Weights { values: w, inner: c_in * kernel, outer: kernel };
+    let packed = pack(words, [g.c_out, c_in], &taps, weights);
     let (row, s) = (framed.row(), g.stride);
     let places = Places {
         count: [g.n, down.count, across.count],
