@@ -391,28 +391,35 @@ check-shuffled: ## nothing is learnt from shuffled labels (twenty minutes)
 	$(MAKE) all PIPELINE=quick DATA=$(RUNS)/shuffled RUN=quick-shuffled
 	cargo test --release --locked -p hpa-tests --test learning -- --ignored --nocapture shuffled
 
-bench: bench-train bench-preprocess bench-threshold ## ratios against the peers (not there yet: refuses)
+bench: bench-train bench-preprocess bench-threshold ## ratios against the peers, into data/bench (half an hour)
 
-# The peers live in a virtual environment of their own; ROWS="exact memory" measures only those.
+# The peers live in environments of their own, outside the repository; BENCH_PYTHON names another.
+# Some rows only, and seconds a row: make bench-train ROWS=train-resnet18-128-b32 SECONDS=60
 ROWS ?=
 XDG_CACHE_HOME ?=
-peers := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hpa-bench/threshold
+bench_env := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hpa-bench
+BENCH_PYTHON ?= $(bench_env)/train/bin/python
 
 bench-threshold: $(addprefix $(bin)/,hpa-threshold hpa-labels hpa-import) ## hpa-threshold against NumPy and SciPy (needs Python 3 and HPA_SHARED)
-	benches/threshold/venv.sh $(peers)
-	$(peers)/bin/python -B benches/threshold/run.py --programs $(bin) \
+	benches/threshold/venv.sh $(bench_env)/threshold
+	$(bench_env)/threshold/bin/python -B benches/threshold/run.py --programs $(bin) \
 	  --shared $(or $(HPA_SHARED),../shared) --out $(RUNS)/bench/threshold.json $(ROWS)
 
-bench-train:
-	@echo '$@ does not exist yet: no claim of speed is made' >&2; exit 1
+$(bench_env)/train/ready: benches/requirements.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet -r $<
+	cp $< $@
 
-# OpenCV, pyarrow and iterative-stratification live in an environment of their own, outside.
-bench_folder = $${XDG_CACHE_HOME:-$$HOME/.cache}/hpa-bench
-bench_python = $(bench_folder)/preprocess/bin/python
+bench-train: $(if $(filter $(bench_env)/%,$(BENCH_PYTHON)),$(bench_env)/train/ready) ## training and evaluation against PyTorch and ONNX Runtime (ROWS, SECONDS a row)
+	cargo build --release --locked -p hpa-nn --example speed
+	$(BENCH_PYTHON) benches/train.py --ours $(bin)/examples/speed --out $(RUNS)/bench/train.json \
+	  --rows $(ROWS) --threads $(THREADS) --budget $(SECONDS)
 
-bench-preprocess: $(bin)/hpa-preprocess $(bin)/hpa-labels $(bin)/hpa-split $(bin)/hpa-synth
+bench_python = $(bench_env)/preprocess/bin/python
+
+bench-preprocess: $(bin)/hpa-preprocess $(bin)/hpa-labels $(bin)/hpa-split $(bin)/hpa-synth ## hpa-preprocess and hpa-split against OpenCV, pyarrow and iterative-stratification
 	cargo build --release --locked -p hpa-preprocess --example bare_sum
-	python3 -m venv $(bench_folder)/preprocess
+	python3 -m venv $(bench_env)/preprocess
 	$(bench_python) -m pip install --quiet --requirement benches/preprocess/requirements.txt
 	@if [ -f $(REAL)/train.csv ]; then samples=$(REAL); else \
 	  echo 'no real samples in $(REAL) (set HPA_SHARED): drawn ones are measured' >&2; \

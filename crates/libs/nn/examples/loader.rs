@@ -9,8 +9,8 @@ use hpa_artifacts::{ImageRow, ImageStore, ImageWriter, Provenance};
 use hpa_core::{Channel, LabelNames, Seed};
 use hpa_nn::{
     Architecture, Augmentation, ChannelStatistics, Course, Dataset, Keep, Loss, LossKind,
-    LossReduction, Network, NnError, OptimizerKind, Preparation, Recipe, Sample, Sampling,
-    ScheduleShape, Task, Trainer, for_each_batch, median, shuffled_batches,
+    LossReduction, Network, NnError, OptimizerKind, Precision, Preparation, Recipe, Sample,
+    Sampling, ScheduleShape, Task, Trainer, for_each_batch, median, shuffled_batches,
 };
 use std::time::Instant;
 
@@ -86,6 +86,7 @@ fn recipe(batch_size: usize) -> Recipe {
         augmentation: TALK,
         sampling: Sampling::UNIFORM,
         label_smoothing: 0.0,
+        precision: Precision::F32,
         keep: Keep::Last,
         seed: Seed::new(1),
     }

@@ -60,6 +60,7 @@ pub use device::Device;
 pub use error::NnError;
 pub use evaluator::Evaluator;
 pub use finder::{RateSearch, steepest};
+pub use hpa_ops::{Precision, PrecisionError};
 pub use import::{Imported, Misfits};
 pub use inference::{Answers, answers, median};
 pub use loader::{Batch, Preparation, for_each_batch};

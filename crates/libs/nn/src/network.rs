@@ -12,7 +12,7 @@ use crate::surgery::FirstConvolution;
 use candle_core::{Device, Tensor, Var};
 use hpa_artifacts::Weights;
 use hpa_core::{Channel, Seed};
-use hpa_ops::{BatchNormEval, RunningStatistics};
+use hpa_ops::{BatchNormEval, Precision, RunningStatistics};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -26,6 +26,7 @@ pub struct Network {
     parameters: BTreeMap<String, Var>,
     buffers: BTreeMap<String, Vec<f32>>,
     frozen: Option<FrozenNorms>,
+    precision: Precision,
 }
 
 impl Network {
@@ -89,7 +90,8 @@ impl Network {
                 parameters.insert(entry.name, Var::from_tensor(&tensor)?);
             }
         }
-        Ok(Self { architecture, plan, parameters, buffers, frozen: None })
+        let (frozen, precision) = (None, Precision::F32);
+        Ok(Self { architecture, plan, parameters, buffers, frozen, precision })
     }
 
     /// Which network it is.
@@ -100,6 +102,11 @@ impl Network {
 
     pub(crate) const fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// From here on, training takes its products in `precision`; evaluation stays in f32.
+    pub const fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
     }
 
     /// What is trained, ordered by name. Running statistics are not among them.
@@ -156,9 +163,9 @@ impl Network {
     /// # Errors
     /// When the images do not fit the network.
     pub fn forward_train(&mut self, images: &Tensor) -> candle_core::Result<Tensor> {
-        let Self { plan, parameters, buffers, frozen, .. } = self;
-        let epsilon = plan.epsilon();
-        plan.forward(images, &mut Training { parameters, buffers, frozen: *frozen, epsilon })
+        let Self { plan, parameters, buffers, frozen, precision, .. } = self;
+        let (frozen, precision, epsilon) = (*frozen, *precision, plan.epsilon());
+        plan.forward(images, &mut Training { precision, parameters, buffers, frozen, epsilon })
     }
 
     /// The network as it is now, for evaluation.
@@ -200,6 +207,7 @@ fn start(plan: &Plan, seed: Seed) -> BTreeMap<String, Weights> {
 
 /// The walk that records gradients.
 struct Training<'a> {
+    precision: Precision,
     parameters: &'a BTreeMap<String, Var>,
     buffers: &'a mut BTreeMap<String, Vec<f32>>,
     frozen: Option<FrozenNorms>,
@@ -257,7 +265,8 @@ impl Walk for Training<'_> {
         let weight = self.parameter(&unit.convolution, "weight");
         let (x, spec) = unit.pad(x)?;
         let frozen = self.frozen.map(|_| weight.detach());
-        let y = hpa_ops::conv2d(&x, frozen.as_ref().unwrap_or(weight), &spec)?;
+        let weight = frozen.as_ref().unwrap_or(weight);
+        let y = hpa_ops::conv2d_in(&x, weight, &spec, self.precision)?;
         let relu = activation == Activation::Relu;
         if self.frozen == Some(FrozenNorms::Fixed) {
             return activation.finish(self.fixed_norm(&unit.norm, &y, residual, relu)?);
@@ -271,6 +280,7 @@ impl Walk for Training<'_> {
 
     fn classifier(&mut self, layer: &Classifier, x: &Tensor) -> candle_core::Result<Tensor> {
         let weight = self.parameter(&layer.name, "weight");
-        hpa_ops::linear(x, weight, self.parameter(&layer.name, "bias"))
+        let bias = self.parameter(&layer.name, "bias");
+        hpa_ops::linear_in(x, weight, bias, self.precision)
     }
 }

@@ -6,6 +6,7 @@ use crate::loss::Loss;
 use crate::sampling::Sampling;
 use crate::schedule::Shape;
 use hpa_core::Seed;
+use hpa_ops::Precision;
 use serde::{Deserialize, Serialize};
 
 /// How weights follow their gradients.
@@ -93,6 +94,8 @@ pub struct Recipe {
     pub label_smoothing: f64,
     /// Which epoch is kept.
     pub keep: Keep,
+    /// What operands of convolutions and of the classifier are rounded to.
+    pub precision: Precision,
     /// Where all chance comes from.
     pub seed: Seed,
 }
@@ -117,6 +120,7 @@ pub(crate) mod tests {
             augmentation: Augmentation::NONE,
             sampling: Sampling::UNIFORM,
             label_smoothing: 0.0,
+            precision: Precision::F32,
             keep: Keep::Last,
             seed: Seed::new(1),
         }

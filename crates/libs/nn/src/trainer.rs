@@ -83,7 +83,7 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// When there are too few samples or the images are too small for the network.
-    pub fn new(task: Task<'a>, recipe: Recipe, network: Network) -> Result<Self, NnError> {
+    pub fn new(task: Task<'a>, recipe: Recipe, mut network: Network) -> Result<Self, NnError> {
         if task.train.len() < 2 {
             return Err(NnError::TooFewSamples(task.train.len()));
         }
@@ -98,6 +98,7 @@ impl<'a> Trainer<'a> {
         }
         let batches = recipe.sampling.length(task.train.samples).div_ceil(recipe.batch_size);
         let timetable = Timetable::new(&recipe, batches.div_ceil(recipe.course.accumulate));
+        network.set_precision(recipe.precision);
         let optimizer = Optimizer::new(&network, &recipe)?;
         let decay = recipe.course.ema_decay;
         let average = (decay > 0.0).then(|| Average::new(&network, decay)).transpose()?;

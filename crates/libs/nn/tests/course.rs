@@ -6,8 +6,8 @@ use hpa_artifacts::{Digest, ImageRow, ImageStore, ImageWriter, Provenance, Weigh
 use hpa_core::{LabelNames, Seed};
 use hpa_nn::{
     Architecture, Augmentation, ChannelStatistics, Course, Dataset, Flow, Freeze, FrozenNorms,
-    Keep, Loss, LossKind, LossReduction, Monitor, Network, NnError, OptimizerKind, Plateau, Recipe,
-    Sample, Sampling, ScheduleShape, State, Task, Trainer,
+    Keep, Loss, LossKind, LossReduction, Monitor, Network, NnError, OptimizerKind, Plateau,
+    Precision, Recipe, Sample, Sampling, ScheduleShape, State, Task, Trainer,
 };
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -69,6 +69,7 @@ fn recipe(course: Course) -> Recipe {
         augmentation: Augmentation { d4: true, ..Augmentation::NONE },
         sampling: Sampling::UNIFORM,
         label_smoothing: 0.0,
+        precision: Precision::F32,
         keep: Keep::Last,
         seed: Seed::new(3),
     }

@@ -88,6 +88,7 @@ fn recipe(optimizer: OptimizerKind) -> Recipe {
         label_smoothing: 0.0,
         course: Course::default(),
         keep: Keep::Last,
+        precision: hpa_nn::Precision::F32,
         seed: Seed::new(3),
     }
 }

@@ -1,9 +1,13 @@
-//! Measures the convolutions of a ResNet-18 one by one on one thread, in CPU time:
-//! `layers [px] [batch] [repetitions]`.
+//! Measures the convolutions of residual networks one by one on one thread, in CPU time:
+//! `layers [px] [batch] [repetitions] [f32|bf16]`.
+//!
+//! Rates count the products of the definition: Winograd, which takes a quarter of them, may be
+//! above the machine's peak.
 #![expect(clippy::print_stdout, reason = "the result of a measurement")]
+#![expect(clippy::many_single_char_names, reason = "x, w and y are the field's own words")]
 
 use candle_core::{Device, Error, Result, Tensor, Var};
-use hpa_ops::{Conv2d, ReusingAllocator, conv2d};
+use hpa_ops::{Conv2d, Precision, ReusingAllocator, conv2d_in};
 
 #[global_allocator]
 static ALLOCATOR: ReusingAllocator = ReusingAllocator::new();
@@ -24,8 +28,8 @@ fn measure(repetitions: usize, mut run: impl FnMut() -> Result<()>) -> Result<f6
     Ok((cpu() - start) / repetitions as f64)
 }
 
-/// How many, input side, `[c_in, c_out, kernel, stride]`.
-fn resnet18(px: usize) -> Vec<(u32, usize, [usize; 4])> {
+/// How many a ResNet-18 has (0: a ResNet-50's), input side, `[c_in, c_out, kernel, stride]`.
+fn convolutions(px: usize) -> Vec<(u32, usize, [usize; 4])> {
     let mut layers = vec![(1, px, [4, 64, 7, 2])];
     for stage in 0..4 {
         let (side, c) = ((px / 4) >> stage, 64 << stage);
@@ -34,41 +38,60 @@ fn resnet18(px: usize) -> Vec<(u32, usize, [usize; 4])> {
             layers.push((1, side * 2, [c / 2, c, 1, 2]));
         }
         layers.push((if stage == 0 { 4 } else { 3 }, side, [c, c, 3, 1]));
+        layers.push((0, side, [4 * c, c, 1, 1]));
+        layers.push((0, side, [c, 4 * c, 1, 1]));
     }
     layers
 }
 
+/// Milliseconds of the forward pass and of the two gradients of one convolution.
+fn times(
+    x: &Tensor,
+    w: &Tensor,
+    (spec, precision): (&Conv2d, Precision),
+    repetitions: usize,
+) -> Result<[f64; 3]> {
+    let run = |x: &Tensor, w: &Tensor| conv2d_in(x, w, spec, precision);
+    let forward = measure(repetitions, || run(x, w).map(drop))?;
+    let dy = run(x, w)?;
+    let backward = |y: &Tensor| {
+        let loss = (y * &dy)?.sum_all()?;
+        measure(repetitions, || loss.backward().map(drop))
+    };
+    // The product and the sum behind the convolution cost something too.
+    let behind = backward(Var::from_tensor(&dy)?.as_tensor())?;
+    let (xv, wv) = (Var::from_tensor(x)?, Var::from_tensor(w)?);
+    Ok([forward, backward(&run(&xv, w)?)? - behind, backward(&run(x, &wv)?)? - behind])
+}
+
 fn main() -> Result<()> {
-    let mut arguments = std::env::args().skip(1).map(|a| a.parse::<usize>().map_err(Error::wrap));
-    let mut next = |default| arguments.next().unwrap_or(Ok(default));
-    let (px, batch, repetitions) = (next(64)?, next(32)?, next(5)?);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |place: usize, default: usize| {
+        arguments.get(place).map_or(Ok(default), |word| word.parse().map_err(Error::wrap))
+    };
+    let (px, batch, repetitions) = (number(0, 64)?, number(1, 32)?, number(2, 5)?);
+    let precision = arguments.get(3).map_or("f32", String::as_str);
+    let precision: Precision = precision.parse().map_err(Error::wrap)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global();
     pool.map_err(Error::wrap)?;
-    let layers = resnet18(px);
-    println!("layer                    ms: forward  input gradient  weight gradient  (GFLOP/s)");
+    println!("layer                      ms: forward, input and weight gradient  (GFLOP/s)");
     let mut total = [0.0; 3];
-    for (count, side, [c_in, c_out, kernel, stride]) in layers {
+    for (count, side, [c_in, c_out, kernel, stride]) in convolutions(px) {
         let spec = Conv2d { stride, padding: kernel / 2, groups: 1 };
         let x = Tensor::randn(0.0_f32, 1.0, (batch, side, side, c_in), &Device::Cpu)?;
         let w = Tensor::randn(0.0_f32, 1.0, (c_out, c_in, kernel, kernel), &Device::Cpu)?;
-        let (xv, wv) = (Var::from_tensor(&x)?, Var::from_tensor(&w)?);
-        let forward = measure(repetitions, || conv2d(&x, &w, &spec).map(drop))?;
-        let dy = conv2d(&x, &w, &spec)?;
-        let flops = 2.0 * dy.elem_count() as f64 * (c_in * kernel * kernel) as f64;
-        let backward = |x: &Tensor, w: &Tensor| {
-            let loss = (conv2d(x, w, &spec)? * &dy)?.sum_all()?;
-            measure(repetitions, || loss.backward().map(drop))
-        };
-        // The product and the sum cost the same with a tiny convolution's gradient left out.
-        let (dx, dw) = (backward(&xv, &w)?, backward(&x, &wv)?);
-        let times = [forward, dx, dw];
+        let times = times(&x, &w, (&spec, precision), repetitions)?;
         for (total, time) in total.iter_mut().zip(times) {
             *total += time * f64::from(count);
         }
-        let rate = times.map(|ms| flops / ms / 1e6);
+        let pixels = (batch * (side / stride).pow(2)) as f64;
+        let rate = 2.0 * pixels * (c_in * c_out * kernel * kernel) as f64 / 1e6;
+        let [a, b, c] = times;
         println!(
-            "{count} x {side:3} {c_in:3}->{c_out:3} k{kernel} s{stride}: {forward:7.2} {dx:7.2} {dw:7.2}  ({:.0} {:.0} {:.0})",
-            rate[0], rate[1], rate[2]
+            "{count} x {side:3} {c_in:4}->{c_out:4} k{kernel} s{stride}: {a:7.2} {b:7.2} {c:7.2}  ({:.0} {:.0} {:.0})",
+            rate / a,
+            rate / b,
+            rate / c
         );
     }
     println!("all: {:.0} {:.0} {:.0} ms", total[0], total[1], total[2]);

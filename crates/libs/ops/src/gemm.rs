@@ -6,7 +6,7 @@
 //! the tile it falls into, so cutting the rows or columns of C differently does not change a bit.
 #![expect(unsafe_code, reason = "register tiles over raw pointers; contracts are stated")]
 
-use crate::simd::{Simd, vectorized};
+use crate::simd::{Simd, vectorized, worded};
 
 /// Values of `k` per block: a panel's block stays in the first-level cache.
 pub(crate) const DEPTH: usize = 256;
@@ -41,12 +41,33 @@ vectorized! {
     /// `a` and `c` are valid over the strides and sizes given, `b` over whole panels, and nobody
     /// else touches C meanwhile.
     pub(crate) fn gemm<S>(g: Gemm) {
-        if g.k == 0 {
-            return;
-        }
-        let panel = 2 * S::LANES;
-        for k0 in (0..g.k).step_by(DEPTH) {
-            for j in 0..g.n.div_ceil(panel) {
+        product::<S>(g);
+    }
+}
+
+worded! {
+    Pairs:
+    /// Runs the product of single words or of pairs of bf16; `k` and the strides count words.
+    ///
+    /// # Safety
+    /// As `gemm`.
+    pub(crate) fn gemm_words<S>(g: Gemm) {
+        product::<S>(g);
+    }
+}
+
+/// # Safety
+/// As `gemm`.
+#[inline(always)]
+unsafe fn product<S: Simd>(g: Gemm) {
+    if g.k == 0 {
+        return;
+    }
+    let panel = 2 * S::LANES;
+    for k0 in (0..g.k).step_by(DEPTH) {
+        for j in 0..g.n.div_ceil(panel) {
+            // SAFETY: the blocks lie in the matrices.
+            unsafe {
                 let block = Tile {
                     k: DEPTH.min(g.k - k0),
                     a: g.a.add(k0 * g.a_col),
@@ -173,26 +194,6 @@ unsafe fn put_part<S: Simd, const ROWS: usize>(tile: Tile, sums: [[S::V; 2]; ROW
             }
         }
     }
-}
-
-/// Packs B (`k` rows of `n`, read by `at(row, column)`) into panels, zero beyond the last column.
-pub(crate) fn pack_panels(
-    panels: &mut [f32],
-    panel: usize,
-    [k, n]: [usize; 2],
-    at: impl Fn(usize, usize) -> f32 + Sync,
-) {
-    use rayon::prelude::*;
-    panels[..n.div_ceil(panel) * panel * k].par_chunks_mut(panel * k).enumerate().for_each(
-        |(j, block)| {
-            for (row, values) in block.chunks_exact_mut(panel).enumerate() {
-                for (lane, value) in values.iter_mut().enumerate() {
-                    let column = j * panel + lane;
-                    *value = if column < n { at(row, column) } else { 0.0 };
-                }
-            }
-        },
-    );
 }
 
 const _: () = assert!(MAX_ROWS == 14, "rows_of lists the tile heights");

@@ -17,6 +17,9 @@
 //! Candle's `Tensor::backward` works on a network of these operations; [`differentiate`] gives the
 //! same gradients with far less copying, if every operation of the loss is one of this crate's.
 //!
+//! [`Precision::Bf16`] rounds the operands of convolutions and linear layers to bf16 and sums their
+//! products in `f32`; weights, norms, losses and optimisers stay `f32`. It needs `avx512_bf16`.
+//!
 //! A program that trains should also install [`ReusingAllocator`], which spares the page faults of
 //! the large buffers that come and go with every step.
 
@@ -39,6 +42,7 @@ mod norm;
 pub mod optim;
 mod pad;
 mod pool;
+mod precision;
 mod relu6;
 mod simd;
 mod tape;
@@ -46,8 +50,8 @@ mod tensor;
 
 pub use activation::relu;
 pub use allocator::ReusingAllocator;
-pub use conv::{Conv2d, conv2d, conv2d_bias_act};
-pub use linear::linear;
+pub use conv::{Conv2d, conv2d, conv2d_bias_act, conv2d_in};
+pub use linear::{linear, linear_in};
 pub use loss::{Reduction, bce_with_logits, focal_loss, weighted_focal_loss};
 pub use norm::{
     BatchNormEval, BatchStatistics, RunningStatistics, batch_norm_eval, batch_norm_train,
@@ -55,6 +59,7 @@ pub use norm::{
 };
 pub use pad::{Padding, zero_pad2d};
 pub use pool::{global_average_pool, max_pool2d};
+pub use precision::{Precision, PrecisionError};
 pub use relu6::relu6;
 pub use simd::{SimdError, pin_simd, select_simd, simd_path};
 pub use tape::{Gradients, differentiate};

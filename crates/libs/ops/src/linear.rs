@@ -1,30 +1,45 @@
 //! The linear layer.
 
-use crate::conv::{product, product_input_gradient, product_weight_gradient};
-use crate::simd;
+use crate::conv::{After, Conv2d, Geometry, forward, input_gradient, weight_gradient};
+use crate::precision::Precision;
 use crate::tape::wants_gradient;
 use crate::tensor::{tensor, values, with_values};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 const NAME: &str = "linear";
 
-struct Linear;
+struct Linear {
+    precision: Precision,
+}
 
 /// `x w^T + b` for `x [N, in]`, `weight [out, in]`, `bias [out]`.
 ///
 /// # Errors
 /// When the shapes do not fit each other, or a tensor is not a contiguous `f32` on the CPU.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    crate::tape::apply3([x, weight, bias], Linear)
+    linear_in(x, weight, bias, Precision::F32)
 }
 
-/// `[rows, inputs, outputs]`.
-fn sizes(x: &[usize], weight: &[usize], bias: &[usize]) -> Result<[usize; 3]> {
+/// [`linear`] whose products take operands rounded to `precision` and are summed in `f32`.
+///
+/// # Errors
+/// As [`linear`], and when this processor or the pinned path lacks the precision.
+pub fn linear_in(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    precision: Precision,
+) -> Result<Tensor> {
+    crate::tape::apply3([x, weight, bias], Linear { precision })
+}
+
+/// The layer as a 1x1 convolution of one pixel a row.
+fn geometry(x: &[usize], weight: &[usize], bias: &[usize]) -> Result<Geometry> {
     match (x, weight, bias) {
         (&[rows, c_in], &[c_out, w_in], &[b_out])
             if c_in == w_in && c_out == b_out && rows * c_in * c_out > 0 =>
         {
-            Ok([rows, c_in, c_out])
+            Geometry::new(&[rows, 1, 1, c_in], &[c_out, c_in, 1, 1], &Conv2d::default())
         }
         _ => bail!("linear takes [N, in], [out, in] and [out], not {x:?}, {weight:?} and {bias:?}"),
     }
@@ -44,16 +59,12 @@ impl CustomOp3 for Linear {
         bias: &CpuStorage,
         bias_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let size = sizes(x_layout.dims(), weight_layout.dims(), bias_layout.dims())?;
+        let g = geometry(x_layout.dims(), weight_layout.dims(), bias_layout.dims())?;
         let (x, weight) = (values(x, x_layout, NAME)?, values(weight, weight_layout, NAME)?);
         let bias = values(bias, bias_layout, NAME)?;
-        let mut y = product(simd::current()?, size, x, weight);
-        for row in y.chunks_exact_mut(bias.len()) {
-            for (y, bias) in row.iter_mut().zip(bias) {
-                *y += bias;
-            }
-        }
-        Ok((CpuStorage::F32(y), (size[0], size[2]).into()))
+        let after = After { bias: Some(bias), ..After::default() };
+        let y = forward(self.precision.words()?, &g, [x, weight], &after);
+        Ok((CpuStorage::F32(y), (g.n, g.c_out).into()))
     }
 
     fn bwd(
@@ -64,19 +75,17 @@ impl CustomOp3 for Linear {
         _y: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let size = sizes(x.dims(), weight.dims(), bias.dims())?;
-        let level = simd::current()?;
+        let g = geometry(x.dims(), weight.dims(), bias.dims())?;
+        let words = self.precision.words()?;
         let wanted = |of: &Tensor, compute: &dyn Fn() -> Result<Vec<f32>>| {
             wants_gradient(of).then(|| tensor(compute()?, of)).transpose()
         };
         with_values(dy, NAME, |dy| {
-            let dx = wanted(x, &|| {
-                with_values(weight, NAME, |w| product_input_gradient(level, size, dy, w))
-            })?;
-            let dw = wanted(weight, &|| {
-                with_values(x, NAME, |x| product_weight_gradient(level, size, x, dy))
-            })?;
-            let db = wanted(bias, &|| Ok(column_sums(dy, size[2])))?;
+            let dx =
+                wanted(x, &|| with_values(weight, NAME, |w| input_gradient(words, &g, dy, w)))?;
+            let dw =
+                wanted(weight, &|| with_values(x, NAME, |x| weight_gradient(words, &g, x, dy)))?;
+            let db = wanted(bias, &|| Ok(column_sums(dy, g.c_out)))?;
             Ok((dx, dw, db))
         })?
     }

@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "tasks write disjoint parts of one buffer")]
 
 use std::collections::BTreeMap;
+use std::mem::MaybeUninit;
 use std::sync::Mutex;
 
 /// One cache line, so that scratch starts on a line and vectors do not straddle two.
@@ -104,6 +105,18 @@ impl Shared {
 pub(crate) unsafe fn output(len: usize, fill: impl FnOnce(SharedMut)) -> Vec<f32> {
     let mut values = Vec::with_capacity(len);
     fill(SharedMut(values.as_mut_ptr()));
+    // SAFETY: the capacity is there and the caller's promise says that the values are.
+    unsafe { values.set_len(len) };
+    values
+}
+
+/// A vector of `len` values that `fill` writes through a slice, without zeroing it first.
+///
+/// # Safety
+/// `fill` writes each of the values before it returns.
+pub(crate) unsafe fn filled(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
+    let mut values = Vec::with_capacity(len);
+    fill(&mut values.spare_capacity_mut()[..len]);
     // SAFETY: the capacity is there and the caller's promise says that the values are.
     unsafe { values.set_len(len) };
     values

@@ -128,14 +128,24 @@ fn a_nan_pixel_reaches_every_output_that_sees_it() {
 
 #[test]
 fn the_folded_form_adds_bias_and_residual_and_rectifies() {
-    let case = case([2, 6, 5, 16, 32], [3, 3], [1, 1, 1]);
-    let (x, w, bias) = (tensor(&case.x(), 1), tensor(&case.weight(), 2), tensor(&[32], 3));
-    let residual = tensor(&case.y(), 4);
-    let plain = conv2d(&x, &w, &spec(&case)).unwrap();
-    let expected = plain.broadcast_add(&bias).unwrap().add(&residual).unwrap().relu().unwrap();
-    let got = conv2d_bias_act(&x, (&w, &bias), &spec(&case), Some(&residual), true).unwrap();
-    let expected: Vec<f64> = values(&expected).into_iter().map(f64::from).collect();
-    assert!(error(&values(&got), &expected) < 1e-6);
+    for case in [
+        case([2, 6, 5, 16, 32], [3, 3], [1, 1, 1]),
+        case([3, 7, 9, 32, 48], [3, 3], [1, 1, 1]),
+        case([20, 17, 15, 16, 80], [3, 3], [1, 1, 1]),
+        case([2, 9, 7, 5, 33], [3, 3], [2, 1, 1]),
+        case([2, 5, 6, 40, 28], [1, 1], [1, 0, 1]),
+        case([3, 2, 2, 32, 64], [3, 3], [1, 1, 1]),
+        case([2, 6, 7, 12, 18], [3, 3], [1, 1, 3]),
+    ] {
+        let (x, w, bias) =
+            (tensor(&case.x(), 1), tensor(&case.weight(), 2), tensor(&[case.c_out], 3));
+        let residual = tensor(&case.y(), 4);
+        let plain = conv2d(&x, &w, &spec(&case)).unwrap();
+        let expected = plain.broadcast_add(&bias).unwrap().add(&residual).unwrap().relu().unwrap();
+        let got = conv2d_bias_act(&x, (&w, &bias), &spec(&case), Some(&residual), true).unwrap();
+        let expected: Vec<f64> = values(&expected).into_iter().map(f64::from).collect();
+        assert!(error(&values(&got), &expected) < 1e-6, "{case:?}");
+    }
 }
 
 #[test]

@@ -85,6 +85,7 @@ struct Inputs {
 pub fn run(args: &Args, stage: &Stage) -> anyhow::Result<Answer> {
     args.device.check()?;
     hpa_ops::select_simd()?;
+    args.settings.precision.check()?;
     let Settings { course, epochs, max_learning_rate, .. } = &args.settings;
     course.check(*epochs, *max_learning_rate)?;
     args.search.check()?;

@@ -4,7 +4,7 @@ use crate::{CourseSettings, DataSettings};
 use hpa_core::Seed;
 use hpa_nn::{
     Architecture, Augmentation, FirstConvolution, Keep, Loss, LossKind, LossReduction,
-    OptimizerKind, Recipe, ScheduleShape,
+    OptimizerKind, Precision, Recipe, ScheduleShape,
 };
 use hpa_stage::{in_range, in_range_f64};
 use serde::Serialize;
@@ -49,6 +49,10 @@ pub struct Settings {
     /// Epoch to keep: last, or best on the fold held out (its scores are then selected on)
     #[arg(long, default_value = "last")]
     pub checkpoint: Keep,
+    /// Precision of products in training: f32, or bf16 (sums, weights, norms and losses stay f32)
+    #[arg(long, default_value = "f32")]
+    #[serde(serialize_with = "by_name")]
+    pub precision: Precision,
     /// Seed of all chance
     #[arg(long, default_value_t = 1, value_parser = in_range::<u64>(0..=u64::MAX))]
     pub seed: u64,
@@ -128,7 +132,14 @@ impl Settings {
             sampling: self.data.sampling(),
             label_smoothing: self.data.label_smoothing,
             keep: self.checkpoint,
+            precision: self.precision,
             seed: Seed::new(self.seed),
         }
     }
+}
+
+/// The word that names the precision in configurations.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
+fn by_name<S: serde::Serializer>(precision: &Precision, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(precision.name())
 }

@@ -7,6 +7,8 @@ mod data;
 
 use common::{inputs, said, train};
 use hpa_artifacts::{Artifact, Checkpoint, History};
+use std::path::Path;
+use std::process::{Command, Output};
 
 #[test]
 fn a_checkpoint_is_made_once_and_then_confirmed() {
@@ -32,6 +34,38 @@ fn a_checkpoint_is_made_once_and_then_confirmed() {
     assert!(std::fs::read(&path).unwrap() != bytes);
 }
 
+/// Writes the checkpoint in bf16 on the SIMD path of that name.
+fn train_bf16(folder: &Path, path: &str) -> Output {
+    let flags = "--images images.parquet --labels labels.parquet --folds folds.parquet --fold 1 \
+        --architecture resnet18 --epochs 1 --batch-size 4 --out m/fold-1.safetensors --config m.toml";
+    let toml = b"precision = \"bf16\"\n";
+    hpa_artifacts::atomic::write_bytes(&folder.join("m.toml"), toml).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hpa-train"));
+    let command = command.current_dir(folder).args(flags.split_whitespace());
+    command.env("HPA_SIMD", path).output().unwrap()
+}
+
+#[test]
+fn bf16_is_recorded_where_it_can_be_computed_and_refused_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    inputs(folder.path(), 12);
+    let output = train_bf16(folder.path(), "portable");
+    let refused = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{refused}");
+    assert!(
+        refused.contains("bf16 needs the SIMD path avx512, and portable is in use"),
+        "{refused}"
+    );
+    assert!(!folder.path().join("m").exists());
+    let output = train_bf16(folder.path(), "");
+    if output.status.code() == Some(1) {
+        assert!(said(&output).contains("bf16 needs"), "{}", said(&output));
+        return;
+    }
+    let checkpoint = Checkpoint::read(&folder.path().join("m/fold-1.safetensors")).unwrap();
+    assert_eq!(checkpoint.meta.settings["precision"], "bf16");
+}
+
 #[test]
 fn what_is_not_there_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
@@ -45,6 +79,7 @@ fn what_is_not_there_is_refused_by_name() {
         (&["--device", "cuda"], 1, "built without CUDA"),
         (&["--fold", "2"], 1, "with 2 folds they are numbered 0 to 1"),
         (&["--epochs", "0"], 2, "expected 1 to 10000"),
+        (&["--precision", "f16"], 2, "expected f32 or bf16"),
         (&[], 1, "have no image in the shards: sample-11"),
     ] {
         let flags: Vec<&str> = flags.to_vec();

@@ -54,11 +54,6 @@ impl Geometry {
         self.n * self.h_out * self.w_out
     }
 
-    /// Values of one patch: `kh * kw * c_in` (of all groups).
-    pub(crate) fn patch(&self) -> usize {
-        self.kernel[0] * self.kernel[1] * self.c_in
-    }
-
     pub(crate) fn len_in(&self) -> usize {
         self.n * self.h * self.w * self.c_in
     }

@@ -1,84 +1,90 @@
 //! Two-dimensional convolution, NHWC, dilation 1, and its two gradients.
 //!
-//! Which kernel does the work depends on the shape alone: grouped and depthwise convolutions have
-//! their own, 1x1 with stride 1 is a plain matrix product, maps of a few pixels go pixel by pixel, 3x3
-//! with stride 1 goes through Winograd F(4x4, 3x3), the rest through patches (im2col).
+//! Which kernel does the work depends on the shape and the precision alone: grouped and depthwise
+//! convolutions have their own, maps of a few pixels go pixel by pixel, 3x3 with stride 1 goes
+//! through Winograd F(4x4, 3x3), the rest directly.
 
+mod after;
+mod direct;
 mod geometry;
 mod grouped;
 mod op;
-mod patches;
-mod pointwise;
 mod small;
 mod winograd;
 
+pub(crate) use after::After;
 pub(crate) use geometry::Geometry;
-pub use op::{Conv2d, conv2d, conv2d_bias_act};
+pub use op::{Conv2d, conv2d, conv2d_bias_act, conv2d_in};
 
-use crate::simd::Level;
+use crate::simd::{Words, rounded_to_bf16};
 
 /// The kernel that a shape is given to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Route {
     Grouped,
-    Pointwise,
     Small,
     Winograd,
-    Patches,
+    Direct,
 }
 
-fn route(g: &Geometry) -> Route {
+fn route(words: Words, g: &Geometry) -> Route {
     if g.groups > 1 {
         Route::Grouped
-    } else if g.kernel == [1, 1] && g.stride == 1 && g.padding == 0 {
-        Route::Pointwise
     } else if small::fits(g) {
-        Route::Small
+        if words.is_pairs() { Route::Direct } else { Route::Small }
     } else if winograd::fits(g) {
         Route::Winograd
     } else {
-        Route::Patches
+        Route::Direct
     }
 }
 
-/// `y = conv(x, w)`.
-pub(crate) fn forward(level: Level, g: &Geometry, x: &[f32], w: &[f32]) -> Vec<f32> {
-    match route(g) {
-        Route::Grouped => grouped::forward(level, g, x, w),
-        Route::Pointwise => pointwise::forward(level, [g.rows_out(), g.c_in, g.c_out], x, w),
-        Route::Small => small::forward(level, g, x, w),
-        Route::Winograd => winograd::forward(level, g, x, w),
-        Route::Patches => patches::forward(level, g, x, w),
+/// Two operands as the grouped kernels take them: rounded where bf16 is wanted. Products of bf16
+/// are exact in `f32`, so that rounding the operands is all there is to it.
+fn with_rounded<T>(words: Words, [a, b]: [&[f32]; 2], run: impl FnOnce(&[f32], &[f32]) -> T) -> T {
+    if words.is_pairs() {
+        run(&rounded_to_bf16(words.level, a), &rounded_to_bf16(words.level, b))
+    } else {
+        run(a, b)
+    }
+}
+
+/// `y = after(conv(x, w))`.
+pub(crate) fn forward(words: Words, g: &Geometry, [x, w]: [&[f32]; 2], after: &After) -> Vec<f32> {
+    let level = words.level;
+    match route(words, g) {
+        Route::Grouped => {
+            let y = with_rounded(words, [x, w], |x, w| grouped::forward(level, g, x, w));
+            after.all(level, y, g.c_out)
+        }
+        Route::Small => after.all(level, small::forward(level, g, x, w), g.c_out),
+        Route::Winograd => winograd::forward(words, g, [x, w], after),
+        Route::Direct => direct::forward(words, g, [x, w], after),
     }
 }
 
 /// The gradient of `x`.
-pub(crate) fn input_gradient(level: Level, g: &Geometry, dy: &[f32], w: &[f32]) -> Vec<f32> {
-    match route(g) {
-        Route::Grouped => grouped::input_gradient(level, g, dy, w),
-        Route::Pointwise => {
-            pointwise::input_gradient(level, [g.rows_out(), g.c_in, g.c_out], dy, w)
+pub(crate) fn input_gradient(words: Words, g: &Geometry, dy: &[f32], w: &[f32]) -> Vec<f32> {
+    let level = words.level;
+    match route(words, g) {
+        Route::Grouped => {
+            with_rounded(words, [dy, w], |dy, w| grouped::input_gradient(level, g, dy, w))
         }
         Route::Small => small::input_gradient(level, g, dy, w),
-        Route::Winograd => winograd::input_gradient(level, g, dy, w),
-        Route::Patches => patches::input_gradient(level, g, dy, w),
+        Route::Winograd => winograd::input_gradient(words, g, dy, w),
+        Route::Direct => direct::input_gradient(words, g, dy, w),
     }
 }
 
 /// The gradient of `w`.
-pub(crate) fn weight_gradient(level: Level, g: &Geometry, x: &[f32], dy: &[f32]) -> Vec<f32> {
-    match route(g) {
-        Route::Grouped => grouped::weight_gradient(level, g, x, dy),
-        Route::Pointwise => {
-            pointwise::weight_gradient(level, [g.rows_out(), g.c_in, g.c_out], x, dy)
+pub(crate) fn weight_gradient(words: Words, g: &Geometry, x: &[f32], dy: &[f32]) -> Vec<f32> {
+    let level = words.level;
+    match route(words, g) {
+        Route::Grouped => {
+            with_rounded(words, [x, dy], |x, dy| grouped::weight_gradient(level, g, x, dy))
         }
         Route::Small => small::weight_gradient(level, g, x, dy),
-        Route::Winograd => winograd::weight_gradient(level, g, x, dy),
-        Route::Patches => patches::weight_gradient(level, g, x, dy),
+        Route::Winograd => winograd::weight_gradient(words, g, x, dy),
+        Route::Direct => direct::weight_gradient(words, g, x, dy),
     }
 }
-
-pub(crate) use pointwise::{
-    forward as product, input_gradient as product_input_gradient,
-    weight_gradient as product_weight_gradient,
-};

@@ -1,7 +1,8 @@
 //! The convolution as a candle operation.
 
-use super::{Geometry, forward, input_gradient, weight_gradient};
-use crate::simd;
+use super::{After, Geometry, forward, input_gradient, weight_gradient};
+use crate::precision::Precision;
+use crate::simd::{self, Words};
 use crate::tape::wants_gradient;
 use crate::tensor::{check_channels, tensor, values, with_values};
 use candle_core::{CpuStorage, CustomOp2, Device, Layout, Result, Shape, Tensor, bail};
@@ -30,10 +31,29 @@ const NAME: &str = "conv2d";
 /// # Errors
 /// When the shapes do not fit each other, or a tensor is not a contiguous `f32` on the CPU.
 pub fn conv2d(x: &Tensor, weight: &Tensor, spec: &Conv2d) -> Result<Tensor> {
-    crate::tape::apply2(x, weight, *spec)
+    conv2d_in(x, weight, spec, Precision::F32)
 }
 
-impl CustomOp2 for Conv2d {
+/// [`conv2d`] whose operands, and those of its gradients, are rounded to `precision`; products are
+/// summed in `f32` and tensors stay `f32`.
+///
+/// # Errors
+/// As [`conv2d`], and when this processor or the pinned path lacks the precision.
+pub fn conv2d_in(
+    x: &Tensor,
+    weight: &Tensor,
+    spec: &Conv2d,
+    precision: Precision,
+) -> Result<Tensor> {
+    crate::tape::apply2(x, weight, Convolution { spec: *spec, precision })
+}
+
+struct Convolution {
+    spec: Conv2d,
+    precision: Precision,
+}
+
+impl CustomOp2 for Convolution {
     fn name(&self) -> &'static str {
         NAME
     }
@@ -45,9 +65,9 @@ impl CustomOp2 for Conv2d {
         weight: &CpuStorage,
         weight_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let g = Geometry::new(x_layout.dims(), weight_layout.dims(), self)?;
+        let g = Geometry::new(x_layout.dims(), weight_layout.dims(), &self.spec)?;
         let (x, weight) = (values(x, x_layout, NAME)?, values(weight, weight_layout, NAME)?);
-        let y = forward(simd::current()?, &g, x, weight);
+        let y = forward(self.precision.words()?, &g, [x, weight], &After::default());
         Ok((CpuStorage::F32(y), (g.n, g.h_out, g.w_out, g.c_out).into()))
     }
 
@@ -58,17 +78,17 @@ impl CustomOp2 for Conv2d {
         _y: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let g = Geometry::new(x.dims(), weight.dims(), self)?;
-        let level = simd::current()?;
+        let g = Geometry::new(x.dims(), weight.dims(), &self.spec)?;
+        let words = self.precision.words()?;
         with_values(dy, NAME, |dy| {
             let dx = if wants_gradient(x) {
-                let dx = with_values(weight, NAME, |w| input_gradient(level, &g, dy, w))?;
+                let dx = with_values(weight, NAME, |w| input_gradient(words, &g, dy, w))?;
                 Some(tensor(dx, x)?)
             } else {
                 None
             };
             let dw = if wants_gradient(weight) {
-                let dw = with_values(x, NAME, |x| weight_gradient(level, &g, x, dy))?;
+                let dw = with_values(x, NAME, |x| weight_gradient(words, &g, x, dy))?;
                 Some(tensor(dw, weight)?)
             } else {
                 None
@@ -76,13 +96,6 @@ impl CustomOp2 for Conv2d {
             Ok((dx, dw))
         })?
     }
-}
-
-/// What follows a folded convolution in evaluation mode.
-struct Epilogue<'a> {
-    bias: &'a [f32],
-    residual: Option<&'a [f32]>,
-    relu: bool,
 }
 
 /// `relu?(conv(x, weight) + bias + residual?)`, for evaluation: nothing is recorded.
@@ -104,45 +117,18 @@ pub fn conv2d_bias_act(
     {
         bail!("the residual of conv2d_bias_act is {:?}, the output {shape:?}", residual.dims());
     }
-    let level = simd::current()?;
-    let mut y = with_values(x, NAME, |x| {
-        with_values(weight, NAME, |weight| forward(level, &g, x, weight))
-    })??;
-    let mut finish = |residual: Option<&[f32]>| {
-        with_values(bias, NAME, |bias| apply(level, &mut y, &Epilogue { bias, residual, relu }))
+    let words = Words::single(simd::current()?);
+    let run = |residual: Option<&[f32]>| {
+        with_values(bias, NAME, |bias| {
+            let after = After { bias: Some(bias), residual, relu };
+            with_values(x, NAME, |x| {
+                with_values(weight, NAME, |w| forward(words, &g, [x, w], &after))
+            })?
+        })?
     };
-    match residual {
-        Some(residual) => with_values(residual, NAME, |values| finish(Some(values)))??,
-        None => finish(None)?,
-    }
+    let y = match residual {
+        Some(residual) => with_values(residual, NAME, |values| run(Some(values)))??,
+        None => run(None)?,
+    };
     Tensor::from_vec(y, shape, &Device::Cpu)
-}
-
-fn apply(level: simd::Level, y: &mut [f32], epilogue: &Epilogue) {
-    use rayon::prelude::*;
-    let chunk = crate::norm::rows_per_chunk(epilogue.bias.len()) * epilogue.bias.len();
-    y.par_chunks_mut(chunk).enumerate().for_each(|(i, y)| {
-        let residual = epilogue.residual.map(|r| &r[i * chunk..][..y.len()]);
-        add_bias(level, y, epilogue.bias, residual, epilogue.relu);
-    });
-}
-
-simd::vectorized_loops! {
-    fn add_bias(y: &mut [f32], bias: &[f32], residual: Option<&[f32]>, relu: bool) {
-        for (row, y) in y.chunks_exact_mut(bias.len()).enumerate() {
-            for (y, bias) in y.iter_mut().zip(bias) {
-                *y += bias;
-            }
-            if let Some(residual) = residual {
-                for (y, r) in y.iter_mut().zip(&residual[row * bias.len()..]) {
-                    *y += r;
-                }
-            }
-            if relu {
-                for y in y.iter_mut() {
-                    *y = crate::activation::rectify(*y);
-                }
-            }
-        }
-    }
 }

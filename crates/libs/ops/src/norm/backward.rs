@@ -5,11 +5,12 @@
 //! `dx = gamma / sd (d - mean(d) - x^ mean(d x^))`, and the residual gets `d`.
 //! With fixed statistics the two means are absent.
 
-use super::{CHUNKS_PER_TASK, rows_per_chunk};
+use super::{rows_per_chunk, rows_per_task};
 use crate::activation::rectified_gradient;
-use crate::memory::zeros;
+use crate::memory::filled;
 use crate::simd::{Level, vectorized_loops};
 use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 /// What the backward pass needs, all of one size but the per-channel ones.
 #[derive(Clone, Copy)]
@@ -31,29 +32,35 @@ impl<'a> Saved<'a> {
 /// `sum d` and `sum d (x - mean)` per channel, in f64 between chunks.
 pub(super) fn sums(level: Level, saved: Saved) -> (Vec<f64>, Vec<f64>) {
     let channels = saved.mean.len();
-    let chunk = rows_per_chunk(channels) * channels;
-    let task = chunk * CHUNKS_PER_TASK;
+    let task = rows_per_task(channels) * channels;
     let len = saved.x.len();
-    let parts: Vec<Vec<f32>> = (0..len.div_ceil(task))
+    let parts: Vec<Vec<f64>> = (0..len.div_ceil(task))
         .into_par_iter()
-        .map(|index| {
-            let (start, end) = (index * task, ((index + 1) * task).min(len));
-            let mut sums = vec![0.0; (end - start).div_ceil(chunk) * 2 * channels];
-            for (i, sums) in sums.chunks_exact_mut(2 * channels).enumerate() {
-                let first = start + i * chunk;
-                chunk_sums(level, &saved.part(first, chunk.min(end - first)), sums);
-            }
-            sums
-        })
+        .map(|index| task_sums(level, &saved.part(index * task, task.min(len - index * task))))
         .collect();
-    let (mut plain, mut centred) = (vec![0.0; channels], vec![0.0; channels]);
-    for sums in parts.iter().flat_map(|part| part.chunks_exact(2 * channels)) {
-        for c in 0..channels {
-            plain[c] += f64::from(sums[c]);
-            centred[c] += f64::from(sums[channels + c]);
+    let mut total = vec![0.0; 2 * channels];
+    for part in &parts {
+        for (total, part) in total.iter_mut().zip(part) {
+            *total += part;
         }
     }
-    (plain, centred)
+    let centred = total.split_off(channels);
+    (total, centred)
+}
+
+/// Both sums of one task's rows, side by side.
+fn task_sums(level: Level, saved: &Saved) -> Vec<f64> {
+    let channels = saved.mean.len();
+    let (chunk, len) = (rows_per_chunk(channels) * channels, saved.x.len());
+    let (mut total, mut sums) = (vec![0.0; 2 * channels], vec![0.0; 2 * channels]);
+    for first in (0..len).step_by(chunk) {
+        sums.fill(0.0);
+        chunk_sums(level, &saved.part(first, chunk.min(len - first)), &mut sums);
+        for (total, sum) in total.iter_mut().zip(&sums) {
+            *total += f64::from(*sum);
+        }
+    }
+    total
 }
 
 vectorized_loops! {
@@ -80,6 +87,7 @@ pub(super) struct Slopes {
 }
 
 /// The gradients of the input and, if wanted, of the residual.
+#[expect(unsafe_code, reason = "the outputs are written once, not zeroed before")]
 pub(super) fn input_gradients(
     level: Level,
     saved: Saved,
@@ -87,24 +95,32 @@ pub(super) fn input_gradients(
     residual: bool,
 ) -> (Vec<f32>, Option<Vec<f32>>) {
     let channels = saved.mean.len();
-    let chunk = rows_per_chunk(channels) * CHUNKS_PER_TASK * channels;
-    let mut dx = zeros(saved.x.len());
-    if !residual {
-        dx.par_chunks_mut(chunk).enumerate().for_each(|(i, dx)| {
-            gradient_rows(level, saved.part(i * chunk, dx.len()), slopes, dx, &mut []);
-        });
-        return (dx, None);
-    }
-    let mut dr = zeros(saved.x.len());
-    dx.par_chunks_mut(chunk).zip(dr.par_chunks_mut(chunk)).enumerate().for_each(|(i, (dx, dr))| {
-        gradient_rows(level, saved.part(i * chunk, dx.len()), slopes, dx, dr);
-    });
-    (dx, Some(dr))
+    let (chunk, len) = (rows_per_task(channels) * channels, saved.x.len());
+    let mut dr = Vec::new();
+    let fill = |dx: &mut [MaybeUninit<f32>]| {
+        if !residual {
+            dx.par_chunks_mut(chunk).enumerate().for_each(|(i, dx)| {
+                gradient_rows(level, saved.part(i * chunk, dx.len()), slopes, dx, &mut []);
+            });
+            return;
+        }
+        let fill = |dr: &mut [MaybeUninit<f32>]| {
+            let chunks = dx.par_chunks_mut(chunk).zip(dr.par_chunks_mut(chunk));
+            chunks.enumerate().for_each(|(i, (dx, dr))| {
+                gradient_rows(level, saved.part(i * chunk, dx.len()), slopes, dx, dr);
+            });
+        };
+        // SAFETY: the chunks are the whole output, and each row of them is written.
+        dr = unsafe { filled(len, fill) };
+    };
+    // SAFETY: as above.
+    let dx = unsafe { filled(len, fill) };
+    (dx, residual.then_some(dr))
 }
 
 vectorized_loops! {
     /// `dr` is empty where no residual wants its gradient.
-    fn gradient_rows(saved: Saved, slopes: &Slopes, dx: &mut [f32], dr: &mut [f32]) {
+    fn gradient_rows(saved: Saved, slopes: &Slopes, dx: &mut [MaybeUninit<f32>], dr: &mut [MaybeUninit<f32>]) {
         let channels = saved.mean.len();
         let (a, k1, k0) = (&slopes.a[..channels], &slopes.k1[..channels], &slopes.k0[..channels]);
         let mut residual = dr.chunks_exact_mut(channels);
@@ -114,14 +130,14 @@ vectorized_loops! {
                 Some(dr) => {
                     for i in 0..channels {
                         let d = if saved.relu { rectified_gradient(y[i], dy[i]) } else { dy[i] };
-                        dr[i] = d;
-                        dx[i] = a[i] * d + k1[i] * x[i] + k0[i];
+                        dr[i].write(d);
+                        dx[i].write(a[i] * d + k1[i] * x[i] + k0[i]);
                     }
                 }
                 None => {
                     for i in 0..channels {
                         let d = if saved.relu { rectified_gradient(y[i], dy[i]) } else { dy[i] };
-                        dx[i] = a[i] * d + k1[i] * x[i] + k0[i];
+                        dx[i].write(a[i] * d + k1[i] * x[i] + k0[i]);
                     }
                 }
             }

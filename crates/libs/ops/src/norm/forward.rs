@@ -1,9 +1,11 @@
 //! Statistics and the normalising pass.
 
-use super::{CHUNKS_PER_TASK, rows_per_chunk};
+use super::{rows_per_chunk, rows_per_task};
 use crate::activation::rectify;
+use crate::memory::filled;
 use crate::simd::{Level, vectorized_loops};
 use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 /// Mean and biased variance per channel.
 pub(super) struct Moments {
@@ -13,28 +15,36 @@ pub(super) struct Moments {
 
 /// Moments over the rows of `x [rows, channels]`.
 pub(super) fn moments(level: Level, x: &[f32], channels: usize) -> Moments {
-    let chunk = rows_per_chunk(channels) * channels;
-    let parts: Vec<Vec<f32>> = x
-        .par_chunks(chunk * CHUNKS_PER_TASK)
-        .map(|task| {
-            let mut sums = vec![0.0; task.len().div_ceil(chunk) * 3 * channels];
-            for (x, sums) in task.chunks(chunk).zip(sums.chunks_exact_mut(3 * channels)) {
-                chunk_moments(level, x, sums);
-            }
-            sums
-        })
-        .collect();
+    let tasks = x.par_chunks(rows_per_task(channels) * channels);
+    let parts: Vec<Moments> = tasks.map(|task| task_moments(level, task, channels)).collect();
     let mut total = Moments { mean: vec![0.0; channels], variance: vec![0.0; channels] };
-    let chunks = x.chunks(chunk).map(<[f32]>::len);
-    let sums = parts.iter().flat_map(|part| part.chunks_exact(3 * channels));
     let mut seen = 0.0;
-    for (len, sums) in chunks.zip(sums) {
-        let rows = (len / channels) as f64;
-        merge(&mut total, sums, seen, rows);
+    for (task, part) in x.chunks(rows_per_task(channels) * channels).zip(&parts) {
+        let rows = (task.len() / channels) as f64;
+        let share = rows / (seen + rows);
+        for c in 0..channels {
+            let delta = part.mean[c] - total.mean[c];
+            total.mean[c] += delta * share;
+            total.variance[c] += part.variance[c] + delta * delta * seen * share;
+        }
         seen += rows;
     }
     for variance in &mut total.variance {
         *variance /= seen;
+    }
+    total
+}
+
+/// The mean and the sum of squares about it of one task's rows.
+fn task_moments(level: Level, task: &[f32], channels: usize) -> Moments {
+    let mut total = Moments { mean: vec![0.0; channels], variance: vec![0.0; channels] };
+    let (mut sums, mut seen) = (vec![0.0; 3 * channels], 0.0);
+    for x in task.chunks(rows_per_chunk(channels) * channels) {
+        sums.fill(0.0);
+        chunk_moments(level, x, &mut sums);
+        let rows = (x.len() / channels) as f64;
+        merge(&mut total, &sums, seen, rows);
+        seen += rows;
     }
     total
 }
@@ -87,18 +97,21 @@ pub(super) struct Affine<'a> {
 }
 
 /// Applies the affine map to all rows.
+#[expect(unsafe_code, reason = "the output is written once, not zeroed before")]
 pub(super) fn normalise(level: Level, x: &[f32], map: &Affine) -> Vec<f32> {
-    let chunk = rows_per_chunk(map.a.len()) * CHUNKS_PER_TASK * map.a.len();
-    let mut y = crate::memory::zeros(x.len());
-    y.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).enumerate().for_each(|(i, (y, x))| {
-        let residual = map.residual.map(|r| &r[i * chunk..][..y.len()]);
-        normalise_rows(level, y, x, residual, map);
-    });
-    y
+    let chunk = rows_per_task(map.a.len()) * map.a.len();
+    let fill = |y: &mut [MaybeUninit<f32>]| {
+        y.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).enumerate().for_each(|(i, (y, x))| {
+            let residual = map.residual.map(|r| &r[i * chunk..][..y.len()]);
+            normalise_rows(level, y, x, residual, map);
+        });
+    };
+    // SAFETY: the chunks are the whole output, and each row of them is written.
+    unsafe { filled(x.len(), fill) }
 }
 
 vectorized_loops! {
-    fn normalise_rows(y: &mut [f32], x: &[f32], residual: Option<&[f32]>, map: &Affine) {
+    fn normalise_rows(y: &mut [MaybeUninit<f32>], x: &[f32], residual: Option<&[f32]>, map: &Affine) {
         let channels = map.a.len();
         let (a, b) = (&map.a[..channels], &map.b[..channels]);
         for (row, (y, x)) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)).enumerate() {
@@ -107,17 +120,17 @@ vectorized_loops! {
                     let r = &r[row * channels..][..channels];
                     for i in 0..channels {
                         let value = x[i] * a[i] + b[i] + r[i];
-                        y[i] = if relu { rectify(value) } else { value };
+                        y[i].write(if relu { rectify(value) } else { value });
                     }
                 }
                 (None, true) => {
                     for i in 0..channels {
-                        y[i] = rectify(x[i] * a[i] + b[i]);
+                        y[i].write(rectify(x[i] * a[i] + b[i]));
                     }
                 }
                 (None, false) => {
                     for i in 0..channels {
-                        y[i] = x[i] * a[i] + b[i];
+                        y[i].write(x[i] * a[i] + b[i]);
                     }
                 }
             }

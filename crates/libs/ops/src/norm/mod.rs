@@ -16,10 +16,14 @@ mod op;
 pub use eval::{BatchNormEval, RunningStatistics, batch_norm_eval, fold_batch_norm};
 pub use op::{BatchStatistics, batch_norm_train};
 
-/// Rows (pixels) of a chunk: some 16 KiB, so that the second pass over it hits the cache.
+/// Rows (pixels) of a chunk: some 16 KiB, so that the second pass over it hits the first-level
+/// cache, but so many rows that the sums of a chunk are small beside it.
 pub(crate) fn rows_per_chunk(channels: usize) -> usize {
-    (4096 / channels).max(1)
+    (4096 / channels).max(32)
 }
 
-/// Chunks a task takes on, so that a task has some 256 KiB to work on.
-const CHUNKS_PER_TASK: usize = 16;
+/// Rows of a task: whole chunks, some 256 KiB.
+fn rows_per_task(channels: usize) -> usize {
+    let chunk = rows_per_chunk(channels);
+    chunk * (65536 / (chunk * channels)).max(1)
+}

@@ -14,8 +14,8 @@ pub(crate) struct Avx2;
 mod x86 {
     use super::{Avx2, Simd};
     use std::arch::x86_64::{
-        __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_set1_ps,
-        _mm256_storeu_ps, _mm256_sub_ps,
+        __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps,
+        _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm256_sub_ps,
     };
 
     // SAFETY (all methods): the trait's contract says that the instructions are there and that
@@ -47,6 +47,11 @@ mod x86 {
         #[inline(always)]
         unsafe fn mul(a: __m256, b: __m256) -> __m256 {
             unsafe { _mm256_mul_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn rectify(value: __m256) -> __m256 {
+            // The second operand comes back where one is NaN, and where both are zeros.
+            unsafe { _mm256_max_ps(_mm256_setzero_ps(), value) }
         }
         #[inline(always)]
         unsafe fn fma(a: __m256, b: __m256, c: __m256) -> __m256 {

@@ -14,8 +14,8 @@ pub(crate) struct Avx512;
 mod x86 {
     use super::{Avx512, Simd};
     use std::arch::x86_64::{
-        __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mul_ps, _mm512_set1_ps,
-        _mm512_storeu_ps, _mm512_sub_ps,
+        __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_max_ps, _mm512_mul_ps,
+        _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps, _mm512_sub_ps,
     };
 
     // SAFETY (all methods): the trait's contract says that the instructions are there and that
@@ -47,6 +47,11 @@ mod x86 {
         #[inline(always)]
         unsafe fn mul(a: __m512, b: __m512) -> __m512 {
             unsafe { _mm512_mul_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn rectify(value: __m512) -> __m512 {
+            // The second operand comes back where one is NaN, and where both are zeros.
+            unsafe { _mm512_max_ps(_mm512_setzero_ps(), value) }
         }
         #[inline(always)]
         unsafe fn fma(a: __m512, b: __m512, c: __m512) -> __m512 {

@@ -6,13 +6,19 @@
 
 mod avx2;
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod pairs;
 mod portable;
+mod words;
 
 pub(crate) use avx2::Avx2;
 pub(crate) use avx512::Avx512;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use pairs::{Pairs, Rounding};
 pub(crate) use portable::Portable;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
+pub(crate) use words::{Words, bf16, pair, rounded_to_bf16, worded};
 
 /// A path that this processor can run; only [`level`] and [`pin_simd`] make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,10 +169,18 @@ pub(crate) trait Simd: Copy {
     const ROWS: usize;
     unsafe fn splat(value: f32) -> Self::V;
     unsafe fn load(from: *const f32) -> Self::V;
+    /// What is to be multiplied: rounded to bf16 where the path does that.
+    #[inline(always)]
+    unsafe fn operand(from: *const f32) -> Self::V {
+        // SAFETY: the trait's contract.
+        unsafe { Self::load(from) }
+    }
     unsafe fn store(to: *mut f32, value: Self::V);
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    /// `max(value, 0)`, and NaN for NaN.
+    unsafe fn rectify(value: Self::V) -> Self::V;
     /// `a * b + c`, rounded once where the path has the instruction.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
 }

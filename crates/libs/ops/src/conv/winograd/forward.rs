@@ -6,12 +6,13 @@
 //! of output channels, transforming its kernels piece by piece as it goes.
 #![expect(unsafe_code, reason = "tasks write disjoint parts of shared buffers")]
 
-use super::tiles::{Window, input_tile, output_tile};
+use super::tiles::{End, Window, input_tile, output_tile};
 use super::weights::{Block, Kernels, transform_block};
 use super::{POSITIONS, Pass};
+use crate::conv::After;
 use crate::gemm::{Gemm, gemm};
 use crate::memory::{Scratch, Shared, SharedMut, output};
-use crate::simd::Level;
+use crate::simd::Words;
 use rayon::prelude::*;
 
 /// Up to here, each task owns a panel of channels instead of a chunk of tiles.
@@ -24,14 +25,19 @@ const INNER: usize = 64;
 const SKEW: usize = 48;
 
 /// Convolves the map `x` with `kernels`.
-pub(super) fn run(level: Level, pass: &Pass, x: &[f32], kernels: &Kernels) -> Vec<f32> {
+pub(super) fn run(
+    words: Words,
+    pass: &Pass,
+    (x, kernels): (&[f32], &Kernels),
+    after: &After,
+) -> Vec<f32> {
     assert_eq!(x.len(), pass.n * pass.h * pass.w * pass.inner, "the map has the size of the pass");
     assert_eq!(
         kernels.values.len(),
         pass.inner * pass.outer * 9,
         "one 3x3 kernel per channel pair"
     );
-    let work = Work { level, pass, x: Shared::new(x.as_ptr()) };
+    let work = Work { words, pass, x: Shared::new(x.as_ptr()), after };
     let len = pass.n * pass.h_out * pass.w_out * pass.outer;
     // SAFETY: the tiles and panels cover the whole output, each pixel and channel once.
     unsafe {
@@ -46,26 +52,27 @@ pub(super) fn run(level: Level, pass: &Pass, x: &[f32], kernels: &Kernels) -> Ve
 }
 
 struct Work<'a> {
-    level: Level,
+    words: Words,
     pass: &'a Pass,
     x: Shared,
+    after: &'a After<'a>,
 }
 
 impl Work<'_> {
     fn panels(&self) -> usize {
-        self.pass.outer.div_ceil(self.level.panel())
+        self.pass.outer.div_ceil(self.words.panel())
     }
 
     /// Columns of a panel that exist.
     fn columns(&self, panel: usize) -> usize {
-        self.level.panel().min(self.pass.outer - panel * self.level.panel())
+        self.words.panel().min(self.pass.outer - panel * self.words.panel())
     }
 }
 
 /// # Safety
 /// `y` is writable for the output of the pass.
 unsafe fn by_tiles(work: &Work, kernels: &Kernels, y: SharedMut) {
-    let (pass, width) = (work.pass, work.level.panel());
+    let (pass, width) = (work.pass, work.words.panel());
     let position = work.panels() * pass.inner * width;
     let mut transformed = Scratch::take(POSITIONS * position);
     let u = transformed.shared();
@@ -75,7 +82,7 @@ unsafe fn by_tiles(work: &Work, kernels: &Kernels, y: SharedMut) {
         unsafe {
             let to = u.get().add((panel * pass.inner + i) * width);
             let block = Block { to, position, column: panel * width, columns: work.columns(panel) };
-            transform_block(work.level, *kernels, i..(i + INNER).min(pass.inner), block);
+            transform_block(work.words, *kernels, i..(i + INNER).min(pass.inner), block);
         }
     });
     let chunk = tiles_per_task(pass);
@@ -107,7 +114,7 @@ fn tiles_per_task(pass: &Pass) -> usize {
 /// # Safety
 /// As `by_tiles`.
 unsafe fn by_panel(work: &Work, kernels: &Kernels, y: SharedMut) {
-    let (pass, width, tiles) = (work.pass, work.level.panel(), work.pass.tiles());
+    let (pass, width, tiles) = (work.pass, work.words.panel(), work.pass.tiles());
     let v_position = tiles * pass.inner + SKEW;
     let mut v = Scratch::take(POSITIONS * v_position);
     let shared = v.shared();
@@ -139,7 +146,7 @@ unsafe fn by_panel(work: &Work, kernels: &Kernels, y: SharedMut) {
                         column: panel * width,
                         columns: work.columns(panel),
                     };
-                    transform_block(work.level, *kernels, inner, block);
+                    transform_block(work.words, *kernels, inner, block);
                     let products = Products { v: shared.get().add(i), v_position, u, u_position };
                     products.add(work, size, m, i > 0);
                 }
@@ -161,7 +168,7 @@ impl Products {
     /// # Safety
     /// The pointers are valid for 36 matrices of the size `[tiles, inner]`.
     unsafe fn add(self, work: &Work, [m, k]: [usize; 2], to: *mut f32, accumulate: bool) {
-        let width = work.level.panel();
+        let width = work.words.panel();
         for xi in 0..POSITIONS {
             // SAFETY: the caller's promise.
             unsafe {
@@ -179,7 +186,7 @@ impl Products {
                     c_row: width,
                     accumulate,
                 };
-                gemm(work.level, product);
+                gemm(work.words.level, product);
             }
         }
     }
@@ -196,7 +203,7 @@ unsafe fn one_panel(
     y: SharedMut,
     multiply: impl FnOnce(*mut f32),
 ) {
-    let (pass, width) = (work.pass, work.level.panel());
+    let (pass, width) = (work.pass, work.words.panel());
     let position = tiles.len() * width + SKEW;
     let mut products = Scratch::take(POSITIONS * position);
     let m = products.shared().get();
@@ -215,7 +222,9 @@ unsafe fn one_panel(
                 y: top.cast_signed(),
                 x: left.cast_signed(),
             };
-            output_tile(work.level, window, m.add(row * width), position);
+            let channel = panel * width;
+            let end = End { after: work.after, place: first, channel };
+            output_tile(work.words.level, window, (m.add(row * width), position), end);
         }
     }
 }
@@ -232,7 +241,7 @@ unsafe fn transform_tiles(
         // SAFETY: the caller's promise.
         unsafe {
             let to = to.add(row * work.pass.inner);
-            input_tile(work.level, input_window(work.pass, work.x, tile), to, position);
+            input_tile(work.words, input_window(work.pass, work.x, tile), to, position);
         }
     }
 }

@@ -4,7 +4,8 @@
 #![expect(unsafe_code, reason = "kernels over raw pointers; contracts are stated")]
 
 use super::transform;
-use crate::simd::{Simd, vectorized};
+use crate::conv::After;
+use crate::simd::{Simd, vectorized, worded};
 
 /// A window on one image of an NHWC map.
 #[derive(Clone, Copy)]
@@ -44,7 +45,7 @@ impl Window {
             for (i, row) in pixels.iter_mut().enumerate() {
                 for (j, value) in row.iter_mut().enumerate() {
                     if let Some(pixel) = self.at(i, j) {
-                        *value = S::load(pixel.add(channel));
+                        *value = S::operand(pixel.add(channel));
                     }
                 }
             }
@@ -53,7 +54,8 @@ impl Window {
     }
 }
 
-vectorized! {
+worded! {
+    Rounding:
     /// `B^T d B` of the 6x6 window into row `to` of the 36 matrices.
     ///
     /// # Safety
@@ -77,7 +79,8 @@ vectorized! {
     }
 }
 
-vectorized! {
+worded! {
+    Rounding:
     /// `A dy A^T` of the 4x4 window into row `to` of the 36 matrices.
     ///
     /// # Safety
@@ -101,12 +104,21 @@ vectorized! {
     }
 }
 
+/// What is done to the outputs at the end, and where the window's image and channels begin.
+#[derive(Clone, Copy)]
+pub(super) struct End<'a> {
+    pub(super) after: &'a After<'a>,
+    pub(super) place: usize,
+    pub(super) channel: usize,
+}
+
 vectorized! {
     /// `A^T m A` of row `from` of the 36 matrices into the 4x4 window, as far as it is inside.
     ///
     /// # Safety
     /// `from` is readable at the 36 positions for all channels; nobody else uses the window.
-    pub(super) fn output_tile<S>(window: Window, from: *const f32, position: usize) {
+    pub(super) fn output_tile<S>(window: Window, from: (*const f32, usize), end: End) {
+        let (from, position) = from;
         for channel in (0..window.channels).step_by(S::LANES) {
             let m = |i: usize, j: usize| S::load(from.add((i * 6 + j) * position + channel));
             let mut t = [[S::splat(0.0); 6]; 4];
@@ -120,6 +132,8 @@ vectorized! {
             for (i, row) in t.into_iter().enumerate() {
                 for (j, value) in transform::output::<S>(row).into_iter().enumerate() {
                     if let Some(pixel) = window.at(i, j) {
+                        let place = end.place + pixel.offset_from_unsigned(window.image) + channel;
+                        let value = end.after.vector::<S>(value, place, end.channel + channel);
                         S::store(pixel.add(channel), value);
                     }
                 }

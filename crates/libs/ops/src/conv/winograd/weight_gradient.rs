@@ -12,7 +12,7 @@ use super::{POSITIONS, Pass};
 use crate::conv::Geometry;
 use crate::gemm::{Gemm, gemm};
 use crate::memory::{Scratch, Shared, SharedMut, output};
-use crate::simd::Level;
+use crate::simd::Words;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -29,7 +29,7 @@ const BLOCK: [usize; 2] = [56, 64];
 const SKEW: usize = 48;
 
 struct Work<'a> {
-    level: Level,
+    words: Words,
     pass: &'a Pass,
     x: Shared,
     dy: Shared,
@@ -39,7 +39,7 @@ struct Work<'a> {
 
 /// The gradient of `w`.
 pub(in crate::conv) fn weight_gradient(
-    level: Level,
+    words: Words,
     g: &Geometry,
     x: &[f32],
     dy: &[f32],
@@ -50,9 +50,9 @@ pub(in crate::conv) fn weight_gradient(
         "the maps have the size of the layer"
     );
     let pass = &Pass::forward(g);
-    let outer = g.c_out.next_multiple_of(level.panel());
+    let outer = g.c_out.next_multiple_of(words.panel());
     let work =
-        Work { level, pass, x: Shared::new(x.as_ptr()), dy: Shared::new(dy.as_ptr()), outer };
+        Work { words, pass, x: Shared::new(x.as_ptr()), dy: Shared::new(dy.as_ptr()), outer };
     let small = POSITIONS * 4 * pass.inner * outer <= SMALL_SUM;
     // SAFETY: both ways write every kernel once.
     unsafe {
@@ -95,7 +95,7 @@ unsafe fn by_parts(work: &Work, dw: SharedMut) {
                 o: 0,
                 columns: pass.outer,
             };
-            gradient_block(work.level, gradients, target);
+            gradient_block(work.words.level, gradients, target);
         }
     });
 }
@@ -148,14 +148,14 @@ unsafe fn multiply(
         a_row: 1,
         a_col: work.pass.inner,
         b,
-        b_panel: work.level.panel(),
+        b_panel: work.words.panel(),
         b_row: work.outer,
         c,
         c_row,
         accumulate,
     };
     // SAFETY: the caller's promise.
-    unsafe { gemm(work.level, product) }
+    unsafe { gemm(work.words.level, product) }
 }
 
 /// Transforms the input and the gradient of one tile into row `row`.
@@ -174,7 +174,7 @@ unsafe fn transform_pair(
     // SAFETY: the caller's promise; the image lies in the map.
     unsafe {
         input_tile(
-            work.level,
+            work.words,
             input_window(pass, work.x, tile),
             v.add(row * pass.inner),
             v_position,
@@ -189,7 +189,7 @@ unsafe fn transform_pair(
             y: top.cast_signed(),
             x: left.cast_signed(),
         };
-        gradient_tile(work.level, window, m.add(row * work.outer), m_position);
+        gradient_tile(work.words, window, m.add(row * work.outer), m_position);
     }
 }
 
@@ -231,7 +231,7 @@ unsafe fn by_blocks(work: &Work, dw: SharedMut) {
             let gradients = Gradients { from: sum, position, row: size[1], part: 0, parts: 1 };
             let columns = size[1].min(pass.outer - o);
             let target = Target { dw: dw.get(), c_in: pass.inner, i, rows: size[0], o, columns };
-            gradient_block(work.level, gradients, target);
+            gradient_block(work.words.level, gradients, target);
         }
     });
 }

@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "kernels over raw pointers; contracts are stated")]
 
 use super::transform;
-use crate::simd::{Level, vectorized};
+use crate::simd::{Words, vectorized, worded};
 use std::ops::Range;
 
 /// The weights `[O, I, 3, 3]`, as they are or as the input gradient wants them.
@@ -30,16 +30,17 @@ pub(super) struct Block {
 /// # Safety
 /// `block.to` is writable for 36 matrices of `inner.len()` rows of a panel.
 pub(super) unsafe fn transform_block(
-    level: Level,
+    words: Words,
     kernels: Kernels,
     inner: Range<usize>,
     block: Block,
 ) {
     // SAFETY: the caller's promise.
-    unsafe { kernel_rows(level, kernels, inner, block) }
+    unsafe { kernel_rows(words, kernels, inner, block) }
 }
 
-vectorized! {
+worded! {
+    Rounding:
     /// # Safety
     /// As `transform_block`.
     fn kernel_rows<S>(kernels: Kernels, inner: Range<usize>, block: Block) {
@@ -48,7 +49,7 @@ vectorized! {
         for (row, i) in inner.enumerate() {
             gather(&mut taps, kernels, i, block);
             for half in [0, S::LANES] {
-                let tap = |y: usize, x: usize| S::load(taps[y * 3 + x].as_ptr().add(half));
+                let tap = |y: usize, x: usize| S::operand(taps[y * 3 + x].as_ptr().add(half));
                 let mut t = [[S::splat(0.0); 3]; 6];
                 for x in 0..3 {
                     let column = transform::kernel::<S>([tap(0, x), tap(1, x), tap(2, x)]);
