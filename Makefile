@@ -159,7 +159,7 @@ weights_file = $(if $(filter $(*D),$(pretrained)),$(if $(filter none,$(WEIGHTS))
 
 help: ## list these targets
 	@echo 'usage: make TARGET [PIPELINE=quick] [DATA=DIR] [DEVICE=auto] [RUN=NAME] [THREADS=N] [-j2]'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile quality/quality.mk
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile benches/quality/quality.mk
 	@echo 'pipelines: $(notdir $(wildcard $(PIPELINES)/*))'
 
 all: $(page) $(scores) ## everything, from pictures to submissions and report
@@ -358,7 +358,7 @@ $(new_submissions): $(new)/submissions/%.csv: $(template) $(new)/choices/data $(
 	@printf 'submission  %s\n' $@
 endif
 
-include quality/quality.mk
+include benches/quality/quality.mk
 
 # ---- quality ---------------------------------------------------------------
 
@@ -405,14 +405,14 @@ bench-threshold: $(addprefix $(bin)/,hpa-threshold hpa-labels hpa-import) ## hpa
 	$(bench_env)/threshold/bin/python -B benches/threshold/run.py --programs $(bin) \
 	  --shared $(or $(HPA_SHARED),../shared) --out $(RUNS)/bench/threshold.json $(ROWS)
 
-$(bench_env)/train/ready: benches/requirements.txt
+$(bench_env)/train/ready: benches/train/requirements.txt
 	python3 -m venv $(@D)
 	$(@D)/bin/pip install --quiet -r $<
 	cp $< $@
 
 bench-train: $(if $(filter $(bench_env)/%,$(BENCH_PYTHON)),$(bench_env)/train/ready) ## training and evaluation against PyTorch and ONNX Runtime (ROWS, SECONDS a row)
 	cargo build --release --locked -p hpa-nn --example speed
-	$(BENCH_PYTHON) benches/train.py --ours $(bin)/examples/speed --out $(RUNS)/bench/train.json \
+	$(BENCH_PYTHON) benches/train/run.py --ours $(bin)/examples/speed --out $(RUNS)/bench/train.json \
 	  --rows $(ROWS) --threads $(THREADS) --budget $(SECONDS)
 
 bench_python = $(bench_env)/preprocess/bin/python

@@ -4,7 +4,7 @@ Every contestant is a process of its own that warms up, then answers `N` on its 
 with a line of JSON: the seconds of N steps and its peak memory. The driver asks A B A B ...,
 so that what disturbs the machine disturbs both, and takes medians over the rounds.
 
-    train.py --ours PROGRAM --out FILE.json [--rows NAME...] [--threads N] [--budget SECONDS]
+    run.py --ours PROGRAM --out FILE.json [--rows NAME...] [--threads N] [--budget SECONDS]
 """
 
 import argparse

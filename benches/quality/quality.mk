@@ -7,7 +7,7 @@ QUALITY_VENV   ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hpa/quality
 QUALITY_SEEDS  ?= 1 2 3 4 5
 ABLATION_SEEDS ?= 1 2 3
 # Rows of the ablation, by the names of their files.
-ABLATION_ROWS  ?= $(basename $(notdir $(filter-out %.predict.toml,$(wildcard quality/ablation/*.toml))))
+ABLATION_ROWS  ?= $(basename $(notdir $(filter-out %.predict.toml,$(wildcard benches/quality/ablation/*.toml))))
 # The folder with ARCHITECTURE.safetensors for rows that say `pretrained = true`.
 ABLATION_WEIGHTS ?= $(or $(HPA_SHARED),../shared)/data/weights
 # The fold that is held out.
@@ -28,12 +28,12 @@ ablation_runs := $(foreach s,$(ABLATION_SEEDS),$(foreach r,$(ABLATION_ROWS),$(ab
 .SECONDARY: $(ablation_runs:.parquet=.safetensors) $(bench_ours:.parquet=.safetensors)
 
 bench-quality: $(bench_ours) $(bench_torch) ## ResNet-18 of quick against the same recipe in PyTorch, to docs/quality.md
-	$(quality_python) quality/scores.py bench $(bench_dir) $(labels) $(folds) $(QUALITY_FOLD) docs/quality.md
+	$(quality_python) benches/quality/scores.py bench $(bench_dir) $(labels) $(folds) $(QUALITY_FOLD) docs/quality.md
 
 ablation: $(ablation_runs) $(QUALITY_VENV)/hpa-ready ## what each part of the recipe is worth, to docs/quality.md
-	$(quality_python) quality/scores.py ablation $(ablation_dir) $(labels) $(folds) $(QUALITY_FOLD) docs/quality.md
+	$(quality_python) benches/quality/scores.py ablation $(ablation_dir) $(labels) $(folds) $(QUALITY_FOLD) docs/quality.md
 
-$(QUALITY_VENV)/hpa-ready: quality/requirements.txt
+$(QUALITY_VENV)/hpa-ready: benches/quality/requirements.txt
 	test -x $(quality_python) || python3 -m venv $(QUALITY_VENV)
 	$(quality_python) -m pip install --quiet --requirement $<
 	touch $@
@@ -43,9 +43,9 @@ $(bench_ours:.parquet=.safetensors): $(bench_dir)/ours-%.safetensors: $(quality_
 	$(bin)/hpa-train --config $(cfg)/models/resnet18.toml --seed $* $(quality_inputs) \
 	  --resume-dir $(bench_dir)/resume/ours-$* --out $@ $(share)
 
-$(bench_torch): $(bench_dir)/torch-%.npz: $(quality_data) $(cfg)/models/resnet18.toml quality/train_torch.py | $(QUALITY_VENV)/hpa-ready
+$(bench_torch): $(bench_dir)/torch-%.npz: $(quality_data) $(cfg)/models/resnet18.toml benches/quality/train_torch.py | $(QUALITY_VENV)/hpa-ready
 	@mkdir -p $(@D)
-	$(quality_python) quality/train_torch.py --config $(cfg)/models/resnet18.toml --seed $* $(quality_inputs) --out $@.partial $(share)
+	$(quality_python) benches/quality/train_torch.py --config $(cfg)/models/resnet18.toml --seed $* $(quality_inputs) --out $@.partial $(share)
 	mv $@.partial $@
 
 $(bench_ours): %.parquet: %.safetensors $(train_images) | $(bin)/hpa-predict
@@ -54,7 +54,7 @@ $(bench_ours): %.parquet: %.safetensors $(train_images) | $(bin)/hpa-predict
 # The stem is ROW-SEED.
 ablation_row  = $(shell printf '%s' '$1' | sed -E 's/-[0-9]+$$//')
 ablation_seed = $(lastword $(subst -, ,$1))
-ablation_toml = quality/ablation/$(call ablation_row,$1).toml
+ablation_toml = benches/quality/ablation/$(call ablation_row,$1).toml
 ablation_start = $(if $(filter true,$(call toml,$(call ablation_toml,$1),pretrained)),$(ABLATION_WEIGHTS)/$(call toml,$(call ablation_toml,$1),architecture).safetensors)
 
 $(ablation_runs:.parquet=.safetensors): $(ablation_dir)/%.safetensors: $(quality_data) $$(call ablation_toml,$$*) \
@@ -63,7 +63,7 @@ $(ablation_runs:.parquet=.safetensors): $(ablation_dir)/%.safetensors: $(quality
 	  $(addprefix --weights ,$(call ablation_start,$*)) --resume-dir $(ablation_dir)/resume/$* --out $@ $(share)
 
 $(ablation_runs): $(ablation_dir)/%.parquet: $(ablation_dir)/%.safetensors $(train_images) | $(bin)/hpa-predict
-	$(bin)/hpa-predict $(addprefix --config ,$(wildcard quality/ablation/$(call ablation_row,$*).predict.toml)) \
+	$(bin)/hpa-predict $(addprefix --config ,$(wildcard benches/quality/ablation/$(call ablation_row,$*).predict.toml)) \
 	  --model $< --images $(train_images) --out $@ $(share)
 
 # ---- a learning rate -------------------------------------------------------
