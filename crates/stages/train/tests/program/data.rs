@@ -53,7 +53,7 @@ fn defaults_leave_the_recipe_as_it_was_and_others_are_recorded() {
     inputs(folder.path(), 12);
     let plain = checkpoint(folder.path(), &["--epochs", "1"]);
     let keys: Vec<&String> = plain.meta.settings.as_object().unwrap().keys().collect();
-    assert_eq!(keys.len(), 20, "{keys:?}");
+    assert_eq!(keys.len(), 21, "{keys:?}");
     let flags = [
         ("--crop-area", "0.5", "crop_area"),
         ("--gain", "0.2", "gain"),
