@@ -367,7 +367,7 @@ test: ## all tests
 	env -u HPA_MAKE cargo test --release --workspace --locked
 
 audit: ## where every dependency comes from and under which licence
-	cargo test --release --locked -p hpa-tests --test supply_chain
+	cargo test --release --locked --workspace --test supply_chain
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; \
 	else echo 'cargo-deny is not installed: bans, licences and sources were checked by the test above'; fi
 
@@ -383,13 +383,13 @@ $(RUNS)/shuffled/train.csv: $(RUNS)/quick/raw/train.csv
 
 check-learning: ## quick learns, and its thresholds pay (ten minutes)
 	$(MAKE) all PIPELINE=quick RUN=quick DATA=
-	cargo test --release --locked -p hpa-tests --test learning -- --ignored --nocapture quick
+	cargo test --release --locked --workspace --test learning -- --ignored --nocapture quick
 
 check-shuffled: ## nothing is learnt from shuffled labels (twenty minutes)
 	$(MAKE) all PIPELINE=quick RUN=quick DATA=
 	$(MAKE) $(RUNS)/shuffled/train.csv PIPELINE=quick RUN=quick DATA=
 	$(MAKE) all PIPELINE=quick DATA=$(RUNS)/shuffled RUN=quick-shuffled
-	cargo test --release --locked -p hpa-tests --test learning -- --ignored --nocapture shuffled
+	cargo test --release --locked --workspace --test learning -- --ignored --nocapture shuffled
 
 bench: bench-train bench-preprocess bench-threshold ## ratios against the peers, into data/bench (half an hour)
 
