@@ -411,14 +411,14 @@ $(bench_env)/train/ready: benches/train/requirements.txt
 	cp $< $@
 
 bench-train: $(if $(filter $(bench_env)/%,$(BENCH_PYTHON)),$(bench_env)/train/ready) ## training and evaluation against PyTorch and ONNX Runtime (ROWS, SECONDS a row)
-	cargo build --release --locked -p hpa-nn --example speed
+	cargo build --release --locked --workspace --example speed
 	$(BENCH_PYTHON) benches/train/run.py --ours $(bin)/examples/speed --out $(RUNS)/bench/train.json \
 	  --rows $(ROWS) --threads $(THREADS) --budget $(SECONDS)
 
 bench_python = $(bench_env)/preprocess/bin/python
 
 bench-preprocess: $(bin)/hpa-preprocess $(bin)/hpa-labels $(bin)/hpa-split $(bin)/hpa-synth ## hpa-preprocess and hpa-split against OpenCV, pyarrow and iterative-stratification
-	cargo build --release --locked -p hpa-preprocess --example bare_sum
+	cargo build --release --locked --workspace --example bare_sum
 	python3 -m venv $(bench_env)/preprocess
 	$(bench_python) -m pip install --quiet --requirement benches/preprocess/requirements.txt
 	@if [ -f $(REAL)/train.csv ]; then samples=$(REAL); else \
