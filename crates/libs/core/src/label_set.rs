@@ -21,7 +21,7 @@ pub struct LabelSet(Members);
 #[derive(Clone)]
 enum Members {
     Few { count: u8, labels: [Label; FEW] },
-    Many(Vec<Label>),
+    Many(Box<[Label]>),
 }
 
 /// Most labels that need no memory of their own; the value then has 24 bytes, as a `Vec` has.
@@ -55,7 +55,7 @@ impl LabelSet {
                 start.copy_from_slice(ascending);
                 Members::Few { count, labels }
             }
-            _ => Members::Many(ascending.to_vec()),
+            _ => Members::Many(ascending.into()),
         })
     }
 
