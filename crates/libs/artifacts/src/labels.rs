@@ -1,6 +1,7 @@
 //! `labels.parquet`: which labels each sample carries.
 
 use crate::columns::Columns;
+use crate::labels_plain::read_plain;
 use crate::parquet_file::{Entries, read_table, write_table};
 use crate::{Artifact, ArtifactError, Digest, Loaded, Provenance, canonical_json};
 use arrow::array::{ArrayRef, ListBuilder, RecordBatch, StringArray, UInt8Builder};
@@ -30,21 +31,10 @@ impl Artifact for Labels {
     const SCHEMA: &'static str = "labels/1";
 
     fn read(path: &Path) -> Result<Loaded<Self>, ArtifactError> {
-        let table = read_table(path, Self::SCHEMA)?;
-        let columns = Columns::new(&table, Self::SCHEMA);
-        let names = columns.label_names()?;
-        let lists = columns.integer_lists("labels")?;
-        let rows = columns
-            .ids()?
-            .into_iter()
-            .zip(lists.rows())
-            .map(|(id, numbers)| {
-                let labels = label_set(numbers, &names)
-                    .map_err(|reason| columns.invalid(format!("sample {id}: {reason}")))?;
-                Ok(LabelRow { id, labels })
-            })
-            .collect::<Result<_, ArtifactError>>()?;
-        Ok(Loaded { value: Self { names, rows }, origin: table.origin })
+        match read_plain(path)? {
+            Some(loaded) => Ok(loaded),
+            None => read_general(path),
+        }
     }
 
     fn write(&self, path: &Path, provenance: &Provenance) -> Result<Digest, ArtifactError> {
@@ -65,6 +55,25 @@ impl Artifact for Labels {
         let extra = Entries::from([("label_names", canonical_json(&self.names))]);
         write_table(path, Self::SCHEMA, &batch, provenance, extra)
     }
+}
+
+/// The labels of a file of any layout.
+pub(crate) fn read_general(path: &Path) -> Result<Loaded<Labels>, ArtifactError> {
+    let table = read_table(path, Labels::SCHEMA)?;
+    let columns = Columns::new(&table, Labels::SCHEMA);
+    let names = columns.label_names()?;
+    let lists = columns.integer_lists("labels")?;
+    let rows = columns
+        .ids()?
+        .into_iter()
+        .zip(lists.rows())
+        .map(|(id, numbers)| {
+            let labels = label_set(numbers, &names)
+                .map_err(|reason| columns.invalid(format!("sample {id}: {reason}")))?;
+            Ok(LabelRow { id, labels })
+        })
+        .collect::<Result<_, ArtifactError>>()?;
+    Ok(Loaded { value: Labels { names, rows }, origin: table.origin })
 }
 
 /// Numbers that must be labels, ascending and unique.

@@ -69,6 +69,9 @@ pub enum LabelError {
 pub struct Label(u8);
 
 impl Label {
+    /// Label 0, which every set of names has.
+    pub(crate) const FIRST: Self = Self(0);
+
     /// The number in files.
     #[must_use]
     pub const fn get(self) -> u8 {

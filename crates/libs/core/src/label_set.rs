@@ -14,20 +14,55 @@ pub enum LabelSetError {
 }
 
 /// A set of labels, ascending and unique; may be empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct LabelSet(Vec<Label>);
+#[derive(Clone)]
+pub struct LabelSet(Members);
+
+/// A sample carries few labels: those lie in the value itself.
+#[derive(Clone)]
+enum Members {
+    Few { count: u8, labels: [Label; FEW] },
+    Many(Box<[Label]>),
+}
+
+/// Most labels that need no memory of their own; the value then has 24 bytes, as a `Vec` has.
+const FEW: usize = 22;
 
 impl LabelSet {
     /// The labels in ascending order.
     #[must_use]
     pub fn as_slice(&self) -> &[Label] {
-        &self.0
+        match &self.0 {
+            Members::Few { count, labels } => &labels[..usize::from(*count)],
+            Members::Many(labels) => labels,
+        }
+    }
+
+    /// A set of labels that ascend.
+    ///
+    /// # Errors
+    /// When a label is not above the one before it; it comes back.
+    pub fn from_ascending(labels: &[Label]) -> Result<Self, Label> {
+        match labels.windows(2).find(|pair| pair[0] >= pair[1]) {
+            Some(pair) => Err(pair[1]),
+            None => Ok(Self::of(labels)),
+        }
+    }
+
+    fn of(ascending: &[Label]) -> Self {
+        let mut labels = [Label::FIRST; FEW];
+        Self(match (labels.get_mut(..ascending.len()), u8::try_from(ascending.len())) {
+            (Some(start), Ok(count)) => {
+                start.copy_from_slice(ascending);
+                Members::Few { count, labels }
+            }
+            _ => Members::Many(ascending.into()),
+        })
     }
 
     /// Whether the sample carries this label.
     #[must_use]
     pub fn contains(&self, label: Label) -> bool {
-        self.0.binary_search(&label).is_ok()
+        self.as_slice().binary_search(&label).is_ok()
     }
 
     /// The set written as in `train.csv`: numbers between spaces, in any order.
@@ -50,7 +85,7 @@ impl LabelSet {
         labels.sort_unstable();
         match labels.windows(2).find(|pair| pair[0] == pair[1]) {
             Some(pair) => Err(LabelSetError::Duplicate(pair[0])),
-            None => Ok(Self(labels)),
+            None => Ok(Self::of(&labels)),
         }
     }
 }
@@ -60,13 +95,39 @@ impl FromIterator<Label> for LabelSet {
         let mut labels: Vec<Label> = labels.into_iter().collect();
         labels.sort_unstable();
         labels.dedup();
-        Self(labels)
+        Self::of(&labels)
+    }
+}
+
+impl Default for LabelSet {
+    fn default() -> Self {
+        Self::of(&[])
+    }
+}
+
+impl PartialEq for LabelSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl Eq for LabelSet {}
+
+impl std::hash::Hash for LabelSet {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_slice().hash(state);
+    }
+}
+
+impl std::fmt::Debug for LabelSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("LabelSet").field(&self.as_slice()).finish()
     }
 }
 
 impl std::fmt::Display for LabelSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (place, label) in self.0.iter().enumerate() {
+        for (place, label) in self.as_slice().iter().enumerate() {
             write!(f, "{}{label}", if place == 0 { "" } else { " " })?;
         }
         Ok(())
@@ -89,5 +150,19 @@ mod tests {
     fn a_label_that_stands_twice_is_named() {
         let error = LabelSet::parse("3 25 3", &LabelNames::atlas()).unwrap_err();
         assert_eq!(error.to_string(), "label 3 stands twice");
+    }
+
+    #[test]
+    fn small_and_large_sets_are_alike() {
+        let names = LabelNames::atlas();
+        let all: Vec<Label> = names.labels().collect();
+        for count in 0..=all.len() {
+            let set = LabelSet::from_ascending(&all[..count]).unwrap();
+            assert_eq!(set.as_slice(), &all[..count]);
+            assert_eq!(set, all[..count].iter().rev().copied().collect());
+            assert!(all.iter().all(|&label| set.contains(label) == (label.index() < count)));
+        }
+        assert_eq!(LabelSet::from_ascending(&[all[2], all[4], all[4]]), Err(all[4]));
+        assert_eq!(size_of::<LabelSet>(), 24);
     }
 }

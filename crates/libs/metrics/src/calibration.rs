@@ -15,12 +15,19 @@ pub fn calibration_error(scores: &[f32], truth: &[bool], n_bins: usize) -> f64 {
     assert_eq!(scores.len(), truth.len(), "one score for each truth");
     assert!(n_bins > 0, "at least one bin");
     let mut excess = vec![0.0; n_bins];
+    // Sorted scores fall into one bin after the other: its sum is kept at hand.
+    let (mut current, mut sum) = (0, 0.0);
     for (&score, &truth) in scores.iter().zip(truth) {
         let score = f64::from(score);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in [0, bins]")]
         let bin = ((score * n_bins as f64) as usize).min(n_bins - 1);
-        excess[bin] += score - f64::from(u8::from(truth));
+        if bin != current {
+            excess[current] = sum;
+            (current, sum) = (bin, excess[bin]);
+        }
+        sum += score - f64::from(u8::from(truth));
     }
+    excess[current] = sum;
     let gap: f64 = excess.into_iter().map(f64::abs).sum();
     if scores.is_empty() { 0.0 } else { gap / scores.len() as f64 }
 }

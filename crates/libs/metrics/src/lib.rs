@@ -28,13 +28,15 @@ mod metric;
 mod order;
 mod outcomes;
 mod ranking;
+mod rankings;
 
 pub use bootstrap::{Bootstrap, Interval};
 pub use calibration::{calibration_error, half_f_gap};
 pub use counts::Counts;
 pub use metric::{Average, Metric, MetricError};
 pub use outcomes::Outcomes;
-pub use ranking::{Cut, Ranking};
+pub use ranking::{Cut, Ranking, Rows};
+pub use rankings::{BadScore, rankings};
 
 /// Macro F1 of decisions, both matrices row-major `[samples][n_labels]`.
 ///

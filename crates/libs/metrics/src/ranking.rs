@@ -12,22 +12,35 @@
 
 use crate::{Counts, order};
 use hpa_core::ProbabilityError;
+use std::sync::OnceLock;
 
 /// One label's samples from the highest score to the lowest.
 #[derive(Clone, Debug)]
 pub struct Ranking {
     scores: Vec<f32>,
     truth: Vec<bool>,
+    /// Empty where nobody asks which sample is which.
     rows: Vec<u32>,
     positives: usize,
     /// How many scores are above 0, hence can be predicted at all.
     reachable: usize,
     /// Entry `i`: the positives among the first `64 i` samples.
     block_hits: Vec<u32>,
+    /// The cut that was found best first, with the bits of its β: it is asked for again.
+    best: OnceLock<(u64, Cut)>,
 }
 
 /// Samples between two entries of the table of hits.
 const BLOCK: usize = 64;
+
+/// Whether a ranking knows which sample each score belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// It does.
+    Kept,
+    /// It does not: almost half of its memory is saved.
+    Forgotten,
+}
 
 /// A threshold between two neighbouring scores, and what it predicts.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,19 +60,28 @@ impl Ranking {
     /// When a score is not in [0, 1].
     ///
     /// # Panics
-    /// When scores and truth differ in length or there are 2^32 samples or more.
+    /// When scores and truth differ in length or there are 2^31 samples or more.
     pub fn new(scores: &[f32], truth: &[bool]) -> Result<Self, ProbabilityError> {
         assert_eq!(scores.len(), truth.len(), "one score for each truth");
-        assert!(u32::try_from(scores.len()).is_ok(), "fewer than 2^32 samples");
+        assert!(u32::try_from(2 * scores.len()).is_ok(), "fewer than 2^31 samples");
         if let Some(&score) = scores.iter().find(|score| !(0.0..=1.0).contains(*score)) {
             return Err(ProbabilityError(f64::from(score)));
         }
-        Ok(order::sorted(scores, |keys| {
-            let rows: Vec<u32> = keys.iter().map(|&key| order::row(key)).collect();
-            let scores = keys.iter().map(|&key| order::score(key)).collect();
-            let truth = rows.iter().map(|&row| truth[row as usize]).collect();
-            Self::from_sorted(scores, truth, rows)
-        }))
+        let cells = scores.iter().zip(truth).zip(0..);
+        let mut keys = cells.map(|((&score, &truth), row)| order::key(score, row, truth)).collect();
+        Ok(Self::of_keys(&mut keys, Rows::Kept))
+    }
+
+    /// Sorts keys whose rows ascend; the sorted keys are of no further use.
+    pub(crate) fn of_keys(keys: &mut Vec<u64>, rows: Rows) -> Self {
+        order::sort(keys);
+        let scores = keys.iter().map(|&key| order::score(key)).collect();
+        let truth = keys.iter().map(|&key| order::truth(key)).collect();
+        let rows = match rows {
+            Rows::Kept => keys.iter().map(|&key| order::row(key)).collect(),
+            Rows::Forgotten => Vec::new(),
+        };
+        Self::from_sorted(scores, truth, rows)
     }
 
     fn from_sorted(scores: Vec<f32>, truth: Vec<bool>, rows: Vec<u32>) -> Self {
@@ -71,12 +93,24 @@ impl Ranking {
         }
         block_hits.push(hits);
         let reachable = scores.partition_point(|&score| score > 0.0);
-        Self { scores, truth, rows, positives: hits as usize, reachable, block_hits }
+        Self {
+            scores,
+            truth,
+            rows,
+            positives: hits as usize,
+            reachable,
+            block_hits,
+            best: OnceLock::new(),
+        }
     }
 
     /// The same ranking without the samples that `keep` refuses; row numbers stay.
+    ///
+    /// # Panics
+    /// When the rows were forgotten.
     #[must_use]
     pub fn retain(&self, keep: impl Fn(usize) -> bool) -> Self {
+        assert_eq!(self.rows.len(), self.len(), "a ranking that kept its rows");
         let places: Vec<usize> =
             (0..self.len()).filter(|&place| keep(self.rows[place] as usize)).collect();
         let scores = places.iter().map(|&place| self.scores[place]).collect();
@@ -115,7 +149,7 @@ impl Ranking {
         &self.truth
     }
 
-    /// The sample's number in the order of the scores.
+    /// The sample's number in the order of the scores; nothing where rows were forgotten.
     #[must_use]
     pub fn rows(&self) -> &[u32] {
         &self.rows
@@ -142,9 +176,13 @@ impl Ranking {
     /// The next cut that predicts more, if there is one.
     #[must_use]
     pub fn next_cut(&self, predicted: usize) -> Option<usize> {
-        let score = *self.scores[..self.reachable].get(predicted)?;
-        let group = self.scores[predicted..].iter().take_while(|&&other| other >= score).count();
-        Some(predicted + group)
+        (predicted < self.reachable).then(|| self.end_of_ties(predicted))
+    }
+
+    /// Where the samples end whose score is that of the sample at `place`.
+    fn end_of_ties(&self, place: usize) -> usize {
+        let score = self.scores[place];
+        place + self.scores[place..].iter().take_while(|&&other| other >= score).count()
     }
 
     /// The next cut that predicts less, if there is one.
@@ -196,6 +234,11 @@ impl Ranking {
     /// without positives gets threshold 1.
     #[must_use]
     pub fn best(&self, beta: f64) -> Cut {
+        let (known_beta, best) = *self.best.get_or_init(|| (beta.to_bits(), self.walk(beta)));
+        if known_beta == beta.to_bits() { best } else { self.walk(beta) }
+    }
+
+    fn walk(&self, beta: f64) -> Cut {
         let (mut best, mut best_hits, mut best_f) = (0, 0, 0.0);
         let (mut hits, mut measured) = (0, 0);
         for (place, &truth) in self.truth[..self.reachable].iter().enumerate() {
@@ -231,17 +274,28 @@ impl Ranking {
         if negatives == 0 || self.positives == 0 {
             return None;
         }
-        let (mut doubled, mut above, mut start) = (0_u128, 0, 0);
-        while start < self.len() {
-            let score = self.scores[start];
-            let group =
-                1 + self.scores[start + 1..].iter().take_while(|&&next| next >= score).count();
-            let hits = self.truth[start..start + group]
-                .iter()
-                .map(|&truth| usize::from(truth))
-                .sum::<usize>();
-            doubled += (group - hits) as u128 * (2 * above + hits) as u128;
-            (above, start) = (above + hits, start + group);
+        // As if each sample without the label came behind those before it in the list, twice ...
+        let (mut doubled, mut above) = (0_u128, 0_u64);
+        for block in self.truth.chunks(BLOCK) {
+            let mut here = 0;
+            for &truth in block {
+                here += if truth { 0 } else { 2 * above };
+                above += u64::from(truth);
+            }
+            doubled += u128::from(here);
+        }
+        // ... put right where scores are equal.
+        let mut start = 0;
+        while let Some(tie) = self.scores[start..].windows(2).position(|pair| pair[0] <= pair[1]) {
+            start += tie;
+            let next = self.end_of_ties(start);
+            let (mut hits, mut counted) = (0, 0);
+            for &truth in &self.truth[start..next] {
+                counted += if truth { 0 } else { 2 * hits };
+                hits += u128::from(truth);
+            }
+            doubled = doubled + ((next - start) as u128 - hits) * hits - counted;
+            start = next;
         }
         Some(doubled as f64 / (2.0 * negatives as f64 * self.positives as f64))
     }

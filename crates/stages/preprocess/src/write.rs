@@ -70,7 +70,7 @@ pub fn write_shard(
 }
 
 /// A sample's row, or why there is none.
-type Read = Result<Row, (SampleId, SampleError)>;
+type Read = Result<Row, Box<(SampleId, SampleError)>>;
 
 /// Looks for all files before the first is decoded: a missing one shows at once.
 fn check_files(job: ShardJob<'_>) -> anyhow::Result<()> {
@@ -91,7 +91,7 @@ fn read_all(job: ShardJob<'_>, chunk: &[SampleId], step: &(impl Fn(usize) + Sync
         let row = locate(id, job.folder, job.settings)
             .and_then(|sources| read_sample(&sources, job.folder, job.settings));
         step(1);
-        row.map_err(|error| (id.clone(), error))
+        row.map_err(|error| Box::new((id.clone(), error)))
     };
     chunk.par_iter().map(read).collect()
 }
@@ -114,7 +114,7 @@ fn keep(
                 if job.skip {
                     sources.push(digest_sources(&failure.0, job.folder, job.settings));
                 }
-                failures.push(failure);
+                failures.push(*failure);
             }
         }
     }

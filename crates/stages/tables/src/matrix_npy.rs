@@ -1,13 +1,15 @@
 //! A NumPy array of numbers: `.npy`, or one array of an `.npz`.
 //!
 //! Whoever wrote the file is not trusted: an entry is read up to the size that its rows can
-//! need, its header is looked at before it is parsed, and its shape must match what is
-//! expected before a value is read. 32- and 64-bit floats, C and Fortran order, either byte
-//! order.
+//! need, its header is looked at before it is parsed, its shape must match what is expected before
+//! a value is read, and the bytes must be those of that shape, no fewer and no more. Floats of 16,
+//! 32 and 64 bits, C and Fortran order, either byte order.
 
 use crate::{TableError, regular};
+use half::f16;
 use hpa_core::MAX_LABELS;
 use npyz::{NpyFile, Order};
+use std::cmp::Ordering;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
@@ -84,31 +86,54 @@ fn read_at_most(reader: impl Read, most: usize) -> Result<Vec<u8>, String> {
 }
 
 fn matrix(bytes: &[u8], rows: usize) -> Result<Matrix, String> {
-    check_header(bytes)?;
+    let data = data_of(bytes)?;
     let file = NpyFile::new(bytes).map_err(|error| error.to_string())?;
-    let (shape, order) = (file.shape().to_vec(), file.order());
-    let width = match shape[..] {
-        [found, width @ 1..=256] if found == rows as u64 => width,
-        [found, 1..=256] => return Err(format!("it has {found} rows, --ids has {rows}")),
-        _ => {
+    let width = match file.shape() {
+        &[found, width @ 1..=256] if found == rows as u64 => width,
+        &[found, 1..=256] => return Err(format!("it has {found} rows, --ids has {rows}")),
+        shape => {
             return Err(format!("its shape is {shape:?}, expected rows × labels (1 to 256)"));
         }
     };
     let width = usize::try_from(width).expect("at most 256");
-    let dtype = file.dtype().descr();
-    let values: Vec<f64> = match file.try_data::<f32>() {
-        Ok(values) => values.map(|value| value.map(f64::from)).collect(),
-        Err(file) => file
-            .try_data::<f64>()
-            .map_err(|_| format!("its type is {dtype}, expected float32 or float64"))?
-            .collect::<std::io::Result<_>>(),
-    }
-    .map_err(|error| format!("it is cut short: {error}"))?;
-    Ok(Matrix { width, values: if order == Order::C { values } else { transposed(&values, rows) } })
+    let values = decode(data, &file.dtype().descr(), rows * width)?;
+    let in_order = file.order() == Order::C;
+    Ok(Matrix { width, values: if in_order { values } else { transposed(&values, rows) } })
 }
 
-/// The header is parsed by recursion: one that is long or deeply nested is no array's.
-fn check_header(bytes: &[u8]) -> Result<(), String> {
+/// As many values of a type as there must be.
+fn decode(data: &[u8], descr: &str, count: usize) -> Result<Vec<f64>, String> {
+    let descr = descr.trim_matches('\'');
+    match descr {
+        "<f2" => numbers(data, count, |bytes| f16::from_le_bytes(bytes).to_f64()),
+        ">f2" => numbers(data, count, |bytes| f16::from_be_bytes(bytes).to_f64()),
+        "<f4" => numbers(data, count, |bytes| f64::from(f32::from_le_bytes(bytes))),
+        ">f4" => numbers(data, count, |bytes| f64::from(f32::from_be_bytes(bytes))),
+        "<f8" => numbers(data, count, f64::from_le_bytes),
+        ">f8" => numbers(data, count, f64::from_be_bytes),
+        _ => Err(format!("its type is {descr}, expected float32, float64 or float16")),
+    }
+}
+
+fn numbers<const SIZE: usize>(
+    data: &[u8],
+    count: usize,
+    number: impl Fn([u8; SIZE]) -> f64,
+) -> Result<Vec<f64>, String> {
+    let (found, expected) = (data.len(), count * SIZE);
+    match found.cmp(&expected) {
+        Ordering::Less => Err(format!("it is cut short: {found} bytes of numbers, not {expected}")),
+        Ordering::Greater => Err(format!(
+            "{} bytes follow the {expected} of its numbers: it is damaged, or holds several arrays",
+            found - expected
+        )),
+        Ordering::Equal => Ok(data.as_chunks().0.iter().map(|&bytes| number(bytes)).collect()),
+    }
+}
+
+/// What follows the header. That is parsed by recursion: one that is long or deeply nested is no
+/// array's.
+fn data_of(bytes: &[u8]) -> Result<&[u8], String> {
     if !bytes.starts_with(b"\x93NUMPY") {
         return Err("it is neither .npy nor .npz".to_owned());
     }
@@ -128,7 +153,7 @@ fn check_header(bytes: &[u8]) -> Result<(), String> {
     if brackets > MAX_BRACKETS {
         return Err("its header is no array's".to_owned());
     }
-    Ok(())
+    Ok(&bytes[start + length..])
 }
 
 fn transposed(values: &[f64], rows: usize) -> Vec<f64> {

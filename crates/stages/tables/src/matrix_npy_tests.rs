@@ -57,7 +57,7 @@ fn crc32(data: &[u8]) -> u32 {
 }
 
 #[test]
-fn both_orders_and_both_widths_are_read() {
+fn both_orders_and_all_widths_are_read() {
     let matrix = Matrix { width: 3, values: vec![0.0, 0.125, 0.25, 0.5, 0.75, 1.0] };
     let c = floats("(2, 3)", "False", &[0.0, 0.125, 0.25, 0.5, 0.75, 1.0]);
     assert_eq!(read(&c, None, 2).unwrap(), matrix);
@@ -66,6 +66,26 @@ fn both_orders_and_both_widths_are_read() {
     let data: Vec<u8> = matrix.values.iter().flat_map(|value| value.to_be_bytes()).collect();
     let wide = npy("{'descr': '>f8', 'fortran_order': False, 'shape': (2, 3)}", &data);
     assert_eq!(read(&wide, None, 2).unwrap(), matrix);
+    let halves = matrix.values.iter().map(|&value| f16::from_f64(value));
+    let data: Vec<u8> = halves.clone().flat_map(f16::to_le_bytes).collect();
+    let narrow = npy("{'descr': '<f2', 'fortran_order': False, 'shape': (2, 3)}", &data);
+    assert_eq!(read(&narrow, None, 2).unwrap(), matrix);
+    let data: Vec<u8> = halves.flat_map(f16::to_be_bytes).collect();
+    let narrow = npy("{'descr': '>f2', 'fortran_order': False, 'shape': (2, 3)}", &data);
+    assert_eq!(read(&narrow, None, 2).unwrap(), matrix);
+}
+
+#[test]
+fn bytes_behind_the_numbers_are_refused() {
+    let whole = floats("(2, 3)", "False", &[0.5; 6]);
+    for more in [&b"\n"[..], &whole] {
+        let error = read(&[&whole, more].concat(), None, 2).unwrap_err();
+        assert!(error.contains(&format!("{} bytes follow the 24", more.len())), "{error}");
+        let archive = npz(&[("pred.npy", &[&whole, more].concat())]);
+        assert!(read(&archive, None, 2).unwrap_err().contains("bytes follow"));
+    }
+    let error = read(&whole[..whole.len() - 1], None, 2).unwrap_err();
+    assert!(error.contains("cut short: 23 bytes of numbers, not 24"), "{error}");
 }
 
 #[test]

@@ -42,25 +42,31 @@ pub fn align(labels: &Labels, predictions: Predictions) -> Result<Aligned, Thres
         return Err(ThresholdError::Empty);
     }
     let n_labels = labels.names.count();
-    let rows = rows_of(labels, &predictions.ids).map_err(|missing| unpredicted(&missing))?;
-    let mut truth = vec![false; rows.len() * n_labels];
+    let (rows, truth) =
+        rayon::join(|| rows_of(labels, &predictions.ids), || truth(labels, n_labels));
+    let rows = rows.map_err(|missing| unpredicted(&missing))?;
+    let Predictions { ids, folds, probabilities, .. } = predictions;
+    let left_out = ids.len() - labels.rows.len();
+    let Some(rows) = rows else {
+        let folds = folds.map(|column| (column.count, column.folds));
+        return Ok(Aligned { scores: probabilities, truth, n_labels, folds, left_out });
+    };
+    let folds =
+        folds.map(|column| (column.count, rows.iter().map(|&row| column.folds[row]).collect()));
+    let row = |&row: &usize| &probabilities[row * n_labels..][..n_labels];
+    let scores = rows.iter().flat_map(row).copied().collect();
+    Ok(Aligned { scores, truth, n_labels, folds, left_out })
+}
+
+/// Row-major `[samples][labels]`.
+fn truth(labels: &Labels, n_labels: usize) -> Vec<bool> {
+    let mut truth = vec![false; labels.rows.len() * n_labels];
     for (labels, truth) in labels.rows.iter().zip(truth.chunks_mut(n_labels)) {
         for label in labels.labels.as_slice() {
             truth[label.index()] = true;
         }
     }
-    let folds = predictions
-        .folds
-        .as_ref()
-        .map(|column| (column.count, rows.iter().map(|&row| column.folds[row]).collect()));
-    let left_out = predictions.ids.len() - rows.len();
-    let in_order = left_out == 0 && rows.is_sorted(); // the rows differ, so this is all of them
-    let scores = if in_order {
-        predictions.probabilities
-    } else {
-        rows.iter().flat_map(|&row| predictions.row(row)).copied().collect()
-    };
-    Ok(Aligned { scores, truth, n_labels, folds, left_out })
+    truth
 }
 
 /// The group of duplicates of each labelled sample.
@@ -73,7 +79,11 @@ pub fn groups(labels: &Labels, folds: &Folds) -> Result<Vec<u32>, ThresholdError
         count: missing.len(),
         first: first(&missing),
     })?;
-    Ok(rows.into_iter().map(|row| folds.rows[row].group).collect())
+    let group = |row: usize| folds.rows[row].group;
+    Ok(match rows {
+        Some(rows) => rows.into_iter().map(group).collect(),
+        None => (0..ids.len()).map(group).collect(),
+    })
 }
 
 /// Refuses predictions that were made with another folds file than this one.
@@ -107,17 +117,25 @@ fn check_names(labels: &Labels, predictions: &Predictions) -> Result<(), Thresho
     }
 }
 
-/// The place of each labelled sample among `ids`, or the labelled samples that are not there.
-fn rows_of<'a>(labels: &'a Labels, ids: &[SampleId]) -> Result<Vec<usize>, Vec<&'a SampleId>> {
+/// The place of each labelled sample among `ids`, nothing where `ids` are those samples in their
+/// order, or the labelled samples that are not there.
+fn rows_of<'a>(
+    labels: &'a Labels,
+    ids: &[SampleId],
+) -> Result<Option<Vec<usize>>, Vec<&'a SampleId>> {
     let labelled = || labels.rows.iter().map(|row| &row.id);
     // The usual case: both files have the same order.
     if labelled().eq(ids) {
-        return Ok((0..ids.len()).collect());
+        return Ok(None);
     }
     let places: HashMap<&SampleId, usize> =
         ids.iter().enumerate().map(|(row, id)| (id, row)).collect();
     let missing: Vec<&SampleId> = labelled().filter(|&id| !places.contains_key(id)).collect();
-    if missing.is_empty() { Ok(labelled().map(|id| places[id]).collect()) } else { Err(missing) }
+    if missing.is_empty() {
+        Ok(Some(labelled().map(|id| places[id]).collect()))
+    } else {
+        Err(missing)
+    }
 }
 
 fn unpredicted(missing: &[&SampleId]) -> ThresholdError {

@@ -1,7 +1,7 @@
 //! Thresholds that have not seen the samples they are scored on.
 //!
-//! A fitted threshold has seen the luck of its samples: on the atlas labels with simulated
-//! scores the exact optimum says 0.684 where fresh data give 0.666. Fitting without
+//! A fitted threshold has seen the luck of its samples: on the atlas labels with simulated scores
+//! the exact optimum is 0.014 too high where fresh data judge (docs/performance.md). Fitting without
 //! each fold in turn, and deciding each fold by the thresholds fitted without it, gives
 //! decisions for all samples whose score is honest.
 

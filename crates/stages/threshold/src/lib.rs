@@ -28,6 +28,7 @@ mod polish;
 mod problem;
 mod simple;
 mod smooth;
+mod smooth_rows;
 mod summary;
 mod summary_text;
 mod tally;

@@ -49,8 +49,9 @@ fn run(Checked(args): &Checked, stage: &Stage) -> anyhow::Result<hpa_threshold::
         None => Some(Bootstrap::of_samples(data.n_samples(), args.bootstrap, seed)),
     };
     let names = labels.value.names.clone();
-    rayon::spawn(move || drop(labels)); // thousands of names: nobody need wait for it
+    drop(labels); // the search needs the room
     let found = evaluate(&data, &names, args.metric, &args.settings(), plan.as_ref())?;
+    rayon::spawn(move || drop(data)); // its memory goes back while the file is written
     args.out.write(&found.thresholds, &provenance)?;
     stage.notice(&found.summary);
     Ok(found.summary)

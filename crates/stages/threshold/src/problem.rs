@@ -1,7 +1,7 @@
 //! What is to be maximised: a metric over samples whose scores are sorted label by label.
 
 use crate::ThresholdError;
-use hpa_metrics::{Average, Metric, Ranking};
+use hpa_metrics::{Average, BadScore, Metric, Ranking, Rows, rankings};
 use rayon::prelude::*;
 
 /// Scores, truth and metric, sorted once for all methods.
@@ -29,9 +29,38 @@ impl Problem {
         truth: &[bool],
         n_labels: usize,
     ) -> Result<Self, ThresholdError> {
-        assert_eq!(scores.len(), truth.len(), "one score for each truth");
-        assert!(n_labels > 0 && scores.len().is_multiple_of(n_labels), "whole rows of labels");
-        let columns = rankings(scores, truth, n_labels)?;
+        Self::with_rows(metric, (scores, truth), n_labels, Rows::Kept)
+    }
+
+    /// The same of a problem that is not asked to [`Self::retain`] rows: smaller where the metric
+    /// does not need them either.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    pub fn indivisible(
+        metric: Metric,
+        scores: &[f32],
+        truth: &[bool],
+        n_labels: usize,
+    ) -> Result<Self, ThresholdError> {
+        let rows = match metric.average {
+            Average::Samples => Rows::Kept,
+            Average::Macro | Average::Micro => Rows::Forgotten,
+        };
+        Self::with_rows(metric, (scores, truth), n_labels, rows)
+    }
+
+    fn with_rows(
+        metric: Metric,
+        (scores, truth): (&[f32], &[bool]),
+        n_labels: usize,
+        rows: Rows,
+    ) -> Result<Self, ThresholdError> {
+        let columns = rankings(scores, truth, n_labels, rows)
+            .map_err(|BadScore { label, source }| ThresholdError::Score { label, source })?;
         let count = |row: &[bool]| u16::try_from(row.iter().filter(|&&truth| truth).count());
         let row_positives = match metric.average {
             Average::Samples => truth
@@ -44,6 +73,9 @@ impl Problem {
     }
 
     /// The same problem on the rows that `keep` accepts.
+    ///
+    /// # Panics
+    /// When the problem is [`Self::indivisible`].
     #[must_use]
     pub fn retain(&self, keep: impl Fn(usize) -> bool + Sync) -> Self {
         let columns: Vec<Ranking> =
@@ -73,39 +105,4 @@ impl Problem {
     pub(crate) fn row_positives(&self) -> &[u16] {
         &self.row_positives
     }
-}
-
-/// Labels gathered in one pass over a matrix: their numbers lie in a quarter of a cache line.
-const GATHERED: usize = 4;
-
-fn rankings(
-    scores: &[f32],
-    truth: &[bool],
-    n_labels: usize,
-) -> Result<Vec<Ranking>, ThresholdError> {
-    let starts = (0..n_labels).step_by(GATHERED).collect::<Vec<_>>();
-    let some = |start: usize| {
-        let labels = start..(start + GATHERED).min(n_labels);
-        let columns = gather(scores, n_labels, labels.clone());
-        let truths = gather(truth, n_labels, labels.clone());
-        let columns = labels.zip(columns.iter().zip(&truths));
-        let ranking = |(label, (scores, truth)): (usize, (&Vec<f32>, &Vec<bool>))| {
-            Ranking::new(scores, truth).map_err(|source| ThresholdError::Score { label, source })
-        };
-        columns.map(ranking).collect::<Result<Vec<_>, _>>()
-    };
-    let groups: Vec<Vec<Ranking>> = starts.into_par_iter().map(some).collect::<Result<_, _>>()?;
-    Ok(groups.into_iter().flatten().collect())
-}
-
-/// Some columns of a row-major matrix.
-fn gather<T: Copy>(matrix: &[T], width: usize, columns: std::ops::Range<usize>) -> Vec<Vec<T>> {
-    let mut gathered: Vec<Vec<T>> =
-        columns.clone().map(|_| Vec::with_capacity(matrix.len() / width)).collect();
-    for row in matrix.chunks_exact(width) {
-        for (column, &value) in gathered.iter_mut().zip(&row[columns.clone()]) {
-            column.push(value);
-        }
-    }
-    gathered
 }

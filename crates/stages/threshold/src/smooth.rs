@@ -7,8 +7,10 @@
 
 use crate::Problem;
 use crate::depth::{Depth, Soft};
+use crate::smooth_rows::Rows;
 use hpa_metrics::{Average, Metric, Ranking};
 use rayon::prelude::*;
+use std::cell::RefCell;
 
 /// A label that can be searched: its number, samples and landscape.
 pub(crate) struct Axis<'a> {
@@ -21,6 +23,7 @@ pub(crate) struct Axis<'a> {
 pub(crate) struct Smooth<'a> {
     problem: &'a Problem,
     axes: Vec<Axis<'a>>,
+    rows: RefCell<Rows<'a>>,
 }
 
 /// A value with its slope along each axis.
@@ -34,11 +37,13 @@ impl<'a> Smooth<'a> {
     /// The metric as a function of the cuts of `labels`; those that cannot be predicted
     /// right have no axis.
     pub(crate) fn new(problem: &'a Problem, labels: std::ops::Range<usize>) -> Self {
-        let axis = |label: usize| {
+        let find = |label: usize| {
             let column = &problem.columns()[label];
             Some(Axis { label, column, depth: Depth::new(column)? })
         };
-        Self { problem, axes: labels.filter_map(axis).collect() }
+        let axes: Vec<Axis<'_>> = labels.filter_map(find).collect();
+        let rows = Rows::new(problem.row_positives(), problem.metric().beta(), axes.len());
+        Self { problem, axes, rows: RefCell::new(rows) }
     }
 
     pub(crate) fn axes(&self) -> &[Axis<'a>] {
@@ -81,53 +86,20 @@ impl<'a> Smooth<'a> {
     }
 
     fn samples(&self, depths: &[f64], width: f64) -> Sloped {
-        let metric = self.problem.metric();
-        let square = metric.beta() * metric.beta();
-        let mut rows = self.blurred_rows(depths, width);
-        let mut value = 0.0;
-        for (row, &positives) in rows.iter_mut().zip(self.problem.row_positives()) {
-            let denominator = square * f64::from(positives) + row.1;
-            // Where nothing is there nor predicted F is 0 and nothing hangs on it yet.
-            let each = if denominator > 0.0 { (1.0 + square) / denominator } else { 0.0 };
-            value += each * row.0;
-            // What one more hit and one more prediction of the row bring.
-            *row = (each, if denominator > 0.0 { -each * row.0 / denominator } else { 0.0 });
-        }
+        let mut rows = self.rows.borrow_mut();
+        let value = rows.total(&self.axes, depths, width);
+        let each = rows.each();
         let n = self.problem.n_samples() as f64;
         let slope = |(axis, &x): (&Axis<'_>, &f64)| {
             let mut slope = 0.0;
             axis.walk_blurred(x, width, |row, truth, part| {
-                let (hit, predicted) = rows[row];
+                let (hit, predicted) = each[row];
                 slope += part.slope * (predicted + if truth { hit } else { 0.0 });
             });
             slope / n
         };
         let slopes = self.axes.par_iter().zip(depths).map(slope).collect();
         Sloped { value: value / n, slopes }
-    }
-
-    /// Blurred hits and blurred predictions of each row. The two halves of the labels are summed
-    /// side by side: always the same halves, so that the sum depends on no number of threads.
-    fn blurred_rows(&self, depths: &[f64], width: f64) -> Vec<(f64, f64)> {
-        let half = self.axes.len() / 2;
-        let sum = |labels: std::ops::Range<usize>| {
-            let mut rows = vec![(0.0, 0.0); self.problem.row_positives().len()];
-            for (axis, &x) in self.axes[labels.clone()].iter().zip(&depths[labels]) {
-                let mut add = |row: usize, truth: bool, count: f64| {
-                    let (hits, predicted) = &mut rows[row];
-                    *hits += if truth { count } else { 0.0 };
-                    *predicted += count;
-                };
-                axis.walk_whole(x, width, |row, truth| add(row, truth, 1.0));
-                axis.walk_blurred(x, width, |row, truth, part| add(row, truth, part.count));
-            }
-            rows
-        };
-        let (mut rows, others) = rayon::join(|| sum(0..half), || sum(half..self.axes.len()));
-        for (row, other) in rows.iter_mut().zip(others) {
-            *row = (row.0 + other.0, row.1 + other.1);
-        }
-        rows
     }
 }
 
@@ -137,16 +109,18 @@ impl Axis<'_> {
         if width > 0.0 { width.max(self.depth.finest()) } else { 0.0 }
     }
 
-    /// Calls `visit` with row and truth of every sample that is wholly predicted.
-    fn walk_whole(&self, x: f64, width: f64, mut visit: impl FnMut(usize, bool)) {
-        let end = self.depth.cut(x - self.width(width));
-        for (&row, &truth) in self.column.rows()[..end].iter().zip(self.column.truth()) {
-            visit(row as usize, truth);
-        }
+    /// How many samples are wholly predicted.
+    pub(crate) fn whole(&self, x: f64, width: f64) -> usize {
+        self.depth.cut(x - self.width(width))
     }
 
     /// Calls `visit` with row, truth and share of every sample that is partly predicted.
-    fn walk_blurred(&self, x: f64, width: f64, mut visit: impl FnMut(usize, bool, Soft)) {
+    pub(crate) fn walk_blurred(
+        &self,
+        x: f64,
+        width: f64,
+        mut visit: impl FnMut(usize, bool, Soft),
+    ) {
         let width = self.width(width);
         let places = self.depth.cut(x - width)..self.depth.cut(x + width);
         for place in places {

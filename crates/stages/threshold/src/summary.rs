@@ -90,7 +90,10 @@ pub fn evaluate(
     settings: &Settings,
     plan: Option<&Bootstrap>,
 ) -> Result<Evaluation, ThresholdError> {
-    let problem = Problem::new(metric, &data.scores, &data.truth, data.n_labels)?;
+    let problem = match data.folds {
+        Some(_) => Problem::new(metric, &data.scores, &data.truth, data.n_labels)?,
+        None => Problem::indivisible(metric, &data.scores, &data.truth, data.n_labels)?,
+    };
     let start = Instant::now();
     let found = fit(&problem, settings)?;
     let folds = match &data.folds {
@@ -106,6 +109,7 @@ pub fn evaluate(
         metric: metric.to_string(),
         rows: scored.rows()?,
     };
+    rayon::spawn(move || drop(problem)); // its memory goes back while the file is written
     Ok(Evaluation { thresholds, summary: Summary { seconds, ..summary } })
 }
 

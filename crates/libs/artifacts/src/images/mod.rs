@@ -6,7 +6,6 @@
 //! need the same memory for a thousand samples as for a million.
 
 mod page;
-mod pread;
 mod record;
 mod row;
 mod shard;

@@ -1,10 +1,10 @@
 //! One shard: a Parquet file of pictures.
 
-use super::pread::SharedFile;
 use super::row::SummaryColumns;
 use super::{ImageSummary, SCHEMA, pixels_len};
 use crate::guard::guarded;
 use crate::parquet_file::{check_origin, key_values};
+use crate::pread::SharedFile;
 use crate::{ArtifactError, Digest, open_regular};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::DataType;

@@ -12,7 +12,7 @@ pub(crate) struct Args {
     /// A table with a column a label, perhaps with columns of ids and of folds (`fold`)
     #[arg(long, value_name = "CSV")]
     pub(crate) csv: Option<PathBuf>,
-    /// An array, rows × labels, of 32- or 64-bit floats
+    /// An array, rows × labels, of 16-, 32- or 64-bit floats
     #[arg(long, value_name = "FILE.npy|FILE.npz")]
     pub(crate) npy: Option<PathBuf>,
     /// Which array of an .npz [default: the only one]

@@ -3,19 +3,19 @@
 use parquet::errors::Result;
 use parquet::file::reader::{ChunkReader, Length};
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// An open shard. `File` itself would share one read position between its clones.
+/// An open file. `File` itself would share one read position between its clones.
 #[derive(Clone, Debug)]
-pub(super) struct SharedFile {
+pub(crate) struct SharedFile {
     file: Arc<File>,
     length: u64,
 }
 
 impl SharedFile {
-    pub(super) fn new(file: File) -> std::io::Result<Self> {
+    pub(crate) fn new(file: File) -> std::io::Result<Self> {
         let length = file.metadata()?.len();
         Ok(Self { file: Arc::new(file), length })
     }
@@ -28,10 +28,11 @@ impl Length for SharedFile {
 }
 
 impl ChunkReader for SharedFile {
-    type T = Cursor;
+    type T = BufReader<Cursor>;
 
-    fn get_read(&self, start: u64) -> Result<Cursor> {
-        Ok(Cursor { file: self.file.clone(), place: start })
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        // Headers are read from here, byte by byte and below a hundred of them.
+        Ok(BufReader::with_capacity(512, Cursor { file: self.file.clone(), place: start }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<bytes::Bytes> {
@@ -50,7 +51,7 @@ impl ChunkReader for SharedFile {
 
 /// Reads on from a place.
 #[derive(Debug)]
-pub(super) struct Cursor {
+pub(crate) struct Cursor {
     file: Arc<File>,
     place: u64,
 }
