@@ -30,6 +30,7 @@ mod rate_curve;
 mod schema_docs;
 mod scores;
 mod statistics;
+mod sync_aside;
 mod thresholds;
 mod weights;
 
