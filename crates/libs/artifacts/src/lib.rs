@@ -25,6 +25,7 @@ mod labels;
 mod parquet_file;
 mod predictions;
 mod predictions_plain;
+mod problems;
 mod provenance;
 mod rate_curve;
 mod schema_docs;
