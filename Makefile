@@ -434,7 +434,8 @@ bench-preprocess: $(bin)/hpa-preprocess $(bin)/hpa-labels $(bin)/hpa-split $(bin
 	$(bench_python) benches/preprocess/run.py --bin $(bin) --samples $$samples \
 	  --tables $(or $(HPA_SHARED),../shared)/data/kaggle-tables --out $(RUNS)/bench/preprocess.json
 
-fuzz: ## feed every reader with damaged files, SECONDS=60 each
+fuzz: ## feed every reader with damaged files, SECONDS=60 each (needs cargo-fuzz and a C++ compiler)
+	@command -v $${CXX:-c++} >/dev/null || { echo 'a C++ compiler is missing, which libFuzzer is built by: install g++ or clang, or set CXX' >&2; exit 1; }
 	@cargo fuzz --version >/dev/null 2>&1 || { echo 'cargo-fuzz is missing: installing it by cargo install'; \
 	  cargo install --locked cargo-fuzz; }
 	@for target in $$(cargo fuzz list); do echo "fuzz $$target"; mkdir -p fuzz/target/corpus/$$target; \
