@@ -40,7 +40,7 @@ pub fn locate(
     folders: &[PathBuf],
     settings: &Settings,
 ) -> Result<Sources, SampleError> {
-    let mut files: [Source; Channel::COUNT] = Default::default();
+    let mut files = <[Source; Channel::COUNT]>::default();
     for channel in Channel::ALL {
         files[channel.index()] = find(id, channel, folders, settings)?;
     }
