@@ -7,6 +7,8 @@ PIPELINE   ?= quick
 DEVICE     ?= auto
 # A folder in Kaggle's layout; without it the pipeline's synth.toml draws one.
 DATA       ?=
+# Further folders with `train.csv` and `train/`, whose samples are trained on too.
+EXTRA      ?=
 # A folder with MODEL.safetensors for models that say `pretrained = true`, or `none`.
 WEIGHTS    ?=
 # Ids of the same field on one line, kept in one fold.
@@ -24,13 +26,14 @@ PIPELINES  ?= pipelines
 RUNS       ?= data
 
 data := $(patsubst %/,%,$(DATA))
+extra := $(patsubst %/,%,$(EXTRA))
 goals := $(or $(MAKECMDGOALS),help)
 applying := $(filter apply,$(goals))
 own_run := $(PIPELINE)$(if $(data),-$(notdir $(data)))
 # New images are read by the networks that were trained on their folder, or else by the pipeline's.
 RUN ?= $(if $(applying),$(if $(wildcard $(RUNS)/$(own_run)/models),$(own_run),$(PIPELINE)),$(own_run))
 # What error messages tell people to run.
-unusual = $(foreach v,DUPLICATES RUNS PIPELINES,$(if $(filter command environment,$(origin $v)),$v=$($v)))
+unusual = $(foreach v,EXTRA DUPLICATES RUNS PIPELINES,$(if $(filter command environment,$(origin $v)),$v=$(if $(word 2,$($v)),'$($v)',$($v))))
 export HPA_MAKE := make$(if $(applying), apply) PIPELINE=$(PIPELINE)$(if $(data), DATA=$(data))$(if \
   $(WEIGHTS), WEIGHTS=$(WEIGHTS)) RUN=$(RUN)$(addprefix  ,$(strip $(unusual)))
 
@@ -49,6 +52,8 @@ out := $(RUNS)/$(RUN)
 # Relative inside of the workspace, as cargo's .d files have it.
 bin := $(patsubst $(CURDIR)/%,%,$(abspath $(CARGO_TARGET_DIR)))/release
 raw := $(or $(data),$(out)/raw)
+train_tables  := $(raw)/train.csv $(extra:%=%/train.csv)
+train_folders := $(raw)/train $(extra:%=%/train)
 
 # $(call toml,FILE,KEY): a number, string or one-line array, as plain words.
 toml = $(shell sed -n 's/[[:space:]]*\#.*//; s/^$2[[:space:]]*=[[:space:]]*//p' $1 | tr -d '",[]')
@@ -142,6 +147,7 @@ endif
 endif
 endif
 ifneq ($(reads),)
+$(foreach d,$(extra),$(foreach f,train.csv train,$(if $(wildcard $d/$f),,$(error EXTRA=$d has no $f: expected a folder with a table and pictures, see docs/data.md))))
 ifneq ($(data),)
 $(foreach f,train.csv train test sample_submission.csv,$(if $(wildcard $(data)/$f),,$(error DATA=$(DATA) has no $f: expected Kaggle's layout, see docs/data.md)))
 else
@@ -223,6 +229,7 @@ choices := $(out)/choices
 
 ifeq ($(applying),)
 $(eval $(call choice,$(choices)/data,$(data)))
+$(eval $(call choice,$(choices)/extra,$(extra)))
 $(eval $(call choice,$(choices)/weights,$(WEIGHTS)))
 $(eval $(call choice,$(choices)/duplicates,$(DUPLICATES)))
 
@@ -231,8 +238,8 @@ $(out)/raw/train.csv $(out)/raw/sample_submission.csv $(out)/raw/test_labels.csv
 	$(bin)/hpa-synth --config $< --out $(out)/raw $(share)
 endif
 
-$(labels): $(raw)/train.csv $(choices)/data $(bin)/hpa-labels
-	$(bin)/hpa-labels --csv $< --out $@
+$(labels): $(train_tables) $(choices)/data $(choices)/extra $(bin)/hpa-labels
+	$(bin)/hpa-labels --csv $(train_tables) --out $@
 
 $(out)/test-labels.parquet: $(raw)/test_labels.csv $(choices)/data $(bin)/hpa-labels
 	$(bin)/hpa-labels --csv $< --out $@
@@ -241,8 +248,8 @@ $(out)/test-labels.parquet: $(raw)/test_labels.csv $(choices)/data $(bin)/hpa-la
 shard = $(shell printf '%s' '$1' | sed -E 's|0*([0-9]+)-of-0*([0-9]+)|\1/\2|')
 
 # A folder's time moves when a picture is added or removed.
-$(train_images): $(out)/images/train-%.parquet: $(raw)/train.csv $(choices)/data $(if $(data),$(data)/train) $(cfg)/preprocess.toml $(bin)/hpa-preprocess
-	$(bin)/hpa-preprocess --config $(cfg)/preprocess.toml --csv $< --images $(raw)/train --shard $(call shard,$*) --out $@ $(share)
+$(train_images): $(out)/images/train-%.parquet: $(train_tables) $(choices)/data $(choices)/extra $(if $(data),$(data)/train) $(extra:%=%/train) $(cfg)/preprocess.toml $(bin)/hpa-preprocess
+	$(bin)/hpa-preprocess --config $(cfg)/preprocess.toml --csv $(train_tables) --images $(train_folders) --shard $(call shard,$*) --out $@ $(share)
 
 $(test_images): $(out)/images/test-%.parquet: $(raw)/sample_submission.csv $(choices)/data $(if $(data),$(data)/test) $(cfg)/preprocess.toml $(bin)/hpa-preprocess
 	$(bin)/hpa-preprocess --config $(cfg)/preprocess.toml --csv $< --images $(raw)/test --shard $(call shard,$*) --out $@ $(share)
@@ -418,7 +425,7 @@ bench-train: $(if $(filter $(bench_env)/%,$(BENCH_PYTHON)),$(bench_env)/train/re
 bench_python = $(bench_env)/preprocess/bin/python
 
 bench-preprocess: $(bin)/hpa-preprocess $(bin)/hpa-labels $(bin)/hpa-split $(bin)/hpa-synth ## hpa-preprocess and hpa-split against OpenCV, pyarrow and iterative-stratification
-	cargo build --release --locked --workspace --example bare_sum
+	cargo build --release --locked --workspace --example bare_sum --example near
 	python3 -m venv $(bench_env)/preprocess
 	$(bench_python) -m pip install --quiet --requirement benches/preprocess/requirements.txt
 	@if [ -f $(REAL)/train.csv ]; then samples=$(REAL); else \
@@ -427,7 +434,8 @@ bench-preprocess: $(bin)/hpa-preprocess $(bin)/hpa-labels $(bin)/hpa-split $(bin
 	$(bench_python) benches/preprocess/run.py --bin $(bin) --samples $$samples \
 	  --tables $(or $(HPA_SHARED),../shared)/data/kaggle-tables --out $(RUNS)/bench/preprocess.json
 
-fuzz: ## feed every reader with damaged files, SECONDS=60 each
+fuzz: ## feed every reader with damaged files, SECONDS=60 each (needs cargo-fuzz and a C++ compiler)
+	@command -v $${CXX:-c++} >/dev/null || { echo 'a C++ compiler is missing, which libFuzzer is built by: install g++ or clang, or set CXX' >&2; exit 1; }
 	@cargo fuzz --version >/dev/null 2>&1 || { echo 'cargo-fuzz is missing: installing it by cargo install'; \
 	  cargo install --locked cargo-fuzz; }
 	@for target in $$(cargo fuzz list); do echo "fuzz $$target"; mkdir -p fuzz/target/corpus/$$target; \

@@ -108,6 +108,12 @@ def split(bin_folder, table, name, folder):
     ]
 
 
+def near(bin_folder):
+    """Nothing that people have finds near pictures in less than all pairs: a row without a peer."""
+    print(subprocess.run([bin_folder / "examples" / "near", "31072", "1000000"], check=True,
+                         capture_output=True, text=True).stdout, end="")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", type=pathlib.Path, required=True)
@@ -128,6 +134,7 @@ def main():
                 pairs += split(args.bin, args.tables / file, tag, folder)
             else:
                 print(f"SKIPPED {tag}: no {file}")
+    near(args.bin)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(pairs, indent=1) + "\n")
     for row in pairs:

@@ -10,20 +10,20 @@
 //! them, once each, if all agree on its labels.
 
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use hpa_core::{LabelNames, LabelSet, SampleId};
 
 use crate::LabelRow;
+pub use crate::problems::Problems;
 
 /// Largest table: several million rows.
 const MAX_BYTES: u64 = 256 << 20;
 /// Longest line; one id and all labels need less than 2 KiB.
 const MAX_LINE_BYTES: usize = 64 << 10;
-/// So many mistakes are listed.
-const LISTED: usize = 20;
+/// Most rows of a table: what one gibibyte of memory holds with ease.
+const MAX_ROWS: usize = 2_000_000;
 
 /// Why tables could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -55,45 +55,6 @@ pub enum CsvTableError {
     /// Tables that disagree.
     #[error("the tables disagree on the labels of samples: {0}")]
     Conflicts(Problems),
-}
-
-/// The first mistakes of one kind, and how many there are.
-#[derive(Debug, Default)]
-pub struct Problems {
-    listed: Vec<String>,
-    count: usize,
-}
-
-impl Problems {
-    /// Adds a mistake; beyond the first 20 it is only counted.
-    pub fn push(&mut self, problem: impl Display) {
-        self.count += 1;
-        if self.listed.len() < LISTED {
-            self.listed.push(problem.to_string());
-        }
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub const fn count(&self) -> usize {
-        self.count
-    }
-}
-
-impl Display for Problems {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let ([one], 1) = (&self.listed[..], self.count) {
-            return f.write_str(one);
-        }
-        write!(f, "{} mistakes", self.count)?;
-        for problem in &self.listed {
-            write!(f, "\n  {problem}")?;
-        }
-        match self.count - self.listed.len() {
-            0 => Ok(()),
-            more => write!(f, "\n  … and {more} more"),
-        }
-    }
 }
 
 /// Reads tables and joins them, in the order of the tables and of their rows.
@@ -146,13 +107,17 @@ fn read_one(path: &Path, names: &LabelNames) -> Result<Vec<(u64, LabelRow)>, Csv
             Err(error) => error.position().map_or(0, csv::Position::line),
         };
         let row = record.map_err(|error| uneven(&error)).and_then(|r| columns.row(&r, names));
-        match row {
-            Ok(row) => match lines.insert(row.id.clone(), line) {
-                Some(first) => problems
-                    .push(format!("line {line}: sample {} stands on line {first} already", row.id)),
-                None => rows.push((line, row)),
-            },
-            Err(reason) => problems.push(format!("line {line}: {reason}")),
+        match row.map(|row| (lines.insert(row.id.clone(), line), row)) {
+            Ok((None, row)) => rows.push((line, row)),
+            Ok((Some(first), LabelRow { id, .. })) => problems
+                .push(format_args!("line {line}: sample {id} stands on line {first} already")),
+            Err(reason) => problems.push(format_args!("line {line}: {reason}")),
+        }
+        if rows.len() > MAX_ROWS {
+            return Err(not_a_table(format!("it has more than {MAX_ROWS} rows")));
+        }
+        if problems.are_too_many() {
+            break;
         }
     }
     if problems.count() > 0 {

@@ -98,6 +98,21 @@ fn wrong_rows_name_line_and_value() {
 }
 
 #[test]
+fn a_table_of_nothing_but_mistakes_is_not_read_to_its_end() {
+    let message = refusal("Id,Predicted\n".to_owned() + &"a,1\n".repeat(20 << 20));
+    assert!(message.contains("at least 100000 mistakes"), "{message}");
+}
+
+#[test]
+fn a_table_of_too_many_rows_is_refused_before_memory_is_short() {
+    let rows = (0..=MAX_ROWS).fold("Id,Predicted\n".to_owned(), |mut text, row| {
+        text.push_str(&row.to_string());
+        text + ",\n"
+    });
+    assert!(refusal(rows).contains("more than 2000000 rows"));
+}
+
+#[test]
 fn the_first_twenty_mistakes_are_listed() {
     let rows: Vec<String> = (0..30).map(|n| format!("s{n},99")).collect();
     let message = refusal(format!("Id,Target\n{}\n", rows.join("\n")));

@@ -28,11 +28,13 @@ mod plain;
 mod pread;
 mod predictions;
 mod predictions_plain;
+mod problems;
 mod provenance;
 mod rate_curve;
 mod schema_docs;
 mod scores;
 mod statistics;
+mod sync_aside;
 mod thresholds;
 mod weights;
 

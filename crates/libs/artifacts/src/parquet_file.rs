@@ -6,6 +6,7 @@
 
 use crate::atomic::AtomicFile;
 use crate::guard::guarded;
+use crate::sync_aside::SyncAside;
 use crate::{ArtifactError, Digest, Loaded, Origin, Provenance, canonical_json};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -36,6 +37,7 @@ pub(crate) struct HashingFile {
     file: AtomicFile,
     hasher: blake3::Hasher,
     block: Vec<u8>,
+    aside: SyncAside,
 }
 
 /// Bytes that are hashed and written at once.
@@ -44,11 +46,12 @@ const BLOCK_BYTES: usize = 256 << 10;
 impl HashingFile {
     fn create(path: &Path) -> Result<Self, ArtifactError> {
         let (file, hasher) = (AtomicFile::create(path)?, blake3::Hasher::new());
-        Ok(Self { file, hasher, block: Vec::new() })
+        Ok(Self { file, hasher, block: Vec::new(), aside: SyncAside::default() })
     }
 
     fn write_block(&mut self) -> std::io::Result<()> {
         self.file.write_all(&self.block)?;
+        self.aside.wrote(self.block.len(), self.file.file_mut())?;
         self.hasher.update(&self.block);
         self.block.clear();
         Ok(())
@@ -127,7 +130,8 @@ pub(crate) fn finish(
 ) -> Result<Digest, ArtifactError> {
     let mut sink = closed.map_err(|error| ArtifactError::unwritable(path, error))?;
     sink.write_block().map_err(ArtifactError::io(path, "write"))?;
-    let HashingFile { mut file, hasher, .. } = sink;
+    let HashingFile { mut file, hasher, aside, .. } = sink;
+    aside.finish().map_err(ArtifactError::io(path, "write"))?;
     let digest = Digest::finish(&hasher);
     patch(file.file_mut(), &digest).map_err(ArtifactError::io(path, "write"))?;
     file.commit()?;

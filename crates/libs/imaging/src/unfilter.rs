@@ -19,29 +19,90 @@ pub(crate) fn unfilter(
 ) -> Result<(), UnknownFilter> {
     rows.resize(filtered.len() / (stride + 1) * stride, 0);
     let zeros = vec![0; stride];
-    for (index, coded) in filtered.chunks_exact(stride + 1).enumerate() {
-        let (done, rest) = rows.split_at_mut(index * stride);
-        let above = if index == 0 { &zeros[..] } else { &done[(index - 1) * stride..] };
-        let row = &mut rest[..stride];
-        let (&filter, coded) = coded.split_first().expect("a row has its filter in front");
-        match (filter, step) {
-            (0, _) => row.copy_from_slice(coded),
-            (1, 1) => undo_left_1(row, coded),
-            (2, _) => undo_above(row, coded, above),
-            (3, 1) => undo_average_1(row, coded, above),
-            (4, 1) => undo_paeth_1(row, coded, above),
-            (1 | 3 | 4, _) => {
-                row.copy_from_slice(coded);
-                match filter {
-                    1 => undo_left(row, step),
-                    3 => undo_average(row, above, step),
-                    _ => undo_paeth(row, above, step),
-                }
-            }
-            (unknown, _) => return Err(UnknownFilter(unknown)),
+    let mut coded = filtered.chunks_exact(stride + 1).peekable();
+    let mut start = 0;
+    while let Some(line) = coded.next() {
+        let (done, rest) = rows.split_at_mut(start);
+        let above = if start == 0 { &zeros[..] } else { &done[start - stride..] };
+        let (row, rest) = rest.split_at_mut(stride);
+        start += stride;
+        let second = coded.peek().filter(|_| step == 1).copied().unwrap_or_default();
+        let pair = (line[0], second.first().copied().unwrap_or_default());
+        if let Some(undo) = undo_two(pair) {
+            undo((row, &mut rest[..stride]), (&line[1..], &second[1..]), above);
+            coded.next();
+            start += stride;
+        } else {
+            undo_one((line[0], step), row, &line[1..], above)?;
         }
     }
     Ok(())
+}
+
+fn undo_one(
+    (filter, step): (u8, usize),
+    row: &mut [u8],
+    coded: &[u8],
+    above: &[u8],
+) -> Result<(), UnknownFilter> {
+    match (filter, step) {
+        (0, _) => row.copy_from_slice(coded),
+        (1, 1) => undo_left_1(row, coded),
+        (2, _) => undo_above(row, coded, above),
+        (3, 1) => undo_average_1(row, coded, above),
+        (4, 1) => undo_paeth_1(row, coded, above),
+        (1 | 3 | 4, _) => {
+            row.copy_from_slice(coded);
+            match filter {
+                1 => undo_left(row, step),
+                3 => undo_average(row, above, step),
+                _ => undo_paeth(row, above, step),
+            }
+        }
+        (unknown, _) => return Err(UnknownFilter(unknown)),
+    }
+    Ok(())
+}
+
+/// Two rows, what they are coded as, and the row above.
+type UndoTwo = fn((&mut [u8], &mut [u8]), (&[u8], &[u8]), &[u8]);
+
+/// How to undo two rows at once, for filters where that is faster: in a row of Paeth's filter
+/// each byte waits for the one before, so the row below, one byte behind, costs nothing.
+fn undo_two(filters: (u8, u8)) -> Option<UndoTwo> {
+    match filters {
+        (4, 4) => Some(undo_two_1::<4, 4>),
+        (4, 1) => Some(undo_two_1::<4, 1>),
+        (1, 4) => Some(undo_two_1::<1, 4>),
+        _ => None,
+    }
+}
+
+fn undo_two_1<const FIRST: u8, const SECOND: u8>(
+    (first, second): (&mut [u8], &mut [u8]),
+    (code, second_code): (&[u8], &[u8]),
+    above: &[u8],
+) {
+    let last = first.len() - 1;
+    let mut a = code[0].wrapping_add(predict::<FIRST>(0, above[0], 0));
+    let mut c = above[0];
+    first[0] = a;
+    let (mut second_a, mut second_c) = (0, 0);
+    let rows = first[1..].iter_mut().zip(&mut second[..last]);
+    let codes = code[1..].iter().zip(&second_code[..last]);
+    for (((byte, below), (&code, &second_code)), &b) in rows.zip(codes).zip(&above[1..]) {
+        second_a = second_code.wrapping_add(predict::<SECOND>(second_a, a, second_c));
+        second_c = a;
+        *below = second_a;
+        a = code.wrapping_add(predict::<FIRST>(a, b, c));
+        c = b;
+        *byte = a;
+    }
+    second[last] = second_code[last].wrapping_add(predict::<SECOND>(second_a, a, second_c));
+}
+
+fn predict<const FILTER: u8>(a: u8, b: u8, c: u8) -> u8 {
+    if FILTER == 4 { paeth(a, b, c) } else { a }
 }
 
 // The common case of one byte a pixel reads the coded row and keeps the neighbours in
@@ -139,6 +200,32 @@ mod tests {
         undo_left_1(&mut fast, &coded);
         undo_left(&mut plain, 1);
         assert_eq!(fast, plain);
+    }
+
+    #[test]
+    fn rows_in_pairs_are_what_they_are_one_by_one() {
+        let noise = |place: usize| u8::try_from(place * place % 251 ^ place % 7).unwrap();
+        for stride in [1, 2, 3, 64] {
+            // All sequences of four filters.
+            let digits = |n: u32| [1, 5, 25, 125].map(|unit| u8::try_from(n / unit % 5).unwrap());
+            for filters in (0..5_u32.pow(4)).map(digits) {
+                let line = |(row, filter): (usize, u8)| -> Vec<u8> {
+                    let levels = (0..stride).map(move |x| noise(row * stride + x + 9));
+                    std::iter::once(filter).chain(levels).collect()
+                };
+                let filtered: Vec<u8> = (0..).zip(filters).flat_map(line).collect();
+                let mut rows = Vec::new();
+                unfilter(&filtered, stride, 1, &mut rows).unwrap();
+                let mut above = vec![0; stride];
+                for (coded, row) in filtered.chunks_exact(stride + 1).zip(rows.chunks_exact(stride))
+                {
+                    let mut alone = vec![0; stride];
+                    undo_one((coded[0], 1), &mut alone, &coded[1..], &above).unwrap();
+                    assert_eq!(row, alone, "{filters:?}");
+                    above = alone;
+                }
+            }
+        }
     }
 
     #[test]

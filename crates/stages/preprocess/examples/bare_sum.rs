@@ -88,8 +88,9 @@ fn resize_all(planes: &[Plane], size: usize) {
 }
 
 fn compress_all(images: &[Vec<u8>]) {
-    let mut encoder = PageEncoder::new();
+    let (mut encoder, mut memory) = (PageEncoder::new(), Vec::new());
     for image in images {
-        std::hint::black_box(encoder.encode(image).expect("far below 2 GiB"));
+        let pixels = encoder.encode_into(memory, image).expect("far below 2 GiB");
+        memory = std::hint::black_box(pixels).into_memory();
     }
 }

@@ -12,9 +12,9 @@ pub(crate) struct Args {
     /// Tables of the samples, `Id,Target` or `Id,Predicted`; several are joined
     #[arg(long, value_name = "CSV", required = true, num_args = 1.., value_hint = ValueHint::FilePath)]
     pub(crate) csv: Vec<PathBuf>,
-    /// Folder of the images
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) images: PathBuf,
+    /// Folders of the images; of several, each file is looked for in all and may be in one
+    #[arg(long, value_name = "DIR", required = true, num_args = 1.., value_hint = ValueHint::DirPath)]
+    pub(crate) images: Vec<PathBuf>,
     /// Side of the squares to write (TOML: `size_px`)
     #[arg(long, alias = "size-px", value_name = "PX", value_parser = in_range::<usize>(1..=4096))]
     size: usize,

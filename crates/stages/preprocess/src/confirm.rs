@@ -33,7 +33,7 @@ pub(crate) fn confirm(
         return None;
     }
     let digest = |id| {
-        let digest = digest_sources(id, job.folder, job.settings);
+        let digest = digest_sources(id, job.folders, job.settings);
         step(1);
         digest
     };

@@ -7,6 +7,8 @@ use hpa_artifacts::canonical_json;
 use hpa_core::SampleId;
 use hpa_imaging::{DecodeError, Format};
 
+use crate::sample::Source;
+
 /// So many samples are listed.
 const LISTED: usize = 20;
 
@@ -20,6 +22,18 @@ pub enum SampleError {
     /// The id does not fit the pattern of the files.
     #[error("{0}")]
     Name(String),
+    /// Two files for one channel. Folders are named by their place: an absolute path is no
+    /// matter of the shard's.
+    #[error(
+        "{} is in folder {} of `--images` and {} in folder {}: expected in one of them",
+        first.name, first.folder + 1, second.name, second.folder + 1
+    )]
+    Twice {
+        /// The one that was found first.
+        first: Source,
+        /// The other.
+        second: Source,
+    },
     /// A folder, FIFO or device.
     #[error("{0} is no regular file")]
     NoFile(String),

@@ -10,6 +10,7 @@
 mod budget;
 mod confirm;
 mod failure;
+mod in_order;
 mod pattern;
 mod sample;
 mod settings;
@@ -20,7 +21,7 @@ mod write;
 
 pub use failure::{Failures, SampleError};
 pub use pattern::{FilePattern, PatternError};
-pub use sample::{Row, Sources, digest_sources, locate, read_sample};
+pub use sample::{Row, Source, Sources, digest_sources, locate, read_sample};
 pub use settings::{Resampling, Settings};
 pub use shard::{Shard, ShardError};
 pub use statistics::{StatisticsSummary, compare, count};

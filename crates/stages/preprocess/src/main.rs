@@ -30,7 +30,7 @@ fn run(args: &Args, stage: &Stage) -> anyhow::Result<Summary> {
     // Opened first: a list that cannot be written must not be found out after an hour.
     let list = args.out_skipped.as_deref().map(AtomicFile::create).transpose()?;
     let job =
-        ShardJob { ids: &ids, folder: &args.images, settings: &settings, skip: list.is_some() };
+        ShardJob { ids: &ids, folders: &args.images, settings: &settings, skip: list.is_some() };
     let progress = stage.progress("preprocessing", ids.len() as u64, "samples");
     let outcome = write_shard(job, &args.out, |done| progress.inc(done as u64))?;
     progress.finish();

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::fs;
 use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use hpa_artifacts::{EncodedPixels, ImageSummary, PageEncoder};
 use hpa_core::{Channel, SampleId};
@@ -12,23 +13,36 @@ use hpa_imaging::{Format, Plane, Rules, Scratch, decode_with, perceptual_hash, r
 use crate::budget::{FILES, PIXELS};
 use crate::{SampleError, Settings};
 
-/// A sample and its four files, named from the folder of the images on.
+/// A sample and its four files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sources {
     /// The sample.
     pub id: SampleId,
     /// The file of each channel.
-    pub files: [String; Channel::COUNT],
+    pub files: [Source; Channel::COUNT],
 }
 
-/// Finds the four files of a sample.
+/// A file in one of the folders of images.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// Which folder, counted from 0.
+    pub folder: usize,
+    /// The name from that folder on.
+    pub name: String,
+}
+
+/// Finds the four files of a sample in the folders of images.
 ///
 /// # Errors
-/// When one is missing or no regular file.
-pub fn locate(id: &SampleId, folder: &Path, settings: &Settings) -> Result<Sources, SampleError> {
-    let mut files = [const { String::new() }; Channel::COUNT];
+/// When one is missing, no regular file, or in two folders.
+pub fn locate(
+    id: &SampleId,
+    folders: &[PathBuf],
+    settings: &Settings,
+) -> Result<Sources, SampleError> {
+    let mut files = <[Source; Channel::COUNT]>::default();
     for channel in Channel::ALL {
-        files[channel.index()] = find(id, channel, folder, settings)?;
+        files[channel.index()] = find(id, channel, folders, settings)?;
     }
     Ok(Sources { id: id.clone(), files })
 }
@@ -36,20 +50,35 @@ pub fn locate(id: &SampleId, folder: &Path, settings: &Settings) -> Result<Sourc
 fn find(
     id: &SampleId,
     channel: Channel,
-    folder: &Path,
+    folders: &[PathBuf],
     settings: &Settings,
-) -> Result<String, SampleError> {
+) -> Result<Source, SampleError> {
     let names = settings.files.names(id, channel).map_err(SampleError::Name)?;
-    for file in &names {
-        match fs::metadata(folder.join(file)) {
+    let mut found: Option<Source> = None;
+    for (folder, path) in folders.iter().enumerate() {
+        let Some(name) = first_of(&names, path)? else { continue };
+        let here = Source { folder, name };
+        // Neither is better than the other: which is meant is for the user to say.
+        if let Some(first) = found {
+            return Err(SampleError::Twice { first, second: here });
+        }
+        found = Some(here);
+    }
+    found.ok_or_else(|| SampleError::Missing(names.join(" or ")))
+}
+
+/// The first of the names that is there.
+fn first_of(names: &[String], folder: &Path) -> Result<Option<String>, SampleError> {
+    for name in names {
+        match fs::metadata(folder.join(name)) {
             // Opening a FIFO would wait for its writer for ever.
-            Ok(metadata) if !metadata.is_file() => return Err(SampleError::NoFile(file.clone())),
-            Ok(_) => return Ok(file.clone()),
+            Ok(metadata) if !metadata.is_file() => return Err(SampleError::NoFile(name.clone())),
+            Ok(_) => return Ok(Some(name.clone())),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(source) => return Err(SampleError::Io { file: file.clone(), source }),
+            Err(source) => return Err(SampleError::Io { file: name.clone(), source }),
         }
     }
-    Err(SampleError::Missing(names.join(" or ")))
+    Ok(None)
 }
 
 /// What a sample adds to a shard.
@@ -72,6 +101,17 @@ struct Worker {
     encoder: PageEncoder,
 }
 
+/// Memory of rows that are written, for those to come.
+static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+/// Gives memory back for further rows.
+pub(crate) fn give_spare(frames: Vec<Vec<u8>>) {
+    if !frames.is_empty() {
+        let small = frames.into_iter().filter(|frame| frame.capacity() <= KEPT_BYTES);
+        SPARE.lock().unwrap_or_else(PoisonError::into_inner).extend(small);
+    }
+}
+
 thread_local! {
     static WORKER: RefCell<Worker> = RefCell::default();
 }
@@ -85,26 +125,26 @@ thread_local! {
 /// When a file is no sound grey square or the four differ in size.
 pub fn read_sample(
     sources: &Sources,
-    folder: &Path,
+    folders: &[PathBuf],
     settings: &Settings,
 ) -> Result<Row, SampleError> {
-    WORKER.with_borrow_mut(|worker| worker.read(sources, folder, settings))
+    WORKER.with_borrow_mut(|worker| worker.read(sources, folders, settings))
 }
 
 /// BLAKE3 over the names and bytes of a sample's files, or over why there are none; what
 /// the files hold is not looked at.
 #[must_use]
-pub fn digest_sources(id: &SampleId, folder: &Path, settings: &Settings) -> [u8; 32] {
+pub fn digest_sources(id: &SampleId, folders: &[PathBuf], settings: &Settings) -> [u8; 32] {
     let mut digest = blake3::Hasher::new();
     WORKER.with_borrow_mut(|worker| {
         for channel in Channel::ALL {
-            let named = find(id, channel, folder, settings);
-            let read = named.and_then(|name| {
-                let _memory = read_bytes(&name, folder, settings, &mut worker.file)?;
-                Ok(name)
+            let named = find(id, channel, folders, settings);
+            let read = named.and_then(|source| {
+                let _memory = read_bytes(&source, folders, settings, &mut worker.file)?;
+                Ok(source)
             });
             match read {
-                Ok(name) => add_file(&mut digest, &name, &worker.file),
+                Ok(source) => add_file(&mut digest, &source.name, &worker.file),
                 Err(error) => add_file(&mut digest, "", error.to_string().as_bytes()),
             }
             worker.shrink();
@@ -124,15 +164,16 @@ impl Worker {
     fn read(
         &mut self,
         sources: &Sources,
-        folder: &Path,
+        folders: &[PathBuf],
         settings: &Settings,
     ) -> Result<Row, SampleError> {
         self.image.clear();
         let mut phash = [0; Channel::COUNT];
         let (mut digest, mut files) = (blake3::Hasher::new(), blake3::Hasher::new());
         let mut side = None;
-        for (channel, file) in Channel::ALL.into_iter().zip(&sources.files) {
-            let _file = read_bytes(file, folder, settings, &mut self.file)?;
+        for (channel, source) in Channel::ALL.into_iter().zip(&sources.files) {
+            let _file = read_bytes(source, folders, settings, &mut self.file)?;
+            let file = &source.name;
             add_file(&mut files, file, &self.file);
             let rules = rules(channel, settings);
             let _plane = PIXELS.take(hpa_imaging::memory_needed(&self.file, &rules));
@@ -148,9 +189,10 @@ impl Worker {
         // The decoder limits sides to far less.
         let side = u32::try_from(side.unwrap_or_default()).unwrap_or(u32::MAX);
         let (id, digest) = (sources.id.clone(), *digest.finalize().as_bytes());
+        let spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let pixels = self
             .encoder
-            .encode(&self.image)
+            .encode_into(spare.unwrap_or_default(), &self.image)
             .map_err(|source| SampleError::Io { file: sources.id.to_string(), source })?;
         self.shrink();
         let summary = ImageSummary { id, height: side, width: side, phash, digest };
@@ -183,7 +225,6 @@ impl Worker {
                 *buffer = Vec::new();
             }
         }
-        self.encoder.shrink_to(KEPT_BYTES);
     }
 }
 
@@ -200,20 +241,21 @@ fn rules(channel: Channel, settings: &Settings) -> Rules {
 /// Puts a file's bytes into `content`; never more than the largest picture can take.
 /// The memory is given back to others when what is returned is dropped.
 fn read_bytes(
-    file: &str,
-    folder: &Path,
+    source: &Source,
+    folders: &[PathBuf],
     settings: &Settings,
     content: &mut Vec<u8>,
 ) -> Result<crate::budget::Share, SampleError> {
-    let io = |source| SampleError::Io { file: file.to_owned(), source };
-    let mut opened = fs::File::open(folder.join(file)).map_err(io)?;
+    let file = &source.name;
+    let io = |source| SampleError::Io { file: file.clone(), source };
+    let mut opened = fs::File::open(folders[source.folder].join(file)).map_err(io)?;
     // Components of two bytes, uncompressed.
     let components = if settings.one_colour { 3 } else { 1 };
     let limit = 2 * components * (settings.max_side_px as u64).pow(2) + BESIDE_PIXELS;
     let bytes = opened.metadata().map_err(io)?.len();
     if bytes > limit {
         let limit = settings.max_side_px;
-        return Err(SampleError::Bytes { file: file.to_owned(), bytes, limit });
+        return Err(SampleError::Bytes { file: file.clone(), bytes, limit });
     }
     let share = FILES.take(bytes);
     // In one call; what a file loses or gains meanwhile is an error.

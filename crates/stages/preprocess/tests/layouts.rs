@@ -20,11 +20,14 @@ impl Folder {
 
     /// Runs with these settings in the TOML.
     fn run(&self, toml: &str) -> Output {
+        self.run_with(toml, "--csv table.csv --images .")
+    }
+
+    fn run_with(&self, toml: &str, flags: &str) -> Output {
         self.put("preprocess.toml", toml.as_bytes());
         Command::new(env!("CARGO_BIN_EXE_hpa-preprocess"))
-            .args(
-                "--config preprocess.toml --csv table.csv --images . --out out.parquet".split(' '),
-            )
+            .args("--config preprocess.toml --out out.parquet".split(' '))
+            .args(flags.split(' '))
             .current_dir(self.0.path())
             .output()
             .unwrap()
@@ -93,4 +96,56 @@ fn a_name_that_lies_is_refused_or_read_by_content_when_the_settings_say_so() {
     assert!(message.contains(words) && message.contains("by_content = true"), "{message}");
     let pixels = folder.pixels("size_px = 2\nby_content = true\n");
     assert_eq!(pixels, [9, 9, 9, 9, 8, 8, 8, 8, 7, 7, 7, 7, 6, 6, 6, 6]);
+}
+
+/// A sample of one level in a folder of its own, with a table that names it.
+fn grey(folder: &Folder, part: &str, id: &str, level: u8) {
+    folder.put(&format!("{part}/table.csv"), format!("Id,Target\n{id},0\n").as_bytes());
+    for channel in Channel::ALL {
+        let name = format!("{part}/{id}_{channel}.png");
+        folder.put(&name, &png(png::ColorType::Grayscale, &[level]));
+    }
+}
+
+#[test]
+fn external_pictures_lie_in_folders_of_their_own() {
+    let folder = Folder(tempfile::tempdir().unwrap());
+    grey(&folder, "own", "a", 5);
+    grey(&folder, "other", "b", 6);
+    let flags = "--csv own/table.csv --csv other/table.csv --images own --images other";
+    let output = folder.run_with("size_px = 2\n", flags);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let store = ImageStore::open(&[folder.path("out.parquet")]).unwrap();
+    assert_eq!(store.read_pixels(&[0, 1]).unwrap(), [[5; 16], [6; 16]].concat());
+    // The order of the folders decides nothing.
+    let before = std::fs::read(folder.path("out.parquet")).unwrap();
+    std::fs::remove_file(folder.path("out.parquet")).unwrap();
+    let turned = "--csv own/table.csv other/table.csv --images other own";
+    assert!(folder.run_with("size_px = 2\n", turned).status.success());
+    assert_eq!(std::fs::read(folder.path("out.parquet")).unwrap(), before);
+}
+
+#[test]
+fn a_sample_in_two_folders_is_refused_and_both_are_named() {
+    let folder = Folder(tempfile::tempdir().unwrap());
+    grey(&folder, "own", "a", 5);
+    grey(&folder, "other", "a", 5);
+    let refusal = |flags: &str| {
+        let output = folder.run_with("size_px = 2\n", &format!("--csv own/table.csv {flags}"));
+        assert_eq!(output.status.code(), Some(1));
+        assert!(!folder.path("out.parquet").exists());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let message = refusal("--images own other");
+    assert!(message.contains("in the folders 1 own, 2 other: sample a:"), "{message}");
+    let both = "a_red.png is in folder 1 of `--images` and a_red.png in folder 2";
+    assert!(message.contains(both), "{message}");
+    // Another extension is no other sample.
+    std::fs::rename(folder.path("other/a_red.png"), folder.path("other/a_red.tif")).unwrap();
+    let message = refusal("--images other own");
+    let both = "a_red.tif is in folder 1 of `--images` and a_red.png in folder 2";
+    assert!(message.contains(both), "{message}");
+    let message = refusal("--images own own/../own");
+    assert!(message.contains("names the folder own/../own twice"), "{message}");
+    assert!(refusal("--images own none").contains("cannot open the folder of images none"));
 }

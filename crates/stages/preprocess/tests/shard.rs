@@ -37,7 +37,7 @@ impl Folder {
     }
 
     fn write(&self, ids: &[SampleId], settings: &Settings, skip: bool) -> anyhow::Result<Outcome> {
-        let job = ShardJob { ids, folder: self.0.path(), settings, skip };
+        let job = ShardJob { ids, folders: &[self.0.path().to_owned()], settings, skip };
         write_shard(job, &self.path("out.parquet"), |_| {})
     }
 
@@ -217,7 +217,8 @@ fn samples_that_cannot_be_read_are_left_out_when_asked() {
 #[test]
 fn a_folder_that_is_not_there_is_named() {
     let settings = settings(16);
-    let job = ShardJob { ids: &[], folder: Path::new("no/such"), settings: &settings, skip: true };
+    let folders = ["no/such".into()];
+    let job = ShardJob { ids: &[], folders: &folders, settings: &settings, skip: true };
     let error = write_shard(job, Path::new("never.parquet"), |_| {}).unwrap_err();
     assert!(format!("{error:#}").contains("no/such"), "{error:#}");
 }

@@ -10,6 +10,11 @@
 //! with the four r + 1 adding up to `distance` + 1, the hashes would be more than `distance`
 //! apart. So it is enough to look, part by part, into the buckets at most r away. The
 //! channel whose parts fill the buckets most evenly is the one that is cut.
+//!
+//! Thousands of fields that differ in a few bits share their buckets, and looking at all
+//! pairs of them would take for ever. But those that are joined already need no looking at:
+//! neighbours in the order of a table are joined first, which makes one large family of
+//! them, and a member looks at no other of its family.
 
 use crate::DisjointSets;
 use rayon::prelude::*;
@@ -22,6 +27,12 @@ pub type Fingerprint = [u64; 3];
 const PARTS: u32 = 4;
 const PART_BITS: u32 = 16;
 const BUCKETS: usize = 1 << PART_BITS;
+/// So many neighbours in the order of a table are looked at before all others.
+const NEIGHBOURS: usize = 16;
+/// Sets of so many samples are families.
+const FAMILY: u32 = 64;
+/// What those have who belong to no family.
+const ALONE: u32 = 0;
 
 /// Joins the samples whose fingerprints are near; returns how many are too blank to tell.
 ///
@@ -64,12 +75,40 @@ fn join_kind(samples: &[(Fingerprint, u32)], distance: u32, sets: &DisjointSets)
     let looks: usize = masks.iter().map(Vec::len).sum();
     // Where the buckets at hand are no small share of all, looking at all pairs is cheaper.
     if looks * 8 > BUCKETS || samples.len() < looks * 2 {
-        return Table::new(samples, 0, None).join(&[0], distance, sets);
+        join_neighbours(samples, distance, sets);
+        return Table::new(samples, (0, None), sets).join(&[0], distance, sets);
     }
     let channel = evenest_channel(samples);
     for (part, masks) in (0..PARTS).zip(&masks) {
-        Table::new(samples, channel, Some(part)).join(masks, distance, sets);
+        let mut sorted = samples.to_vec();
+        sorted.par_sort_by_key(|(hashes, _)| hashes[channel].rotate_right(part * PART_BITS));
+        join_neighbours(&sorted, distance, sets);
+        Table::new(samples, (channel, Some(part)), sets).join(masks, distance, sets);
     }
+}
+
+/// Joins near samples that stand close to each other.
+fn join_neighbours(samples: &[(Fingerprint, u32)], distance: u32, sets: &DisjointSets) {
+    samples.par_windows(NEIGHBOURS + 1).for_each(|window| {
+        let (last, others) = window.split_last().expect("windows are not empty");
+        for other in others {
+            if near(&last.0, &other.0, distance) {
+                sets.join(last.1, other.1);
+            }
+        }
+    });
+}
+
+/// The number of the family of each sample, or [`ALONE`].
+fn families(samples: &[(Fingerprint, u32)], sets: &DisjointSets) -> Vec<u32> {
+    let roots: Vec<u32> = samples.par_iter().map(|&(_, sample)| sets.root(sample)).collect();
+    let mut sizes = vec![0_u32; roots.iter().max().map_or(0, |&root| root as usize + 1)];
+    for &root in &roots {
+        sizes[root as usize] += 1;
+    }
+    // Roots count from 0, which is no family.
+    let family = |root: u32| if sizes[root as usize] < FAMILY { ALONE } else { root + 1 };
+    roots.into_iter().map(family).collect()
 }
 
 /// How far apart one part may be; `None` when the others see every near pair.
@@ -108,6 +147,8 @@ struct Table {
     hashes: Vec<u64>,
     /// All channels, and the sample.
     samples: Vec<(Fingerprint, u32)>,
+    /// The family of each; those of a bucket stand together, behind the ones without.
+    families: Vec<u32>,
     /// Bucket `b` owns `starts[b]..starts[b + 1]`.
     starts: Vec<usize>,
     part: Option<u32>,
@@ -115,19 +156,26 @@ struct Table {
 
 impl Table {
     /// Without a part all fingerprints lie in one bucket.
-    fn new(samples: &[(Fingerprint, u32)], channel: usize, part: Option<u32>) -> Self {
+    fn new(
+        samples: &[(Fingerprint, u32)],
+        (channel, part): (usize, Option<u32>),
+        sets: &DisjointSets,
+    ) -> Self {
         let bucket = |hash: u64| part.map_or(0, |part| key(hash, part));
-        let mut samples = samples.to_vec();
-        samples.sort_by_key(|(fingerprint, _)| bucket(fingerprint[channel]));
+        let mut rows: Vec<(u32, &(Fingerprint, u32))> =
+            families(samples, sets).into_iter().zip(samples).collect();
+        rows.par_sort_by_key(|(family, (hashes, _))| (bucket(hashes[channel]), *family));
         let mut starts = vec![0; part.map_or(1, |_| BUCKETS) + 1];
-        for (fingerprint, _) in &samples {
-            starts[bucket(fingerprint[channel]) + 1] += 1;
+        for (_, (hashes, _)) in &rows {
+            starts[bucket(hashes[channel]) + 1] += 1;
         }
         for bucket in 1..starts.len() {
             starts[bucket] += starts[bucket - 1];
         }
-        let hashes = samples.iter().map(|(fingerprint, _)| fingerprint[channel]).collect();
-        Self { hashes, samples, starts, part }
+        let hashes = rows.iter().map(|(_, (hashes, _))| hashes[channel]).collect();
+        let families = rows.iter().map(|(family, _)| *family).collect();
+        let samples = rows.into_iter().map(|(_, sample)| *sample).collect();
+        Self { hashes, samples, families, starts, part }
     }
 
     /// Joins each fingerprint with the near ones behind it in the buckets that differ from
@@ -140,10 +188,26 @@ impl Table {
                 if bucket >= own {
                     let start = self.starts[bucket].max(row + 1);
                     let end = self.starts[bucket + 1];
-                    self.join_row(row, start.min(end)..end, distance, sets);
+                    for others in self.strangers(row, start.min(end)..end) {
+                        self.join_row(row, others, distance, sets);
+                    }
                 }
             }
         });
+    }
+
+    /// Some rows of a bucket without those of `row`'s own family.
+    fn strangers(&self, row: usize, others: Range<usize>) -> [Range<usize>; 2] {
+        let family = self.families[row];
+        if family == ALONE {
+            return [others.clone(), others.end..others.end];
+        }
+        let there = &self.families[others.clone()];
+        let place = |beyond: bool| {
+            let before = |&other: &u32| other < family || beyond && other == family;
+            others.start + there.partition_point(before)
+        };
+        [others.start..place(false), place(true)..others.end]
     }
 
     fn join_row(&self, row: usize, others: Range<usize>, distance: u32, sets: &DisjointSets) {

@@ -4,10 +4,12 @@
 //! there are samples at hand; the writer only joins the pages. A page holds one sample, so
 //! that a reader of one sample decompresses nothing else.
 //!
-//! The frames are Zstandard of level 1 with the smallest hash table and matches of at least 7
-//! bytes: microscopy has next to no repeats but its black margins, and looking for others
-//! takes a fifth to a third of the time of level 1 and saves nothing (measured in
-//! `docs/performance.md`).
+//! The frames are Zstandard of level -14 with the smallest hash table, matches of at least 7
+//! bytes and Huffman coding, which negative levels leave out otherwise: microscopy has next to
+//! no repeats but its black margins, and looking for others takes most of the time of level 1
+//! and saves little. A window of 64 KiB also bounds the blocks, each of which has a Huffman
+//! code of its own: a plane of 256 px is one, so no block straddles two channels. Measured in
+//! `docs/performance.md`.
 //!
 //! Source of the layout: Apache Parquet, `parquet.thrift`, in Thrift's compact protocol.
 
@@ -15,26 +17,25 @@ use bytes::Bytes;
 use parquet::file::reader::{ChunkReader, Length};
 use std::io::Read;
 use zstd::bulk::Compressor;
-use zstd::zstd_safe::CParameter;
+use zstd::zstd_safe::{CParameter, ParamSwitch};
 
 /// Makes pages; each thread has its own.
 pub struct PageEncoder {
     compressor: Compressor<'static>,
-    buffer: Vec<u8>,
 }
 
 /// One sample's pixels, compressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodedPixels {
-    /// Header of the page and Zstandard frame.
-    pub(super) page: Bytes,
-    /// How long the header is.
-    pub(super) header_len: usize,
+    /// Header of the page.
+    pub(super) header: Bytes,
+    /// The Zstandard frame behind it.
+    pub(super) frame: Bytes,
     /// How many bytes of pixels it holds.
     pub(super) pixels_len: usize,
 }
 
-/// The pages of a column chunk, one after another. Putting them into one buffer before they
+/// The pages of a column chunk, header and frame one after another. Putting them into one buffer before they
 /// are written would copy each once more.
 pub(super) struct Pages(pub(super) Vec<Bytes>);
 
@@ -54,6 +55,27 @@ impl Read for PagesReader {
         buffer[..length].copy_from_slice(&self.rest.split_to(length));
         Ok(length)
     }
+}
+
+impl Pages {
+    /// The memory of the frames.
+    pub(super) fn into_memory(self) -> Vec<Vec<u8>> {
+        self.0.into_iter().skip(1).step_by(2).map(memory).collect()
+    }
+}
+
+impl EncodedPixels {
+    /// The memory of the frame, for [`PageEncoder::encode_into`].
+    #[must_use]
+    pub fn into_memory(self) -> Vec<u8> {
+        memory(self.frame)
+    }
+}
+
+/// The memory of bytes that nobody else holds. Cut to nothing first, so that nothing is copied.
+fn memory(mut bytes: Bytes) -> Vec<u8> {
+    bytes.truncate(0);
+    bytes.into()
 }
 
 impl Length for Pages {
@@ -78,6 +100,8 @@ impl ChunkReader for Pages {
     }
 }
 
+/// How little is looked for: of every 15 places that held no match one, and ever fewer.
+const LEVEL: i32 = -14;
 /// Bytes of the largest header: field numbers and three 32-bit numbers.
 const MAX_HEADER: usize = 32;
 
@@ -94,18 +118,16 @@ impl PageEncoder {
     /// When there is no memory for it.
     #[must_use]
     pub fn new() -> Self {
-        let mut compressor = Compressor::new(1).expect("Zstandard has a level 1");
-        for parameter in [CParameter::HashLog(6), CParameter::MinMatch(7)] {
+        let mut compressor = Compressor::new(LEVEL).expect("Zstandard has negative levels");
+        for parameter in [
+            CParameter::HashLog(6),
+            CParameter::MinMatch(7),
+            CParameter::WindowLog(16),
+            CParameter::LiteralCompressionMode(ParamSwitch::Enable),
+        ] {
             compressor.set_parameter(parameter).expect("within the range of Zstandard");
         }
-        Self { compressor, buffer: Vec::new() }
-    }
-
-    /// Gives back a buffer of more than so many bytes.
-    pub fn shrink_to(&mut self, bytes: usize) {
-        if self.buffer.capacity() > bytes {
-            self.buffer = Vec::new();
-        }
+        Self { compressor }
     }
 
     /// The pixels of one sample as a page.
@@ -113,21 +135,30 @@ impl PageEncoder {
     /// # Errors
     /// When they are 2 GiB or more, which no page can hold.
     pub fn encode(&mut self, pixels: &[u8]) -> std::io::Result<EncodedPixels> {
-        let needed = zstd::zstd_safe::compress_bound(pixels.len());
-        if self.buffer.len() < needed {
-            self.buffer.resize(needed, 0);
-        }
-        let length = self.compressor.compress_to_buffer(pixels, &mut self.buffer[..])?;
+        self.encode_into(Vec::new(), pixels)
+    }
+
+    /// The same in the memory of `frame`, whose content is lost: fresh memory is what the
+    /// system has to clear first.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_into(
+        &mut self,
+        mut frame: Vec<u8>,
+        pixels: &[u8],
+    ) -> std::io::Result<EncodedPixels> {
+        frame.clear();
+        frame.reserve(zstd::zstd_safe::compress_bound(pixels.len()));
+        self.compressor.compress_to_buffer(pixels, &mut frame)?;
         let too_long = |_| std::io::Error::other("a page of 2 GiB");
         let sizes = (
             u32::try_from(i32::try_from(pixels.len()).map_err(too_long)?).map_err(too_long)?,
-            u32::try_from(i32::try_from(length).map_err(too_long)?).map_err(too_long)?,
+            u32::try_from(i32::try_from(frame.len()).map_err(too_long)?).map_err(too_long)?,
         );
-        let mut page = Vec::with_capacity(MAX_HEADER + length);
-        put_header(&mut page, sizes);
-        let header_len = page.len();
-        page.extend_from_slice(&self.buffer[..length]);
-        Ok(EncodedPixels { page: page.into(), header_len, pixels_len: pixels.len() })
+        let mut header = Vec::with_capacity(MAX_HEADER);
+        put_header(&mut header, sizes);
+        Ok(EncodedPixels { header: header.into(), frame: frame.into(), pixels_len: pixels.len() })
     }
 }
 
@@ -199,8 +230,8 @@ mod tests {
         for picture in pictures.iter().chain(pictures.iter().rev()) {
             let page = used.encode(picture).unwrap();
             assert_eq!(page, PageEncoder::new().encode(picture).unwrap());
-            let frame = &page.page[page.header_len..];
-            assert_eq!(&zstd::bulk::decompress(frame, picture.len()).unwrap(), picture);
+            assert_eq!(&zstd::bulk::decompress(&page.frame, picture.len()).unwrap(), picture);
+            assert_eq!(page, used.encode_into(vec![7; 99], picture).unwrap());
         }
     }
 }

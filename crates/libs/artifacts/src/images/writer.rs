@@ -40,6 +40,7 @@ pub struct ImageWriter {
     encoder: PageEncoder,
     group: Group,
     groups: usize,
+    spare: Vec<Vec<u8>>,
 }
 
 /// The rows that are not yet in the file.
@@ -77,8 +78,8 @@ impl ImageWriter {
             .into_serialized_writer()
             .map_err(|error| ArtifactError::unwritable(path, error))?;
         let path = path.to_owned();
-        let (encoder, group) = (PageEncoder::new(), Group::default());
-        Ok(Self { path, size_px, schema, writer, factory, encoder, group, groups: 0 })
+        let (encoder, group, spare) = (PageEncoder::new(), Group::default(), Vec::new());
+        Ok(Self { path, size_px, schema, writer, factory, encoder, group, groups: 0, spare })
     }
 
     /// Adds a row.
@@ -88,7 +89,7 @@ impl ImageWriter {
     pub fn push(&mut self, row: &ImageRow) -> Result<(), ArtifactError> {
         let pixels = self
             .encoder
-            .encode(&row.image)
+            .encode_into(self.spare.pop().unwrap_or_default(), &row.image)
             .map_err(|error| ArtifactError::unwritable(&self.path, error))?;
         self.push_encoded(row.summary(), pixels)
     }
@@ -117,6 +118,12 @@ impl ImageWriter {
         Ok(())
     }
 
+    /// Memory of rows that are in the file, for [`PageEncoder::encode_into`]; each is handed
+    /// out once.
+    pub fn take_spare(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.spare)
+    }
+
     fn flush(&mut self) -> Result<(), ArtifactError> {
         if self.group.summaries.is_empty() {
             return Ok(());
@@ -138,6 +145,7 @@ impl ImageWriter {
             let Some(values) = batch.column_by_name(field.name()) else {
                 let (pages, close) = pixels.take().expect("one column is not in the batch");
                 row_group.append_column(&pages, close)?;
+                self.spare = pages.into_memory();
                 continue;
             };
             for leaf in compute_leaves(field, values)? {
@@ -167,13 +175,14 @@ impl ImageWriter {
 
 impl Group {
     fn push(&mut self, summary: ImageSummary, pixels: EncodedPixels) {
-        let length = i32::try_from(pixels.page.len()).expect("a page is below 2 GiB");
+        let bytes = pixels.header.len() + pixels.frame.len();
+        let length = i32::try_from(bytes).expect("a page is below 2 GiB");
         let offset = i64::try_from(self.compressed).expect("a group is bounded");
         self.index.append_offset_and_size(offset, length);
         self.index.append_row_count(1);
-        self.compressed += pixels.page.len();
-        self.uncompressed += pixels.header_len + pixels.pixels_len;
-        self.pages.push(pixels.page);
+        self.compressed += bytes;
+        self.uncompressed += pixels.header.len() + pixels.pixels_len;
+        self.pages.extend([pixels.header, pixels.frame]);
         self.summaries.push(summary);
     }
 
