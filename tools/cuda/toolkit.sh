@@ -44,7 +44,7 @@ fi
 release=$("$toolkit/bin/nvcc" --version | sed -n 's/.*release \([0-9]*\)\.\([0-9]*\),.*/\1 \2/p')
 read -r major minor <<<"$release" || fail "$toolkit/bin/nvcc does not say which release it is"
 version=${major}0${minor}0
-cudarc=$(cargo metadata --format-version 1 --locked --manifest-path "$here/../../Cargo.toml" |
+cudarc=$(cargo metadata --format-version 1 --locked --all-features --manifest-path "$here/../../Cargo.toml" |
   python3 -c 'import json, os, sys
 print(*(os.path.dirname(it["manifest_path"]) for it in json.load(sys.stdin)["packages"] if it["name"] == "cudarc"))')
 [[ -d $cudarc ]] || fail 'Cargo.lock names no cudarc: what is the feature cuda made of?'

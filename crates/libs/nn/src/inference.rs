@@ -3,7 +3,8 @@
 use crate::dataset::{Dataset, ordered_batches};
 use crate::error::NnError;
 use crate::evaluator::Evaluator;
-use crate::loader::{Preparation, for_each_batch};
+use crate::feed::{Order, for_each_ready};
+use crate::loader::Preparation;
 use crate::statistics::ChannelStatistics;
 use crate::tta::TestTimeAugmentation;
 use std::time::Instant;
@@ -38,9 +39,12 @@ pub fn answers(
     let labels = evaluator.labels();
     let mut answers = Answers { logits: vec![], probabilities: vec![], rates: vec![] };
     let mut clock = Instant::now();
-    for_each_batch::<NnError>(dataset, &batches, &preparation, |batch| {
+    let (side, device) = (dataset.store.size_px(), &evaluator.device);
+    let order =
+        Order { preparation: &preparation, targets: None, views: views.len(), side, device };
+    for_each_ready::<NnError>(dataset, &batches, &order, |batch| {
         let samples = batch.indices.len();
-        let logits = evaluator.logits(batch.images, dataset.store.size_px())?;
+        let logits = evaluator.answer(&batch.images)?;
         for sample in logits.chunks_exact(views.len() * labels) {
             answers.logits.extend_from_slice(&sample[..labels]);
             answers.probabilities.extend((0..labels).map(|label| {
