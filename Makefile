@@ -162,7 +162,7 @@ weights_file = $(if $(filter $(*D),$(pretrained)),$(if $(filter none,$(WEIGHTS))
 # ---- what you can ask for --------------------------------------------------
 
 .PHONY: help all apply preprocess split train predict threshold ensemble report \
-  test check check-cuda cuda check-gpu bench-gpu check-learning check-shuffled audit realism fuzz bench bench-train bench-preprocess bench-threshold why vouch retrain clean clean-all
+  test check check-cuda check-cuda-programs cuda check-gpu bench-gpu check-learning check-shuffled audit realism fuzz bench bench-train bench-preprocess bench-threshold why vouch retrain clean clean-all
 
 help: ## list these targets
 	@echo 'usage: make TARGET [PIPELINE=quick] [DATA=DIR] [DEVICE=auto] [RUN=NAME] [THREADS=N] [-j2]'
@@ -397,6 +397,38 @@ check-cuda: ## lints of the feature cuda, on a machine without CUDA
 	  cargo clippy --release --locked --target-dir $(cuda_target)-check $(cuda_crates:%=-p %) \
 	  --all-targets --features cuda -- -D warnings
 
+# The peers live in environments of their own, outside the repository; BENCH_PYTHON names another.
+# Some rows only, and seconds a row: make bench-train ROWS=train-resnet18-128-b32 SECONDS=60
+ROWS ?=
+XDG_CACHE_HOME ?=
+bench_env := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hpa-bench
+BENCH_PYTHON ?= $(bench_env)/train/bin/python
+BENCH_GPU_PYTHON ?= $(bench_env)/gpu/bin/python
+
+check-cuda-programs: $(cuda_bins) ## the programs of make cuda start without CUDA and say what is missing
+	cargo test --release --locked --workspace --test cuda -- --include-ignored
+
+# What is run on a machine with a card, perhaps after it was carried there: programs without files.
+gpu_checks := $(addprefix $(cuda_target)/release/examples/,check_gpu gpu_speed)
+$(gpu_checks) &: $(cuda_target)/env.sh Cargo.lock $(wildcard crates/libs/*/src/*.rs crates/libs/*/src/*/*.rs \
+    crates/libs/nn/examples/*/*.rs crates/libs/ops/kernels/*)
+	. $<; cargo build --release --locked --target-dir $(cuda_target) -p hpa-nn --examples --features cuda
+	@touch $(gpu_checks)
+
+check-gpu: $(gpu_checks) ## on a graphics card: every operation, 200 training steps, a full card (ten minutes)
+	$(cuda_target)/release/examples/check_gpu --device $(if $(filter cpu,$(DEVICE)),cpu --steps 12 --px 32 --batch 4,cuda)
+
+# DEVICE=cpu shows at tiny sizes that the harness works; its figures go elsewhere.
+bench-gpu: $(gpu_checks) $(if $(filter $(bench_env)/%,$(BENCH_GPU_PYTHON)),$(bench_env)/gpu/ready) ## training on a graphics card against PyTorch (ROWS; BENCH_GPU_PYTHON has PyTorch for CUDA)
+	$(BENCH_GPU_PYTHON) -B benches/gpu/run.py --ours $(cuda_target)/release/examples/gpu_speed \
+	  --device $(if $(filter cpu,$(DEVICE)),cpu,cuda) --out $(RUNS)/bench/gpu$(if $(filter cpu,$(DEVICE)),-dry).json \
+	  --report $(RUNS)/bench/gpu$(if $(filter cpu,$(DEVICE)),-dry).md $(if $(ROWS),--rows $(ROWS))
+
+$(bench_env)/gpu/ready: benches/gpu/requirements.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet -r $<
+	cp $< $@
+
 # The drawings of quick with the Target column shuffled: nothing to learn.
 $(RUNS)/shuffled/train.csv: $(RUNS)/quick/raw/train.csv
 	@mkdir -p $(@D)
@@ -418,13 +450,6 @@ check-shuffled: ## nothing is learnt from shuffled labels (twenty minutes)
 	cargo test --release --locked --workspace --test learning -- --ignored --nocapture shuffled
 
 bench: bench-train bench-preprocess bench-threshold ## ratios against the peers, into data/bench (half an hour)
-
-# The peers live in environments of their own, outside the repository; BENCH_PYTHON names another.
-# Some rows only, and seconds a row: make bench-train ROWS=train-resnet18-128-b32 SECONDS=60
-ROWS ?=
-XDG_CACHE_HOME ?=
-bench_env := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hpa-bench
-BENCH_PYTHON ?= $(bench_env)/train/bin/python
 
 bench-threshold: $(addprefix $(bin)/,hpa-threshold hpa-labels hpa-import) ## hpa-threshold against NumPy and SciPy (needs Python 3 and HPA_SHARED)
 	benches/threshold/venv.sh $(bench_env)/threshold

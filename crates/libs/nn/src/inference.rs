@@ -11,6 +11,8 @@ use std::time::Instant;
 
 /// Images that go through the network together. Fixed, so that no setting moves a bit.
 const IMAGES_AT_ONCE: usize = 32;
+/// The same on a graphics card, which has more to do at once.
+const ON_A_CARD: usize = 128;
 
 /// Answers about a data set.
 #[derive(Clone, Debug)]
@@ -35,7 +37,8 @@ pub fn answers(
 ) -> Result<Answers, NnError> {
     let views = tta.views();
     let preparation = Preparation { views: &|_| views.clone(), statistics, workers, mixup: None };
-    let batches = ordered_batches(dataset.len(), (IMAGES_AT_ONCE / views.len()).max(1));
+    let at_once = if evaluator.device.is_cpu() { IMAGES_AT_ONCE } else { ON_A_CARD };
+    let batches = ordered_batches(dataset.len(), (at_once / views.len()).max(1));
     let labels = evaluator.labels();
     let mut answers = Answers { logits: vec![], probabilities: vec![], rates: vec![] };
     let mut clock = Instant::now();

@@ -57,6 +57,7 @@ mod training_walk;
 mod tta;
 mod validation;
 mod view;
+mod watch;
 
 pub use architecture::{Architecture, UnknownArchitecture};
 pub use augment::Augmentation;
@@ -84,6 +85,7 @@ pub use state::{Place, State, Unusable};
 pub use statistics::ChannelStatistics;
 pub use surgery::FirstConvolution;
 pub use surgery_check::{SurgeryCheck, check_surgery};
-pub use trainer::{Flow, Step, Task, Trainer, Watch};
+pub use trainer::{Task, Trainer};
 pub use tta::TestTimeAugmentation;
 pub use view::{Crop, Holes, View};
+pub use watch::{Flow, Step, Watch};

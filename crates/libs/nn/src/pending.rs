@@ -76,7 +76,7 @@ impl Trainer<'_> {
         let (loss, gradients) = self.differentiate(ready)?;
         let samples = ids.len();
         pending.unread.push(Seen { batch: self.place.batches, ids: ids.clone(), loss });
-        if self.network.device().is_cpu() {
+        if !self.reads_late {
             pending.loss += self.read(&std::mem::take(&mut pending.unread))?;
         }
         self.place.batches += 1;

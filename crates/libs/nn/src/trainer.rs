@@ -17,6 +17,7 @@ use crate::state::{Place, State};
 use crate::statistics::ChannelStatistics;
 use crate::timetable::Timetable;
 use crate::validation::{Validation, validate};
+use crate::watch::{Flow, Step, Watch};
 use hpa_artifacts::{HistoryRow, Weights};
 use std::collections::BTreeMap;
 
@@ -37,33 +38,6 @@ pub struct Task<'a> {
     pub workers: usize,
 }
 
-/// One step, for progress and speed.
-#[derive(Clone, Copy, Debug)]
-pub struct Step {
-    /// How many steps there have been, with this one.
-    pub number: usize,
-    /// Samples in it.
-    pub samples: usize,
-    /// Their mean loss before the step.
-    pub loss: f64,
-    /// Learning rate of the step.
-    pub learning_rate: f64,
-    /// Time from the end of the step before to the end of this one.
-    pub seconds: f64,
-}
-
-/// Whether training goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
-    /// It does.
-    GoOn,
-    /// It is left after the present step.
-    Stop,
-}
-
-/// Who is told of each step and may end training there.
-pub type Watch<'w, 'a> = &'w mut dyn FnMut(&Trainer<'a>, Step) -> Result<Flow, NnError>;
-
 /// A network in training.
 pub struct Trainer<'a> {
     pub(crate) task: Task<'a>,
@@ -76,6 +50,8 @@ pub struct Trainer<'a> {
     history: Vec<HistoryRow>,
     /// Tensors of the best epoch so far, where it is the one to be kept.
     best: Option<BTreeMap<String, Weights>>,
+    /// Whether losses are looked at some steps later: where to look is to wait.
+    pub(crate) reads_late: bool,
 }
 
 impl<'a> Trainer<'a> {
@@ -103,7 +79,19 @@ impl<'a> Trainer<'a> {
         let decay = recipe.course.ema_decay;
         let average = (decay > 0.0).then(|| Average::new(&network, decay)).transpose()?;
         let (place, history, best) = (Place::default(), Vec::new(), None);
-        Ok(Self { task, recipe, timetable, network, optimizer, average, place, history, best })
+        let reads_late = !network.device().is_cpu();
+        Ok(Self {
+            task,
+            recipe,
+            timetable,
+            network,
+            optimizer,
+            average,
+            place,
+            history,
+            best,
+            reads_late,
+        })
     }
 
     /// The epochs so far.
@@ -214,9 +202,8 @@ impl<'a> Trainer<'a> {
         if !broken.is_empty() {
             return Err(NnError::BrokenAnswers { epoch, ids: broken });
         }
-        for (what, value) in
-            [("the training loss", train_loss), ("the loss on the fold held out", loss)]
-        {
+        let losses = [("the training loss", train_loss), ("the loss on the fold held out", loss)];
+        for (what, value) in losses {
             if !value.is_finite() {
                 return Err(NnError::NotFinite { epoch, what: what.to_owned() });
             }

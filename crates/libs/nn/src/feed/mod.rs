@@ -9,7 +9,7 @@ mod card;
 #[cfg(any(test, feature = "cuda"))]
 mod pipeline;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::dataset::Dataset;
 use crate::error::NnError;

@@ -17,16 +17,17 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-const SIDE: usize = 24;
+const SIDE: usize = 32;
 const SAMPLES: usize = 37;
 
-struct Fixture {
+pub(crate) struct Fixture {
     folder: tempfile::TempDir,
-    store: ImageStore,
-    samples: Vec<Sample>,
+    pub(crate) store: ImageStore,
+    pub(crate) samples: Vec<Sample>,
 }
 
-fn fixture() -> Fixture {
+/// Pictures of noise.
+pub(crate) fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("images.parquet");
     let mut writer = ImageWriter::create(&path, SIDE, &Provenance::new(&())).unwrap();
@@ -36,7 +37,7 @@ fn fixture() -> Fixture {
         let id: hpa_core::SampleId = format!("sample-{row}").parse().unwrap();
         let level = |_| u8::try_from(rng.below(256)).unwrap();
         let image = (0..4 * SIDE * SIDE).map(level).collect();
-        let (height, width, digest) = (24, 24, [0; 32]);
+        let (height, width, digest) = (32, 32, [0; 32]);
         let row_of = ImageRow { id: id.clone(), height, width, image, phash: [0; 4], digest };
         writer.push(&row_of).unwrap();
         samples.push(Sample { id, row: SAMPLES - 1 - row, labels: LabelSet::default() });
@@ -46,7 +47,7 @@ fn fixture() -> Fixture {
     Fixture { folder, store, samples }
 }
 
-const STATISTICS: ChannelStatistics =
+pub(crate) const STATISTICS: ChannelStatistics =
     ChannelStatistics { mean: [0.1, 0.2, 0.3, 0.4], std: [0.5, 0.25, 0.125, 0.3] };
 
 /// Memory that a copy holds for a while: who wants to write has to wait, as with a card.
@@ -89,8 +90,10 @@ impl Carrier for Fake {
 
 /// The kernels as a program of the processor; nothing where there is no C compiler.
 fn kernels(folder: &Path) -> Option<PathBuf> {
-    std::fs::write(folder.join("input.cu"), hpa_ops::input::KERNELS).unwrap();
-    std::fs::write(folder.join("harness.c"), include_str!("harness.c")).unwrap();
+    let sources = [("input.cu", hpa_ops::input::KERNELS), ("harness.c", include_str!("harness.c"))];
+    for (name, text) in sources {
+        hpa_artifacts::atomic::write_bytes(&folder.join(name), text.as_bytes()).unwrap();
+    }
     let program = folder.join("kernels");
     let compiler = Command::new("cc")
         .args(["-O1", "-ffp-contract=off", "-o"])

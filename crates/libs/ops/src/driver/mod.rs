@@ -59,13 +59,11 @@ fn release(version: u32) -> String {
 }
 
 /// The oldest card that the kernels are compiled for: the first with products of bf16.
+#[cfg(any(test, feature = "cuda"))]
 const OLDEST: (u32, u32) = (8, 0);
 
 /// What is asked of a driver; errors are the driver's own numbers and names.
-#[cfg_attr(
-    not(any(test, feature = "cuda")),
-    expect(dead_code, reason = "asked by the feature cuda")
-)]
+#[cfg(any(test, feature = "cuda"))]
 trait Driver {
     /// Loads and starts it.
     fn start(&self) -> Result<(), (u32, String)>;
@@ -82,10 +80,7 @@ trait Driver {
 }
 
 /// Numbers of `CUresult` that have a meaning of their own here.
-#[cfg_attr(
-    not(any(test, feature = "cuda")),
-    expect(dead_code, reason = "asked by the feature cuda")
-)]
+#[cfg(any(test, feature = "cuda"))]
 mod code {
     /// What the libraries of tools/cuda/lazy.py return where there is no driver, and NVIDIA's stub.
     pub(super) const STUB_LIBRARY: u32 = 34;
@@ -94,10 +89,7 @@ mod code {
     pub(super) const SYSTEM_DRIVER_MISMATCH: u32 = 803;
 }
 
-#[cfg_attr(
-    not(any(test, feature = "cuda")),
-    expect(dead_code, reason = "asked by the feature cuda")
-)]
+#[cfg(any(test, feature = "cuda"))]
 fn check(driver: &impl Driver) -> Result<(), NoCuda> {
     let needs = driver.built_for();
     let refused = |(_, name): (u32, String)| NoCuda::Refused(name);
