@@ -33,6 +33,8 @@
 mod activation;
 mod allocator;
 mod conv;
+#[cfg(any(test, feature = "cuda"))]
+mod cuda;
 mod driver;
 mod gemm;
 mod gradients;
@@ -53,6 +55,8 @@ mod tensor;
 pub use activation::relu;
 pub use allocator::ReusingAllocator;
 pub use conv::{Conv2d, conv2d, conv2d_bias_act, conv2d_in};
+#[cfg(feature = "cuda")]
+pub use cuda::{follow, poison_outputs};
 #[cfg(feature = "cuda")]
 pub use driver::open_cuda;
 pub use driver::{NoCuda, find_cuda};
