@@ -409,13 +409,14 @@ check-cuda-programs: $(cuda_bins) ## the programs of make cuda start without CUD
 	cargo test --release --locked --workspace --test cuda -- --include-ignored
 
 # What is run on a machine with a card, perhaps after it was carried there: programs without files.
-gpu_checks := $(addprefix $(cuda_target)/release/examples/,check_gpu gpu_speed)
+gpu_checks := $(addprefix $(cuda_target)/release/examples/,check_gpu_ops check_gpu gpu_speed)
 $(gpu_checks) &: $(cuda_target)/env.sh Cargo.lock $(wildcard crates/libs/*/src/*.rs crates/libs/*/src/*/*.rs \
-    crates/libs/nn/examples/*/*.rs crates/libs/ops/kernels/*)
-	. $<; cargo build --release --locked --target-dir $(cuda_target) -p hpa-nn --examples --features cuda
+    crates/libs/*/examples/*/*.rs crates/libs/ops/src/*/*/*.rs crates/libs/ops/kernels/*)
+	. $<; cargo build --release --locked --target-dir $(cuda_target) -p hpa-ops -p hpa-nn --examples --features cuda
 	@touch $(gpu_checks)
 
 check-gpu: $(gpu_checks) ## on a graphics card: every operation, 200 training steps, a full card (ten minutes)
+	$(cuda_target)/release/examples/check_gpu_ops --device $(if $(filter cpu,$(DEVICE)),cpu,cuda)
 	$(cuda_target)/release/examples/check_gpu --device $(if $(filter cpu,$(DEVICE)),cpu --steps 12 --px 32 --batch 4,cuda)
 
 # DEVICE=cpu shows at tiny sizes that the harness works; its figures go elsewhere.

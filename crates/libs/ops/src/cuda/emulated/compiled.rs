@@ -79,7 +79,7 @@ fn source() -> String {
     }
     writeln!(
         text,
-        "extern \"C\" int emulate(const char *name, const char *kinds, const unsigned *sizes,\n\
+        "extern \"C\" __attribute__((visibility(\"default\"))) int emulate(const char *name, const char *kinds, const unsigned *sizes,\n\
          void **values) {{\n\
          static const emulator::Entry entries[] = {{{table}}};\n\
          return emulator::launch(entries, {count}, name, kinds, sizes, values);\n}}"
@@ -95,6 +95,8 @@ fn build(real: Real) -> Option<Program> {
     let mut command = Command::new(&compiler);
     // Card and processor differ in how products and sums are fused; here nothing is.
     command.args(["-x", "c++", "-std=c++17", "-O1", "-ffp-contract=off", "-fPIC", "-shared"]);
+    // Otherwise the linker shares what is static in a template between both libraries.
+    command.arg("-fvisibility=hidden");
     command.args(["-Wall", "-Wno-unknown-pragmas", "-Wno-maybe-uninitialized", "-Werror"]);
     command.args((real == Real::Bf16).then_some("-DREAL_IS_BF16"));
     command.args(["-", "-o"]).arg(&library).stdin(Stdio::piped());
