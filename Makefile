@@ -210,6 +210,8 @@ print-%: # show any variable: make print-checkpoints
 
 nets := train predict
 cuda_bins := $(nets:%=$(cuda_bin)/hpa-%)
+empty :=
+cuda_features := $(subst $(empty) $(empty),$(shell printf ,),$(nets:%=hpa-%/cuda))
 -include $(wildcard $(bins:=.d) $(cuda_bins:=.d))
 
 $(bins): $(bin)/%: Cargo.lock Cargo.toml rust-toolchain.toml
@@ -221,7 +223,8 @@ $(cuda_target)/env.sh: $(wildcard tools/cuda/*) Cargo.lock
 	tools/cuda/toolkit.sh $(@D)
 
 $(cuda_bins) &: $(cuda_target)/env.sh Cargo.lock Cargo.toml rust-toolchain.toml
-	. $<; cargo build --release --locked --target-dir $(cuda_target) $(nets:%=-p hpa-%) --bins --features cuda
+	. $<; cargo build --release --locked --target-dir $(cuda_target) --workspace \
+	  $(nets:%=--bin hpa-%) --features $(cuda_features)
 	@touch $(cuda_bins)
 
 # A source that was removed must not stop Make: its binary is then built anew.
@@ -416,6 +419,7 @@ $(gpu_checks) &: $(cuda_target)/env.sh Cargo.lock $(wildcard crates/libs/*/src/*
 	@touch $(gpu_checks)
 
 check-gpu: $(gpu_checks) ## on a graphics card: every operation, 200 training steps, a full card (ten minutes)
+	$(cuda_target)/release/examples/check_gpu_ops --device $(if $(filter cpu,$(DEVICE)),cpu,cuda)
 	$(cuda_target)/release/examples/check_gpu_ops --device $(if $(filter cpu,$(DEVICE)),cpu,cuda)
 	$(cuda_target)/release/examples/check_gpu --device $(if $(filter cpu,$(DEVICE)),cpu --steps 12 --px 32 --batch 4,cuda)
 

@@ -73,7 +73,7 @@ mod tests {
     use crate::{Architecture, Course, Dataset, Network, NnError, Recipe, Task};
     use hpa_core::Seed;
 
-    fn trainer(fixture: &Fixture, recipe: Recipe, reads_late: bool) -> Trainer<'_> {
+    fn trainer<'a>(fixture: &'a Fixture, recipe: &Recipe, reads_late: bool) -> Trainer<'a> {
         let store = &fixture.store;
         let (train, valid) = fixture.samples.split_at(35);
         let task = Task {
@@ -85,7 +85,7 @@ mod tests {
             workers: 2,
         };
         let network = Network::new(Architecture::ResNet18, 2, Seed::new(1)).unwrap();
-        let mut trainer = Trainer::new(task, recipe, network).unwrap();
+        let mut trainer = Trainer::new(task, *recipe, network).unwrap();
         trainer.reads_late = reads_late;
         trainer
     }
@@ -97,7 +97,7 @@ mod tests {
         let mut told = [Vec::new(), Vec::new()];
         let mut states = Vec::new();
         for (late, told) in [false, true].into_iter().zip(&mut told) {
-            let mut trainer = trainer(&fixture, recipe, late);
+            let mut trainer = trainer(&fixture, &recipe, late);
             trainer
                 .watched_epoch(&mut |trainer, step| {
                     told.push((trainer.steps(), step.number, step.samples, step.loss));
@@ -124,7 +124,7 @@ mod tests {
         let (fixture, mut recipe) = (fixture(), crate::recipe::tests::plain(Course::default()));
         recipe.max_learning_rate = 1e30;
         let outcomes = [false, true].map(|late| {
-            let mut trainer = trainer(&fixture, recipe, late);
+            let mut trainer = trainer(&fixture, &recipe, late);
             let error = trainer.epoch(&mut |_| {}).unwrap_err();
             let NnError::Diverged { batch, ids, .. } = error else { panic!("{error}") };
             (batch, ids, trainer.steps())

@@ -9,6 +9,7 @@
 use crate::statistics::ChannelStatistics;
 use hpa_core::Channel;
 use hpa_imaging::{Affine, Dihedral, Lighting};
+#[cfg(any(test, feature = "cuda"))]
 use hpa_ops::input::Shown;
 
 /// One way to look at a sample.
@@ -153,6 +154,7 @@ impl View {
 
     /// The same view in a graphics card's words: the map of picture number `picture` of a batch,
     /// and the tables of its channels.
+    #[cfg(any(test, feature = "cuda"))]
     pub(crate) fn shown(&self, picture: u32, side: usize) -> Shown {
         let (matrix, shift) = self.map().parts();
         let mut shown = Shown { matrix, shift, picture, ..Shown::default() };

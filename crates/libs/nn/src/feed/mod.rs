@@ -85,9 +85,9 @@ fn near(batch: Batch, dataset: Dataset<'_>, order: &Order<'_>) -> Result<Ready, 
     let (stored, side) = (dataset.store.size_px(), order.side);
     let images = if side == stored { images } else { shrink(&images, stored, side) };
     let shape = (indices.len() * order.views, side, side, Channel::COUNT);
-    let images = Tensor::from_vec(images, shape, &Device::Cpu)?;
+    let images = Tensor::from_vec(images, shape, order.device)?;
     let targets = order.targets.map(|(targets, labels)| {
-        Tensor::from_vec(targets(&indices, &partners), (indices.len(), labels), &Device::Cpu)
+        Tensor::from_vec(targets(&indices, &partners), (indices.len(), labels), order.device)
     });
     Ok(Ready { targets: targets.transpose()?, indices, images })
 }
