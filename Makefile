@@ -162,7 +162,7 @@ weights_file = $(if $(filter $(*D),$(pretrained)),$(if $(filter none,$(WEIGHTS))
 # ---- what you can ask for --------------------------------------------------
 
 .PHONY: help all apply preprocess split train predict threshold ensemble report \
-  test check check-cuda check-cuda-programs cuda check-gpu bench-gpu check-learning check-shuffled audit realism fuzz bench bench-train bench-preprocess bench-threshold why vouch retrain clean clean-all
+  test check check-cuda check-cuda-programs cuda check-gpu check-fake-card bench-gpu check-learning check-shuffled audit realism fuzz bench bench-train bench-preprocess bench-threshold why vouch retrain clean clean-all
 
 help: ## list these targets
 	@echo 'usage: make TARGET [PIPELINE=quick] [DATA=DIR] [DEVICE=auto] [RUN=NAME] [THREADS=N] [-j2]'
@@ -420,8 +420,12 @@ $(gpu_checks) &: $(cuda_target)/env.sh Cargo.lock $(wildcard crates/libs/*/src/*
 
 check-gpu: $(gpu_checks) ## on a graphics card: every operation, 200 training steps, a full card (ten minutes)
 	$(cuda_target)/release/examples/check_gpu_ops --device $(if $(filter cpu,$(DEVICE)),cpu,cuda)
-	$(cuda_target)/release/examples/check_gpu_ops --device $(if $(filter cpu,$(DEVICE)),cpu,cuda)
 	$(cuda_target)/release/examples/check_gpu --device $(if $(filter cpu,$(DEVICE)),cpu --steps 12 --px 32 --batch 4,cuda)
+
+# The same operations on a card that is made of the processor: no driver, no CUDA, another cuDNN.
+check-fake-card: $(cuda_target)/release/examples/check_gpu_ops ## every operation through CUDA's interfaces, on a card of our own making
+	tools/cuda/fake-card/build.sh crates/libs/ops/kernels $(abspath $(cuda_target))/fake-card
+	LD_LIBRARY_PATH=$(abspath $(cuda_target))/fake-card $(cuda_target)/release/examples/check_gpu_ops --rounds 2
 
 # DEVICE=cpu shows at tiny sizes that the harness works; its figures go elsewhere.
 bench-gpu: $(gpu_checks) $(if $(filter $(bench_env)/%,$(BENCH_GPU_PYTHON)),$(bench_env)/gpu/ready) ## training on a graphics card against PyTorch (ROWS; BENCH_GPU_PYTHON has PyTorch for CUDA)

@@ -124,7 +124,7 @@ static int launch(const Entry *entries, unsigned count, const char *name, const 
                   const unsigned *sizes, void **values) {
   for (unsigned i = 0; i < count; ++i) {
     if (std::strcmp(entries[i].name, name) != 0) continue;
-    if (std::strcmp(entries[i].kinds, kinds) != 0) return 2;
+    if (kinds && std::strcmp(entries[i].kinds, kinds) != 0) return 2;
     run = entries[i].run;
     arguments = values;
     blockDim = {sizes[2], sizes[3], 1};

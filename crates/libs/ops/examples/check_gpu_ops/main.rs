@@ -1,6 +1,6 @@
 //! Holds every operation on a graphics card against the same operation on the processor, at random
-//! shapes: `check_gpu_ops [--device cpu]`, where `cpu` puts the processor in the card's place to
-//! show that the harness works.
+//! shapes: `check_gpu_ops [--device cuda|cpu] [--rounds 12]`. `cpu` puts the processor in the card's
+//! place to show that the harness works; a round is one shape of each operation.
 //!
 //! Outputs are NaN before they are written. `f32` may differ by 1e-4 of the largest value, `bf16`
 //! by 1e-2 of all values' length; two runs on the card must agree to the bit.
@@ -16,9 +16,6 @@ use compare::check;
 use random::Random;
 use std::process::ExitCode;
 
-/// Random shapes of each operation.
-const ROUNDS: u64 = 12;
-
 /// Runs a check and says how it went.
 fn report(name: &str, outcome: Result<f64>, failures: &mut usize) {
     match outcome {
@@ -30,9 +27,9 @@ fn report(name: &str, outcome: Result<f64>, failures: &mut usize) {
     }
 }
 
-fn run(device: &Device) -> usize {
+fn run(device: &Device, rounds: u64) -> usize {
     let mut failures = 0;
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         for case in cases::all(&mut Random::new(round)) {
             for is_bf16 in [false, true] {
                 // The processor has other types for bf16; there is nothing to compare.
@@ -51,19 +48,35 @@ fn run(device: &Device) -> usize {
     failures
 }
 
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let device = match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] | ["--device", "cuda"] => hpa_ops::find_cuda()
-            .map_err(candle_core::Error::wrap)
-            .and_then(|()| hpa_ops::open_cuda()),
-        ["--device", "cpu"] => Ok(Device::Cpu),
-        _ => {
-            println!("check_gpu_ops [--device cuda|cpu]");
-            return ExitCode::from(2);
+/// The device and the rounds that were asked for.
+fn asked() -> Option<(bool, u64)> {
+    let (mut on_card, mut rounds) = (true, 12);
+    let mut words = std::env::args().skip(1);
+    while let Some(flag) = words.next() {
+        match (flag.as_str(), words.next()?.as_str()) {
+            ("--device", "cuda") => on_card = true,
+            ("--device", "cpu") => on_card = false,
+            ("--rounds", number) => rounds = number.parse().ok()?,
+            _ => return None,
         }
+    }
+    Some((on_card, rounds))
+}
+
+fn open(on_card: bool) -> Result<Device> {
+    if !on_card {
+        return Ok(Device::Cpu);
+    }
+    hpa_ops::find_cuda().map_err(candle_core::Error::wrap)?;
+    hpa_ops::open_cuda()
+}
+
+fn main() -> ExitCode {
+    let Some((on_card, rounds)) = asked() else {
+        println!("check_gpu_ops [--device cuda|cpu] [--rounds 12]");
+        return ExitCode::from(2);
     };
-    let device = match device {
+    let device = match open(on_card) {
         Ok(device) => device,
         Err(error) => {
             println!("{error}");
@@ -71,7 +84,7 @@ fn main() -> ExitCode {
         }
     };
     hpa_ops::poison_outputs(true);
-    let failures = run(&device);
+    let failures = run(&device, rounds);
     println!("{failures} checks failed");
     if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
