@@ -424,7 +424,7 @@ check-gpu: $(gpu_checks) ## on a graphics card: every operation, 200 training st
 
 # The same operations on a card that is made of the processor: no driver, no CUDA, another cuDNN.
 check-fake-card: $(cuda_target)/release/examples/check_gpu_ops ## every operation through CUDA's interfaces, on a card of our own making
-	tools/cuda/fake-card/build.sh crates/libs/ops/kernels $(abspath $(cuda_target))/fake-card
+	tools/fake-card/build.sh crates/libs/ops/kernels $(abspath $(cuda_target))/fake-card
 	LD_LIBRARY_PATH=$(abspath $(cuda_target))/fake-card $(cuda_target)/release/examples/check_gpu_ops --rounds 2
 
 # DEVICE=cpu shows at tiny sizes that the harness works; its figures go elsewhere.
