@@ -87,7 +87,7 @@ mod tests {
             let expected = 6.0 * (forward + stem) - 2.0 * 4.0 * stem;
             let found = cost.operations as f64;
             assert!((found / expected - 1.0).abs() < 0.01, "{found} for {expected}");
-            assert!(cost.values > 50_000_000);
+            assert!(cost.values > 20_000_000, "{cost:?}");
         }
     }
 }
