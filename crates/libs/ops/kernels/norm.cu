@@ -95,14 +95,14 @@ __device__ inline void save(float *saved, const float *affine, integer channel, 
   saved[4 * channels + channel] = affine[channels + channel] - a * (float)mean;
 }
 
-// The parts of each channel, in order: thread y of 8 takes every eighth, then a tree.
+// The parts of each channel, in order: thread y of 32 takes every 32nd, then a tree.
 KERNEL norm_finish(float *saved, const float *parts, const float *affine, integer rows,
                    integer channels, integer share, double eps) {
-  __shared__ double shared[3][8][32];
-  integer channel = (integer)blockIdx.x * 32 + threadIdx.x, count = (rows + share - 1) / share;
+  __shared__ double shared[3][32][8];
+  integer channel = (integer)blockIdx.x * 8 + threadIdx.x, count = (rows + share - 1) / share;
   double seen = 0.0, mean = 0.0, square = 0.0;
   unsigned x = threadIdx.x, y = threadIdx.y;
-  for (integer part = y; part < count && channel < channels; part += 8) {
+  for (integer part = y; part < count && channel < channels; part += 32) {
     const float *values = parts + part * 2 * channels + channel;
     double mine = (double)(part + 1 < count ? share : rows - part * share);
     double delta = (double)values[0] - mean, weight = mine / (seen + mine);
@@ -111,7 +111,7 @@ KERNEL norm_finish(float *saved, const float *parts, const float *affine, intege
     seen += mine;
   }
   shared[0][y][x] = seen, shared[1][y][x] = mean, shared[2][y][x] = square;
-  for (unsigned half = 4; half > 0; half /= 2) {
+  for (unsigned half = 16; half > 0; half /= 2) {
     __syncthreads();
     if (y < half && shared[0][y + half][x] > 0.0) {
       double mine = shared[0][y][x], other = shared[0][y + half][x];

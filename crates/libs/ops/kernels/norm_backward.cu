@@ -69,17 +69,17 @@ KERNEL norm_sums_wide(const real *x, const real *y, const real *dy, const float 
 KERNEL norm_slopes(float *slopes, float *daffine, const float *parts, const float *saved,
                    const float *affine, integer rows, integer channels, integer share,
                    integer own) {
-  __shared__ double shared[2][8][32];
-  integer channel = (integer)blockIdx.x * 32 + threadIdx.x, count = (rows + share - 1) / share;
+  __shared__ double shared[2][32][8];
+  integer channel = (integer)blockIdx.x * 8 + threadIdx.x, count = (rows + share - 1) / share;
   double plain = 0.0, centred = 0.0;
   unsigned x = threadIdx.x, y = threadIdx.y;
-  for (integer part = y; part < count && channel < channels; part += 8) {
+  for (integer part = y; part < count && channel < channels; part += 32) {
     const float *values = parts + part * 2 * channels + channel;
     plain += values[0];
     centred += values[channels];
   }
   shared[0][y][x] = plain, shared[1][y][x] = centred;
-  for (unsigned half = 4; half > 0; half /= 2) {
+  for (unsigned half = 16; half > 0; half /= 2) {
     __syncthreads();
     if (y < half) {
       shared[0][y][x] += shared[0][y + half][x];

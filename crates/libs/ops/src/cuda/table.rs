@@ -7,8 +7,8 @@ use candle_core::cuda_backend::cudarc::driver::{CudaSlice, DevicePtr, PinnedHost
 use candle_core::{Result, bail};
 
 /// Tables that may be on their way at once. Before one more is sent, the copy of the first of them
-/// must have happened: that is four launches ago.
-const SLOTS: usize = 4;
+/// must have happened: that is eight tables ago, two steps or more.
+const SLOTS: usize = 8;
 
 /// Page-locked memory that tables are copied from, in turn.
 #[derive(Default)]

@@ -55,8 +55,8 @@ impl Norm {
 
     /// A pass over the parts of each channel.
     fn finish(&self, kernel: &'static str, arguments: Vec<super::Argument>) -> Launch {
-        let grid = [small(self.channels.div_ceil(32)), 1];
-        Launch { kernel, real: self.real, grid, block: [32, 8], arguments }
+        let grid = [small(self.channels.div_ceil(8)), 1];
+        Launch { kernel, real: self.real, grid, block: [8, 32], arguments }
     }
 
     /// Mean and squares of each part, `[parts][2][C]`.
