@@ -114,7 +114,7 @@ impl Case {
     /// Compares both passes with an output of the processor and what it depends on.
     fn check(
         &self,
-        forward: [Buffer; 2],
+        forward: &[Buffer; 2],
         y: &Tensor,
         variables: &([Var; 3], Option<Var>),
         own: bool,
@@ -125,8 +125,8 @@ impl Case {
         let ([gamma, beta, x], residual) = variables;
         let [dgamma, dbeta, dx, dr] =
             gradients(y, &dy.as_reals(self.real), [gamma, beta, x, residual.as_ref().unwrap_or(x)]);
-        let [daffine, got_dx, got_dr] = self.backward(&forward, &dy, own);
-        assert_close(self.real, &what("daffine"), &daffine, &[dgamma, dbeta].concat());
+        let [affine_gradient, got_dx, got_dr] = self.backward(forward, &dy, own);
+        assert_close(self.real, &what("daffine"), &affine_gradient, &[dgamma, dbeta].concat());
         // A batch of two values per channel has hardly any gradient: that is all rounding.
         let of = if self.count() == 2 * self.channels() { &dr } else { &dx };
         if self.count() > 2 * self.channels() {
@@ -160,7 +160,7 @@ fn training_with_the_batchs_statistics_is_that_of_the_processor() {
             assert_close(Real::F32, "mean", &saved[..c], &flat(&batch.mean));
             let variance = &saved[2 * c..3 * c];
             assert_close(Real::F32, "variance", variance, &flat(&batch.variance_unbiased));
-            case.check(forward, &y, &variables, true);
+            case.check(&forward, &y, &variables, true);
         });
     });
 }
@@ -190,7 +190,7 @@ fn normalising_with_fixed_statistics_is_that_of_the_processor() {
                 let at = [saved.address(), mean.address(), variance.address(), affine];
                 run(&norm.fixed(at, EPS), &mut [saved]);
             });
-            case.check(forward, &y, &variables, false);
+            case.check(&forward, &y, &variables, false);
         });
     });
 }
