@@ -125,7 +125,7 @@ impl Case {
         let ([gamma, beta, x], residual) = variables;
         let [dgamma, dbeta, dx, dr] =
             gradients(y, &dy.as_reals(self.real), [gamma, beta, x, residual.as_ref().unwrap_or(x)]);
-        let [affine_gradient, got_dx, got_dr] = self.backward(forward, &dy, own);
+        let [affine_gradient, got_dx, residual_gradient] = self.backward(forward, &dy, own);
         assert_close(self.real, &what("daffine"), &affine_gradient, &[dgamma, dbeta].concat());
         // A batch of two values per channel has hardly any gradient: that is all rounding.
         let of = if self.count() == 2 * self.channels() { &dr } else { &dx };
@@ -134,7 +134,7 @@ impl Case {
         }
         assert!(got_dx.iter().all(|v| v.is_finite()), "{}", what("dx"));
         if residual.is_some() {
-            assert_close(self.real, &what("dr"), &got_dr, &dr);
+            assert_close(self.real, &what("dr"), &residual_gradient, &dr);
         }
     }
 }
