@@ -54,6 +54,12 @@ bin := $(patsubst $(CURDIR)/%,%,$(abspath $(CARGO_TARGET_DIR)))/release
 raw := $(or $(data),$(out)/raw)
 train_tables  := $(raw)/train.csv $(extra:%=%/train.csv)
 train_folders := $(raw)/train $(extra:%=%/train)
+# What computes on a graphics card is built apart (`make cuda`), for its dependencies are others.
+cuda_target := $(patsubst $(CURDIR)/%,%,$(abspath $(CARGO_TARGET_DIR)))/cuda
+cuda_bin := $(cuda_target)/release
+# `auto` takes it where it has been built; it then falls back to the processor by itself.
+on_card := $(if $(filter cuda,$(DEVICE)),yes,$(if $(filter auto,$(DEVICE)),$(wildcard $(cuda_bin)/hpa-train)))
+net_bin := $(if $(on_card),$(cuda_bin),$(bin))
 
 # $(call toml,FILE,KEY): a number, string or one-line array, as plain words.
 toml = $(shell sed -n 's/[[:space:]]*\#.*//; s/^$2[[:space:]]*=[[:space:]]*//p' $1 | tr -d '",[]')
@@ -135,7 +141,8 @@ wanted = $(call toml,$(cfg)/models/$1.toml,architecture)
 pretrained := $(strip $(foreach m,$(models),$(if $(filter true,$(call toml,$(cfg)/models/$m.toml,pretrained)),$m)))
 
 ifneq ($(trains)$(applying),)
-$(if $(filter cuda,$(DEVICE)),$(error DEVICE=cuda: this version computes on the CPU only: use DEVICE=auto or DEVICE=cpu))
+# Hours of preparation are not for a machine that cannot go on; the programs know the finer reasons.
+$(if $(filter cuda,$(DEVICE)),$(if $(wildcard /dev/nvidiactl /dev/dxg),,$(error DEVICE=cuda: this machine has no NVIDIA graphics card with a driver (no /dev/nvidiactl): use DEVICE=auto or DEVICE=cpu)))
 endif
 ifneq ($(trains),)
 $(foreach m,$(models),$(if $(filter $(networks),$(call wanted,$m)),,$(error $(cfg)/models/$m.toml asks for the network $(call wanted,$m), which this version does not have: it has $(networks))))
@@ -161,7 +168,7 @@ weights_file = $(if $(filter $(*D),$(pretrained)),$(if $(filter none,$(WEIGHTS))
 # ---- what you can ask for --------------------------------------------------
 
 .PHONY: help all apply preprocess split train predict threshold ensemble report \
-  test check check-learning check-shuffled audit realism fuzz bench bench-train bench-preprocess bench-threshold why vouch retrain clean clean-all
+  test check check-cuda check-cuda-programs cuda check-gpu check-fake-card bench-gpu check-learning check-shuffled audit realism fuzz bench bench-train bench-preprocess bench-threshold why vouch retrain clean clean-all
 
 help: ## list these targets
 	@echo 'usage: make TARGET [PIPELINE=quick] [DATA=DIR] [DEVICE=auto] [RUN=NAME] [THREADS=N] [-j2]'
@@ -207,11 +214,24 @@ print-%: # show any variable: make print-checkpoints
 # cargo's .d files name the exact sources of each binary, so editing one stage
 # reruns that stage and what follows. When a change cannot matter: make vouch.
 
--include $(wildcard $(bins:=.d))
+nets := train predict
+cuda_bins := $(nets:%=$(cuda_bin)/hpa-%)
+empty :=
+cuda_features := $(subst $(empty) $(empty),$(shell printf ,),$(nets:%=hpa-%/cuda))
+-include $(wildcard $(bins:=.d) $(cuda_bins:=.d))
 
 $(bins): $(bin)/%: Cargo.lock Cargo.toml rust-toolchain.toml
 	cargo build --release --locked --bin $*
 	@touch $@
+
+# The two programs that compute with networks, able to do so on a graphics card.
+$(cuda_target)/env.sh: $(wildcard tools/cuda/*) Cargo.lock
+	tools/cuda/toolkit.sh $(@D)
+
+$(cuda_bins) &: $(cuda_target)/env.sh Cargo.lock Cargo.toml rust-toolchain.toml
+	. $<; cargo build --release --locked --target-dir $(cuda_target) --workspace \
+	  $(nets:%=--bin hpa-%) --features $(cuda_features)
+	@touch $(cuda_bins)
 
 # A source that was removed must not stop Make: its binary is then built anew.
 crates/%.rs: ;
@@ -272,21 +292,21 @@ $(folds): $(labels) $(train_images) $(cfg)/split.toml $(DUPLICATES) $(choices)/d
 # Checkpoints cost days: they depend on the recipe's version, not on every line of hpa-train.
 # The stem is MODEL/fold-F: $(*D) is MODEL, $(*F) is fold-F.
 $(out)/models/%.safetensors $(out)/models/%.history.parquet: $(train_images) $(labels) $(folds) \
-    $(cfg)/models/$$(*D).toml $$(weights_file) $(choices)/weights crates/stages/train/recipe-version | $(bin)/hpa-train
-	$(gpu) $(bin)/hpa-train --config $(cfg)/models/$(*D).toml --images $(train_images) --labels $(labels) \
+    $(cfg)/models/$$(*D).toml $$(weights_file) $(choices)/weights crates/stages/train/recipe-version | $(net_bin)/hpa-train
+	$(gpu) $(net_bin)/hpa-train --config $(cfg)/models/$(*D).toml --images $(train_images) --labels $(labels) \
 	  --folds $(folds) --fold $(patsubst fold-%,%,$(*F)) --device $(DEVICE) $(addprefix --weights ,$(weights_file)) \
 	  --resume-dir $(out)/resume/$* --out $(out)/models/$*.safetensors \
 	  --out-history $(out)/models/$*.history.parquet $(share) \
 	  $(if $(EVENTS),--out-events $(out)/events/$*/events.out.tfevents.0)
 
 $(models:%=$(out)/predictions/%/oof.parquet): $(out)/predictions/%/oof.parquet: $$(call checkpoints_of,$$*) \
-    $(train_images) $(folds) $(cfg)/predict.toml $(bin)/hpa-predict
-	$(gpu) $(bin)/hpa-predict --config $(cfg)/predict.toml --model $(call checkpoints_of,$*) \
+    $(train_images) $(folds) $(cfg)/predict.toml $(net_bin)/hpa-predict
+	$(gpu) $(net_bin)/hpa-predict --config $(cfg)/predict.toml --model $(call checkpoints_of,$*) \
 	  --images $(train_images) --folds $(folds) --device $(DEVICE) --out $@ $(share)
 
 $(models:%=$(out)/predictions/%/test.parquet): $(out)/predictions/%/test.parquet: $$(call checkpoints_of,$$*) \
-    $(test_images) $(cfg)/predict.toml $(bin)/hpa-predict
-	$(gpu) $(bin)/hpa-predict --config $(cfg)/predict.toml --model $(call checkpoints_of,$*) \
+    $(test_images) $(cfg)/predict.toml $(net_bin)/hpa-predict
+	$(gpu) $(net_bin)/hpa-predict --config $(cfg)/predict.toml --model $(call checkpoints_of,$*) \
 	  --images $(test_images) --device $(DEVICE) --out $@ $(share)
 
 $(ensembles:%=$(out)/predictions/%/oof.parquet) $(ensembles:%=$(out)/predictions/%/test.parquet): \
@@ -349,8 +369,8 @@ $(new)/statistics/test.parquet: $(new_images) $(bin)/hpa-statistics
 	$(bin)/hpa-statistics --images $< --reference $(train_statistics) --out $@ $(share)
 
 $(models:%=$(new)/predictions/%/test.parquet): $(new)/predictions/%/test.parquet: $(new_images) \
-    $(cfg)/predict.toml $$(call checkpoints_of,$$*) $(bin)/hpa-predict
-	$(gpu) $(bin)/hpa-predict --config $(cfg)/predict.toml --model $(call checkpoints_of,$*) --images $< \
+    $(cfg)/predict.toml $$(call checkpoints_of,$$*) $(net_bin)/hpa-predict
+	$(gpu) $(net_bin)/hpa-predict --config $(cfg)/predict.toml --model $(call checkpoints_of,$*) --images $< \
 	  --device $(DEVICE) --out $@ $(share)
 
 new_member_files = $(foreach m,$(call members_of,$1),$(new)/predictions/$m/test.parquet)
@@ -378,6 +398,53 @@ audit: ## where every dependency comes from and under which licence
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; \
 	else echo 'cargo-deny is not installed: bans, licences and sources were checked by the test above'; fi
 
+cuda: $(cuda_bins) ## hpa-train and hpa-predict for graphics cards, with CUDA_HOME's compiler or one from PyPI
+
+# In a folder of its own: nvcc-check leaves empty kernels behind, which nothing may link.
+cuda_crates := hpa-ops hpa-nn hpa-train hpa-predict
+check-cuda: ## lints of the feature cuda, on a machine without CUDA
+	NVCC=$(CURDIR)/tools/cuda/nvcc-check CUDA_COMPUTE_CAP=80 CUDARC_CUDA_VERSION=13000 \
+	  cargo clippy --release --locked --target-dir $(cuda_target)-check $(cuda_crates:%=-p %) \
+	  --all-targets --features cuda -- -D warnings
+
+# The peers live in environments of their own, outside the repository; BENCH_PYTHON names another.
+# Some rows only, and seconds a row: make bench-train ROWS=train-resnet18-128-b32 SECONDS=60
+ROWS ?=
+XDG_CACHE_HOME ?=
+bench_env := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hpa-bench
+BENCH_PYTHON ?= $(bench_env)/train/bin/python
+BENCH_GPU_PYTHON ?= $(bench_env)/gpu/bin/python
+
+check-cuda-programs: $(cuda_bins) ## the programs of make cuda start without CUDA and say what is missing
+	cargo test --release --locked --workspace --test cuda -- --include-ignored
+
+# What is run on a machine with a card, perhaps after it was carried there: programs without files.
+gpu_checks := $(addprefix $(cuda_target)/release/examples/,check_gpu_ops check_gpu gpu_speed)
+$(gpu_checks) &: $(cuda_target)/env.sh Cargo.lock $(wildcard crates/libs/*/src/*.rs crates/libs/*/src/*/*.rs \
+    crates/libs/*/examples/*/*.rs crates/libs/ops/src/*/*/*.rs crates/libs/ops/kernels/*)
+	. $<; cargo build --release --locked --target-dir $(cuda_target) -p hpa-ops -p hpa-nn --examples --features cuda
+	@touch $(gpu_checks)
+
+check-gpu: $(gpu_checks) ## on a graphics card: every operation, 200 training steps, a full card (ten minutes)
+	$(cuda_target)/release/examples/check_gpu_ops --device $(if $(filter cpu,$(DEVICE)),cpu,cuda)
+	$(cuda_target)/release/examples/check_gpu --device $(if $(filter cpu,$(DEVICE)),cpu --steps 12 --px 32 --batch 4,cuda)
+
+# The same operations on a card that is made of the processor: no driver, no CUDA, another cuDNN.
+check-fake-card: $(cuda_target)/release/examples/check_gpu_ops ## every operation through CUDA's interfaces, on a card of our own making
+	tools/fake-card/build.sh crates/libs/ops/kernels $(abspath $(cuda_target))/fake-card
+	LD_LIBRARY_PATH=$(abspath $(cuda_target))/fake-card $(cuda_target)/release/examples/check_gpu_ops --rounds 2
+
+# DEVICE=cpu shows at tiny sizes that the harness works; its figures go elsewhere.
+bench-gpu: $(gpu_checks) $(if $(filter $(bench_env)/%,$(BENCH_GPU_PYTHON)),$(bench_env)/gpu/ready) ## training on a graphics card against PyTorch (ROWS; BENCH_GPU_PYTHON has PyTorch for CUDA)
+	$(BENCH_GPU_PYTHON) -B benches/gpu/run.py --ours $(cuda_target)/release/examples/gpu_speed \
+	  --device $(if $(filter cpu,$(DEVICE)),cpu,cuda) --out $(RUNS)/bench/gpu$(if $(filter cpu,$(DEVICE)),-dry).json \
+	  --report $(RUNS)/bench/gpu$(if $(filter cpu,$(DEVICE)),-dry).md $(if $(ROWS),--rows $(ROWS))
+
+$(bench_env)/gpu/ready: benches/gpu/requirements.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet -r $<
+	cp $< $@
+
 # The drawings of quick with the Target column shuffled: nothing to learn.
 $(RUNS)/shuffled/train.csv: $(RUNS)/quick/raw/train.csv
 	@mkdir -p $(@D)
@@ -399,13 +466,6 @@ check-shuffled: ## nothing is learnt from shuffled labels (twenty minutes)
 	cargo test --release --locked --workspace --test learning -- --ignored --nocapture shuffled
 
 bench: bench-train bench-preprocess bench-threshold ## ratios against the peers, into data/bench (half an hour)
-
-# The peers live in environments of their own, outside the repository; BENCH_PYTHON names another.
-# Some rows only, and seconds a row: make bench-train ROWS=train-resnet18-128-b32 SECONDS=60
-ROWS ?=
-XDG_CACHE_HOME ?=
-bench_env := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hpa-bench
-BENCH_PYTHON ?= $(bench_env)/train/bin/python
 
 bench-threshold: $(addprefix $(bin)/,hpa-threshold hpa-labels hpa-import) ## hpa-threshold against NumPy and SciPy (needs Python 3 and HPA_SHARED)
 	benches/threshold/venv.sh $(bench_env)/threshold
@@ -459,8 +519,8 @@ $(real)/images/train.parquet $(real)/images/test.parquet: $(real)/images/%.parqu
 	  --csv $(if $(filter train,$*),$(REAL)/train.csv,$(REAL)/test_labels.csv)
 
 $(real_predictions): $(real)/predictions/%/test.parquet: $$(call checkpoints_of,$$*) $(real)/images/train.parquet \
-    $(real)/images/test.parquet $(cfg)/predict.toml $(bin)/hpa-predict
-	$(gpu) $(bin)/hpa-predict --config $(cfg)/predict.toml --model $(call checkpoints_of,$*) \
+    $(real)/images/test.parquet $(cfg)/predict.toml $(net_bin)/hpa-predict
+	$(gpu) $(net_bin)/hpa-predict --config $(cfg)/predict.toml --model $(call checkpoints_of,$*) \
 	  --images $(filter $(real)/images/%,$^) --device $(DEVICE) --out $@ $(share)
 
 $(real)/predictions/average/test.parquet: $(real_predictions) $(bin)/hpa-ensemble
@@ -473,5 +533,6 @@ $(real)/score.json: $(real)/predictions/average/test.parquet $(real)/labels.parq
 check: ## what must pass before a commit: format, lints, tests, dependency audit
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
+	$(MAKE) check-cuda
 	$(MAKE) test
 	$(MAKE) audit

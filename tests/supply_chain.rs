@@ -1,6 +1,6 @@
 //! Where dependencies come from, under which licence, and which are not wanted.
 
-use cargo_metadata::{Metadata, MetadataCommand, Package};
+use cargo_metadata::{CargoOpt, Metadata, MetadataCommand, Package};
 
 const LICENCES: &[&str] = &[
     "MIT",
@@ -31,6 +31,7 @@ const UNWANTED: &[(&str, &str)] = &[
 fn metadata() -> Metadata {
     MetadataCommand::new()
         .manifest_path(hpa_tests::workspace().join("Cargo.toml"))
+        .features(CargoOpt::AllFeatures)
         .other_options(
             ["--locked", "--filter-platform", "x86_64-unknown-linux-gnu"].map(str::to_owned),
         )

@@ -61,6 +61,12 @@ impl Affine {
         self.then([[width, 0.0], [0.0, height]], shift)
     }
 
+    /// Its matrix, rows x and y, and where the new centre comes from in half sides.
+    #[must_use]
+    pub const fn parts(&self) -> ([[f32; 2]; 2], [f32; 2]) {
+        (self.matrix, self.shift)
+    }
+
     /// Every channel of `tensor` read through this map.
     ///
     /// # Panics

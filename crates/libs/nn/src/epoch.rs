@@ -4,11 +4,14 @@
 //! left between any two batches and taken up again.
 
 use crate::dataset::{Dataset, shuffled_batches};
-use crate::loader::{Batch, Preparation, for_each_batch};
+use crate::error::NnError;
+use crate::feed::{Order, Ready, Targets, for_each_ready};
+use crate::loader::{Preparation, targets};
+use crate::mixup::Partner;
 use crate::recipe::Recipe;
 use crate::sampling::Drawn;
 use crate::trainer::Task;
-use hpa_artifacts::ArtifactError;
+use candle_core::Device;
 
 /// The samples of one epoch in batches.
 pub(crate) struct Epoch<'a> {
@@ -33,13 +36,16 @@ impl<'a> Epoch<'a> {
         self.drawn.dataset(self.task.train.store)
     }
 
-    /// Prepares some of the batches in the background and hands them over in order.
-    pub(crate) fn for_each_batch<E: From<ArtifactError>>(
+    /// Prepares some of the batches in the background, as images of this side, and hands them over
+    /// in order where the network computes.
+    pub(crate) fn for_each_batch<E: From<NnError>>(
         &self,
         batches: &[Vec<usize>],
-        consume: impl FnMut(Batch) -> Result<(), E>,
+        (side, device): (usize, &Device),
+        consume: impl FnMut(Ready) -> Result<(), E>,
     ) -> Result<(), E> {
-        let (train, Recipe { augmentation, seed, .. }) = (self.dataset(), self.recipe);
+        let (train, Recipe { augmentation, seed, label_smoothing, .. }) =
+            (self.dataset(), self.recipe);
         let view = |index: usize| {
             let (id, copy) = (&train.samples[index].id, self.drawn.copy(index));
             vec![augmentation.draw(seed, self.number, id, copy)]
@@ -50,6 +56,12 @@ impl<'a> Epoch<'a> {
             workers: self.task.workers,
             mixup: augmentation.mixing(seed, self.number),
         };
-        for_each_batch(train, batches, &preparation, consume)
+        let labels = self.task.labels;
+        let targets = |indices: &[usize], partners: &[Partner]| {
+            targets(train, (indices, partners), labels, label_smoothing)
+        };
+        let targets: Option<(Targets<'_>, _)> = Some((&targets, labels));
+        let order = Order { preparation: &preparation, targets, views: 1, side, device };
+        for_each_ready(train, batches, &order, consume)
     }
 }

@@ -82,14 +82,42 @@ pub enum NnError {
         least: usize,
     },
     /// A device that this build or machine does not have.
-    #[error("{0}")]
-    Device(&'static str),
+    #[error(transparent)]
+    Device(#[from] hpa_ops::NoCuda),
+    /// The graphics card has too little memory for a step.
+    #[error(
+        "the graphics card has too little memory for batches of {batch_size} images of {side_px} px: {}\n  mend: lower batch_size{}",
+        room(*fits), hint(*fits)
+    )]
+    OutOfMemory {
+        /// Images of the batch that did not fit.
+        batch_size: usize,
+        /// Their side.
+        side_px: usize,
+        /// The largest batch that a trial step found room for.
+        fits: Option<usize>,
+    },
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
     /// A file could not be read.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
+}
+
+fn room(fits: Option<usize>) -> String {
+    fits.map_or_else(
+        || "not even two images fit".to_owned(),
+        |fits| format!("{fits} images fit, as a trial step showed"),
+    )
+}
+
+/// The step that averages over several batches is that of one large batch.
+fn hint(fits: Option<usize>) -> String {
+    fits.map_or_else(
+        || ", use smaller images, or see what else uses the card (nvidia-smi)".to_owned(),
+        |fits| format!(" to {fits} (accumulate makes one step of several batches), or use precision = \"bf16\""),
+    )
 }
 
 /// At most a batch or so of them.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 /// A network as it was at one moment.
 pub struct Evaluator {
     pub(crate) plan: Plan,
+    pub(crate) device: Device,
     /// Weight and bias of each convolution, by its prefix.
     pub(crate) units: BTreeMap<String, (Tensor, Tensor)>,
     pub(crate) classifier: (Tensor, Tensor),
@@ -29,8 +30,12 @@ impl Evaluator {
         let channels = self.plan.stem().inputs;
         let count = images.len() / (size_px * size_px * channels);
         let shape = (count, size_px, size_px, channels);
-        let images = Tensor::from_vec(images, shape, &Device::Cpu)?;
-        self.plan.forward(&images, &mut Folded(self))?.flatten_all()?.to_vec1()
+        self.answer(&Tensor::from_vec(images, shape, &self.device)?)
+    }
+
+    /// Logits of images that are already where the network computes.
+    pub(crate) fn answer(&self, images: &Tensor) -> Result<Vec<f32>> {
+        self.plan.forward(images, &mut Folded(self))?.flatten_all()?.to_vec1()
     }
 }
 

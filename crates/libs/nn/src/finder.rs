@@ -8,7 +8,7 @@
 use crate::dataset::Dataset;
 use crate::epoch::Epoch;
 use crate::error::NnError;
-use crate::loader::Batch;
+use crate::feed::Ready;
 use crate::pending::{Halt, Pending};
 use crate::schedule::Pace;
 use crate::trainer::Trainer;
@@ -74,7 +74,8 @@ impl Trainer<'_> {
                 Epoch::new(&self.task, &self.recipe, number)
             };
             let train = epoch.dataset();
-            let outcome = epoch.for_each_batch(&epoch.batches, |batch| {
+            let (side, device) = (self.side(), self.network.device().clone());
+            let outcome = epoch.for_each_batch(&epoch.batches, (side, &device), |batch| {
                 let learning_rate = search.rate(points.len());
                 let Some(loss) = self.trial(train, batch, learning_rate)? else {
                     return Err(Halt::Stopped);
@@ -99,15 +100,18 @@ impl Trainer<'_> {
     fn trial(
         &mut self,
         train: Dataset<'_>,
-        batch: Batch,
+        batch: Ready,
         learning_rate: f64,
     ) -> Result<Option<f64>, NnError> {
         let mut pending = Pending::default();
-        match self.learn(train, batch, &mut pending) {
+        let outcome = self.learn(train, batch, &mut pending).and_then(|()| {
+            let unread = std::mem::take(&mut pending.unread);
+            Ok(pending.loss + self.read(&unread)?)
+        });
+        let loss = match outcome {
             Err(NnError::Diverged { .. }) => return Ok(None),
-            other => other?,
-        }
-        let loss = pending.loss / pending.samples as f64;
+            other => other? / pending.samples as f64,
+        };
         let momentum = self.recipe.momentum;
         match self.apply(&pending, Pace { learning_rate, momentum }) {
             Err(NnError::Diverged { .. }) => Ok(None),

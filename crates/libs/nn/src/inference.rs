@@ -3,13 +3,16 @@
 use crate::dataset::{Dataset, ordered_batches};
 use crate::error::NnError;
 use crate::evaluator::Evaluator;
-use crate::loader::{Preparation, for_each_batch};
+use crate::feed::{Order, for_each_ready};
+use crate::loader::Preparation;
 use crate::statistics::ChannelStatistics;
 use crate::tta::TestTimeAugmentation;
 use std::time::Instant;
 
 /// Images that go through the network together. Fixed, so that no setting moves a bit.
 const IMAGES_AT_ONCE: usize = 32;
+/// The same on a graphics card, which has more to do at once.
+const ON_A_CARD: usize = 128;
 
 /// Answers about a data set.
 #[derive(Clone, Debug)]
@@ -34,13 +37,17 @@ pub fn answers(
 ) -> Result<Answers, NnError> {
     let views = tta.views();
     let preparation = Preparation { views: &|_| views.clone(), statistics, workers, mixup: None };
-    let batches = ordered_batches(dataset.len(), (IMAGES_AT_ONCE / views.len()).max(1));
+    let at_once = if evaluator.device.is_cpu() { IMAGES_AT_ONCE } else { ON_A_CARD };
+    let batches = ordered_batches(dataset.len(), (at_once / views.len()).max(1));
     let labels = evaluator.labels();
     let mut answers = Answers { logits: vec![], probabilities: vec![], rates: vec![] };
     let mut clock = Instant::now();
-    for_each_batch::<NnError>(dataset, &batches, &preparation, |batch| {
+    let (side, device) = (dataset.store.size_px(), &evaluator.device);
+    let order =
+        Order { preparation: &preparation, targets: None, views: views.len(), side, device };
+    for_each_ready::<NnError>(dataset, &batches, &order, |batch| {
         let samples = batch.indices.len();
-        let logits = evaluator.logits(batch.images, dataset.store.size_px())?;
+        let logits = evaluator.answer(&batch.images)?;
         for sample in logits.chunks_exact(views.len() * labels) {
             answers.logits.extend_from_slice(&sample[..labels]);
             answers.probabilities.extend((0..labels).map(|label| {

@@ -33,17 +33,26 @@ impl Batch {
     /// Source: Szegedy et al. 2016, arXiv 1512.00567, for the two classes of each label.
     #[must_use]
     pub fn targets(&self, dataset: Dataset<'_>, labels: usize, smoothing: f64) -> Vec<f32> {
-        let mut targets = dataset.targets(&self.indices, labels);
-        if smoothing > 0.0 {
-            #[expect(clippy::cast_possible_truncation, reason = "targets are 32-bit")]
-            let smooth =
-                |target: f32| (f64::from(target) * (1.0 - smoothing) + smoothing / 2.0) as f32;
-            for target in &mut targets {
-                *target = smooth(*target);
-            }
-        }
-        if self.partners.is_empty() { targets } else { blend(&self.partners, &targets) }
+        targets(dataset, (&self.indices, &self.partners), labels, smoothing)
     }
+}
+
+/// As [`Batch::targets`], of samples and what each is mixed with.
+pub(crate) fn targets(
+    dataset: Dataset<'_>,
+    (indices, partners): (&[usize], &[Partner]),
+    labels: usize,
+    smoothing: f64,
+) -> Vec<f32> {
+    let mut targets = dataset.targets(indices, labels);
+    if smoothing > 0.0 {
+        #[expect(clippy::cast_possible_truncation, reason = "targets are 32-bit")]
+        let smooth = |target: f32| (f64::from(target) * (1.0 - smoothing) + smoothing / 2.0) as f32;
+        for target in &mut targets {
+            *target = smooth(*target);
+        }
+    }
+    if partners.is_empty() { targets } else { blend(partners, &targets) }
 }
 
 /// How the pixels of a sample become images.

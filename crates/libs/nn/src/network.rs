@@ -1,30 +1,31 @@
 //! A network with its weights: trained step by step, exported, and folded for evaluation.
 
 use crate::Architecture;
+use crate::Computer;
 use crate::course::FrozenNorms;
 use crate::error::NnError;
 use crate::evaluator::Evaluator;
+use crate::held::{self, Held};
 use crate::import::{Imported, adapt, misfits};
 use crate::initial::initial;
-use crate::layers::{Activation, Classifier, Unit, Walk};
+use crate::layers::Unit;
 use crate::plan::Plan;
 use crate::surgery::FirstConvolution;
+use crate::training_walk::Training;
 use candle_core::{Device, Tensor, Var};
 use hpa_artifacts::Weights;
 use hpa_core::{Channel, Seed};
-use hpa_ops::{BatchNormEval, Precision, RunningStatistics};
+use hpa_ops::{Precision, RunningStatistics};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-
-/// Share of the newest batch in running statistics: PyTorch's default.
-const NEWEST: f32 = 0.1;
 
 /// A network that learns.
 pub struct Network {
     architecture: Architecture,
     plan: Plan,
     parameters: BTreeMap<String, Var>,
-    buffers: BTreeMap<String, Vec<f32>>,
+    buffers: BTreeMap<String, Held>,
+    device: Device,
     frozen: Option<FrozenNorms>,
     precision: Precision,
 }
@@ -84,14 +85,39 @@ impl Network {
         for entry in plan.entries() {
             let weights = tensors.remove(&entry.name).expect("compared with the plan before");
             if entry.is_buffer {
-                buffers.insert(entry.name, weights.values);
+                buffers.insert(entry.name, Held::Host(weights));
             } else {
                 let tensor = Tensor::from_vec(weights.values, weights.shape, &Device::Cpu)?;
                 parameters.insert(entry.name, Var::from_tensor(&tensor)?);
             }
         }
-        let (frozen, precision) = (None, Precision::F32);
-        Ok(Self { architecture, plan, parameters, buffers, frozen, precision })
+        let (frozen, precision, device) = (None, Precision::F32, Device::Cpu);
+        Ok(Self { architecture, plan, parameters, buffers, device, frozen, precision })
+    }
+
+    /// From here on, it is trained and evaluated there.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn move_to(&mut self, computer: &Computer) -> Result<(), NnError> {
+        self.device = computer.device.clone();
+        for var in self.parameters.values_mut() {
+            *var = Var::from_tensor(&var.as_detached_tensor().to_device(&self.device)?)?;
+        }
+        for buffer in self.buffers.values_mut() {
+            *buffer = buffer.moved(&self.device)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) const fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Where it is trained and evaluated.
+    #[must_use]
+    pub fn computer(&self) -> Computer {
+        Computer { device: self.device.clone(), notice: None }
     }
 
     /// Which network it is.
@@ -116,7 +142,7 @@ impl Network {
     }
 
     /// The running statistics, ordered by name.
-    pub(crate) const fn buffers(&self) -> &BTreeMap<String, Vec<f32>> {
+    pub(crate) const fn buffers(&self) -> &BTreeMap<String, Held> {
         &self.buffers
     }
 
@@ -133,12 +159,10 @@ impl Network {
     pub fn tensors(&self) -> Result<BTreeMap<String, Weights>, NnError> {
         let mut tensors = BTreeMap::new();
         for (name, var) in &self.parameters {
-            let values = var.flatten_all()?.to_vec1()?;
-            tensors.insert(name.clone(), Weights { shape: var.dims().to_vec(), values });
+            tensors.insert(name.clone(), held::weights(var)?);
         }
-        for (name, values) in &self.buffers {
-            let weights = Weights { shape: vec![values.len()], values: values.clone() };
-            tensors.insert(name.clone(), weights);
+        for (name, buffer) in &self.buffers {
+            tensors.insert(name.clone(), buffer.weights()?);
         }
         Ok(tensors)
     }
@@ -149,7 +173,8 @@ impl Network {
     /// With a list of all tensors that do not fit; nothing is set then.
     pub fn set_tensors(&mut self, tensors: BTreeMap<String, Weights>) -> Result<(), NnError> {
         let labels = self.plan.classifier().labels;
-        let other = Self::from_tensors(self.architecture, labels, tensors)?;
+        let mut other = Self::from_tensors(self.architecture, labels, tensors)?;
+        other.move_to(&self.computer())?;
         for (name, var) in &self.parameters {
             var.set(&other.parameters[name])?;
         }
@@ -181,21 +206,24 @@ impl Network {
         // Copies, for the next step overwrites the parameters in place.
         let copy = |kind| self.parameters[&format!("{name}.{kind}")].as_detached_tensor().copy();
         let classifier = (copy("weight")?, copy("bias")?);
-        Ok(Evaluator { plan: self.plan.clone(), units, classifier })
+        let (plan, device) = (self.plan.clone(), self.device.clone());
+        Ok(Evaluator { plan, device, units, classifier })
     }
 
-    /// Weight and bias of a convolution with its norm.
+    /// Weight and bias of a convolution with its norm; folded by the processor, wherever it is used.
     fn folded(&self, unit: &Unit) -> candle_core::Result<(Tensor, Tensor)> {
-        let norm = |kind| self.parameters[&format!("{}.{kind}", unit.norm)].as_tensor();
-        let buffer = |kind| {
-            let values = &self.buffers[&format!("{}.{kind}", unit.norm)];
-            Tensor::from_slice(values, values.len(), &Device::Cpu)
-        };
+        let near =
+            |name: String| self.parameters[&name].as_detached_tensor().to_device(&Device::Cpu);
+        let norm = |kind| near(format!("{}.{kind}", unit.norm));
+        let buffer =
+            |kind| self.buffers[&format!("{}.{kind}", unit.norm)].tensor()?.to_device(&Device::Cpu);
         let (mean, variance) = (buffer("running_mean")?, buffer("running_var")?);
         let statistics = RunningStatistics { mean: &mean, variance: &variance };
-        let weight = self.parameters[&format!("{}.weight", unit.convolution)].as_tensor();
-        let epsilon = self.plan.epsilon();
-        hpa_ops::fold_batch_norm(weight, (norm("weight"), norm("bias")), statistics, epsilon)
+        let (weight, epsilon) =
+            (near(format!("{}.weight", unit.convolution))?, self.plan.epsilon());
+        let norm = (&norm("weight")?, &norm("bias")?);
+        let (weight, bias) = hpa_ops::fold_batch_norm(&weight, norm, statistics, epsilon)?;
+        Ok((weight.to_device(&self.device)?, bias.to_device(&self.device)?))
     }
 }
 
@@ -203,84 +231,4 @@ impl Network {
 fn start(plan: &Plan, seed: Seed) -> BTreeMap<String, Weights> {
     let entries = plan.entries();
     entries.par_iter().map(|entry| (entry.name.clone(), initial(entry, seed))).collect()
-}
-
-/// The walk that records gradients.
-struct Training<'a> {
-    precision: Precision,
-    parameters: &'a BTreeMap<String, Var>,
-    buffers: &'a mut BTreeMap<String, Vec<f32>>,
-    frozen: Option<FrozenNorms>,
-    /// Added to a variance before its root.
-    epsilon: f64,
-}
-
-impl Training<'_> {
-    fn parameter(&self, prefix: &str, kind: &str) -> &Tensor {
-        self.parameters[&format!("{prefix}.{kind}")].as_tensor()
-    }
-
-    /// Batch norm with the running statistics, which stay, as do its weights.
-    fn fixed_norm(
-        &self,
-        prefix: &str,
-        y: &Tensor,
-        residual: Option<&Tensor>,
-        relu: bool,
-    ) -> candle_core::Result<Tensor> {
-        let buffer = |kind| {
-            let values = &self.buffers[&format!("{prefix}.{kind}")];
-            Tensor::from_slice(values, values.len(), &Device::Cpu)
-        };
-        let (mean, variance) = (buffer("running_mean")?, buffer("running_var")?);
-        let norm = BatchNormEval {
-            weight: &self.parameter(prefix, "weight").detach(),
-            bias: &self.parameter(prefix, "bias").detach(),
-            statistics: RunningStatistics { mean: &mean, variance: &variance },
-            residual,
-            relu,
-            eps: self.epsilon,
-        };
-        hpa_ops::batch_norm_eval(y, &norm)
-    }
-
-    /// `running = 0.9 running + 0.1 batch`.
-    fn keep(&mut self, name: &str, batch: &Tensor) -> candle_core::Result<()> {
-        let running = self.buffers.get_mut(name).expect("every norm has its buffers");
-        for (running, batch) in running.iter_mut().zip(batch.to_vec1::<f32>()?) {
-            *running = (1.0 - NEWEST) * *running + NEWEST * batch;
-        }
-        Ok(())
-    }
-}
-
-impl Walk for Training<'_> {
-    fn unit(
-        &mut self,
-        unit: &Unit,
-        x: &Tensor,
-        residual: Option<&Tensor>,
-        activation: Activation,
-    ) -> candle_core::Result<Tensor> {
-        let weight = self.parameter(&unit.convolution, "weight");
-        let (x, spec) = unit.pad(x)?;
-        let frozen = self.frozen.map(|_| weight.detach());
-        let weight = frozen.as_ref().unwrap_or(weight);
-        let y = hpa_ops::conv2d_in(&x, weight, &spec, self.precision)?;
-        let relu = activation == Activation::Relu;
-        if self.frozen == Some(FrozenNorms::Fixed) {
-            return activation.finish(self.fixed_norm(&unit.norm, &y, residual, relu)?);
-        }
-        let norm = (self.parameter(&unit.norm, "weight"), self.parameter(&unit.norm, "bias"));
-        let (y, batch) = hpa_ops::batch_norm_train(&y, norm, residual, relu, self.epsilon)?;
-        self.keep(&format!("{}.running_mean", unit.norm), &batch.mean)?;
-        self.keep(&format!("{}.running_var", unit.norm), &batch.variance_unbiased)?;
-        activation.finish(y)
-    }
-
-    fn classifier(&mut self, layer: &Classifier, x: &Tensor) -> candle_core::Result<Tensor> {
-        let weight = self.parameter(&layer.name, "weight");
-        let bias = self.parameter(&layer.name, "bias");
-        hpa_ops::linear_in(x, weight, bias, self.precision)
-    }
 }

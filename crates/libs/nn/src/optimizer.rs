@@ -2,10 +2,11 @@
 //! is called.
 
 use crate::groups::{group_of, rate_factor};
+use crate::held::weights;
 use crate::network::Network;
 use crate::recipe::{OptimizerKind, Recipe};
 use crate::schedule::Pace;
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 use hpa_artifacts::Weights;
 use hpa_ops::Gradients;
 use hpa_ops::optim::{AdamW, AdamWSettings, Group, Parameter, Sgd, SgdSettings};
@@ -64,10 +65,6 @@ impl Optimizer {
             Self::Sgd(sgd) => sgd.state()?,
             Self::AdamW(adamw) => adamw.state()?,
         };
-        let weights = |tensor: &Tensor| -> Result<Weights> {
-            let values = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
-            Ok(Weights { shape: tensor.dims().to_vec(), values })
-        };
         state.iter().map(|(name, tensor)| Ok((name.clone(), weights(tensor)?))).collect()
     }
 
@@ -87,6 +84,7 @@ impl Optimizer {
 mod tests {
     use super::*;
     use crate::{Architecture, Course};
+    use candle_core::DType;
     use hpa_core::Seed;
     use hpa_ops::differentiate;
 

@@ -2,28 +2,43 @@
 //!
 //! The gradients of several batches are averaged, each weighing as many samples as it has, so
 //! that the step is that of one large batch (but for batch norm, which sees the small ones).
+//!
+//! A loss is a number on the device that computed it. The processor's is looked at before the
+//! step is taken; a graphics card's is looked at some steps later (`ledger.rs`), for to look is to
+//! wait until the card has done all that it was asked for.
 
 use crate::dataset::Dataset;
 use crate::error::NnError;
-use crate::loader::Batch;
+use crate::feed::Ready;
+use crate::room;
 use crate::schedule::Pace;
-use crate::shrink::shrink;
 use crate::trainer::Trainer;
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use hpa_artifacts::ArtifactError;
-use hpa_core::{Channel, SampleId};
+use hpa_core::SampleId;
 use hpa_ops::Gradients;
 
 /// A loss this many times that of a network that knows nothing is no longer training.
 const EXPLODED: f64 = 1000.0;
+
+/// A batch that has gone through the network.
+pub(crate) struct Seen {
+    /// Its number in the epoch, from 0.
+    pub(crate) batch: usize,
+    pub(crate) ids: Vec<SampleId>,
+    /// Its mean loss, where it was computed.
+    loss: Tensor,
+}
 
 /// Batches whose step is still to be taken.
 #[derive(Default)]
 pub(crate) struct Pending {
     pub(crate) batches: usize,
     pub(crate) samples: usize,
-    /// Sum over the samples.
+    /// Sum over the samples of the batches whose loss is known.
     pub(crate) loss: f64,
+    /// The batches whose loss is not known yet.
+    pub(crate) unread: Vec<Seen>,
     /// The samples that were seen.
     pub(crate) ids: Vec<SampleId>,
     /// Of one batch its gradients, of several the sum of theirs, times their samples.
@@ -53,21 +68,20 @@ impl Trainer<'_> {
     pub(crate) fn learn(
         &mut self,
         train: Dataset<'_>,
-        batch: Batch,
+        ready: Ready,
         pending: &mut Pending,
     ) -> Result<(), NnError> {
         let ids: Vec<SampleId> =
-            batch.indices.iter().map(|&index| train.samples[index].id.clone()).collect();
-        let (loss, gradients) = self.differentiate(train, batch)?;
-        if loss.is_nan() || loss > EXPLODED * self.recipe.loss.of_ignorance(self.task.labels) {
-            return Err(self.diverged(self.place.batches, loss, ids));
-        }
+            ready.indices.iter().map(|&index| train.samples[index].id.clone()).collect();
+        let (loss, gradients) = self.differentiate(ready)?;
         let samples = ids.len();
+        pending.unread.push(Seen { batch: self.place.batches, ids: ids.clone(), loss });
+        if !self.reads_late {
+            pending.loss += self.read(&std::mem::take(&mut pending.unread))?;
+        }
         self.place.batches += 1;
-        self.place.loss += loss * samples as f64;
         pending.batches += 1;
         pending.samples += samples;
-        pending.loss += loss * samples as f64;
         pending.ids.extend(ids);
         if self.recipe.course.accumulate == 1 {
             pending.gradients = Some(gradients);
@@ -82,27 +96,35 @@ impl Trainer<'_> {
         Ok(())
     }
 
+    /// Looks at the losses of some batches and adds them to the epoch's; their sum over samples.
+    pub(crate) fn read(&mut self, seen: &[Seen]) -> Result<f64, NnError> {
+        let losses: Vec<&Tensor> = seen.iter().map(|batch| &batch.loss).collect();
+        if losses.is_empty() {
+            return Ok(0.0);
+        }
+        let losses: Vec<f32> = Tensor::stack(&losses, 0)?.to_vec1()?;
+        let most = EXPLODED * self.recipe.loss.of_ignorance(self.task.labels);
+        let mut sum = 0.0;
+        for (batch, loss) in seen.iter().zip(losses.into_iter().map(f64::from)) {
+            if loss.is_nan() || loss > most {
+                return Err(self.diverged(batch.batch, loss, batch.ids.clone()));
+            }
+            let loss = loss * batch.ids.len() as f64;
+            self.place.loss += loss;
+            sum += loss;
+        }
+        Ok(sum)
+    }
+
     /// The loss of a batch, and where it points.
-    fn differentiate(
-        &mut self,
-        train: Dataset<'_>,
-        batch: Batch,
-    ) -> Result<(f64, Gradients), NnError> {
-        let (count, stored) = (batch.indices.len(), self.task.train.store.size_px());
-        let labels = self.task.labels;
-        let targets = batch.targets(train, labels, self.recipe.label_smoothing);
-        let targets = Tensor::from_vec(targets, (count, labels), &Device::Cpu)?;
-        let side = self.recipe.course.sizes.at(self.history().len()).unwrap_or(stored);
-        let pixels =
-            if side == stored { batch.images } else { shrink(&batch.images, stored, side) };
-        let shape = (count, side, side, Channel::COUNT);
-        let images = Tensor::from_vec(pixels, shape, &Device::Cpu)?;
+    fn differentiate(&mut self, ready: Ready) -> Result<(Tensor, Gradients), NnError> {
         let (network, loss, weights) =
             (&mut self.network, self.recipe.loss, self.task.label_weights);
-        let (loss, gradients) = hpa_ops::differentiate(|| {
-            loss.of(&network.forward_train(&images)?, &targets, weights)
-        })?;
-        Ok((f64::from(loss.to_scalar::<f32>()?), gradients))
+        let Ready { images, targets, .. } = ready;
+        let targets = targets.as_ref().expect("training asks for targets");
+        let outcome =
+            hpa_ops::differentiate(|| loss.of(&network.forward_train(&images)?, targets, weights));
+        outcome.map_err(|error| room::explain(&mut self.network, error, &images))
     }
 
     /// One step of the optimiser, its gradient clipped where that is asked for.

@@ -7,6 +7,7 @@ use crate::average::Average;
 use crate::dataset::Dataset;
 use crate::epoch::Epoch;
 use crate::error::NnError;
+use crate::ledger::Ledger;
 use crate::monitor::best_epoch;
 use crate::network::Network;
 use crate::optimizer::Optimizer;
@@ -16,9 +17,9 @@ use crate::state::{Place, State};
 use crate::statistics::ChannelStatistics;
 use crate::timetable::Timetable;
 use crate::validation::{Validation, validate};
+use crate::watch::{Flow, Step, Watch};
 use hpa_artifacts::{HistoryRow, Weights};
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 /// What is learnt, and from what.
 #[derive(Clone, Copy)]
@@ -37,33 +38,6 @@ pub struct Task<'a> {
     pub workers: usize,
 }
 
-/// One step, for progress and speed.
-#[derive(Clone, Copy, Debug)]
-pub struct Step {
-    /// How many steps there have been, with this one.
-    pub number: usize,
-    /// Samples in it.
-    pub samples: usize,
-    /// Their mean loss before the step.
-    pub loss: f64,
-    /// Learning rate of the step.
-    pub learning_rate: f64,
-    /// Time from the end of the step before to the end of this one.
-    pub seconds: f64,
-}
-
-/// Whether training goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
-    /// It does.
-    GoOn,
-    /// It is left after the present step.
-    Stop,
-}
-
-/// Who is told of each step and may end training there.
-pub type Watch<'w, 'a> = &'w mut dyn FnMut(&Trainer<'a>, Step) -> Result<Flow, NnError>;
-
 /// A network in training.
 pub struct Trainer<'a> {
     pub(crate) task: Task<'a>,
@@ -76,6 +50,8 @@ pub struct Trainer<'a> {
     history: Vec<HistoryRow>,
     /// Tensors of the best epoch so far, where it is the one to be kept.
     best: Option<BTreeMap<String, Weights>>,
+    /// Whether losses are looked at some steps later: where to look is to wait.
+    pub(crate) reads_late: bool,
 }
 
 impl<'a> Trainer<'a> {
@@ -103,7 +79,19 @@ impl<'a> Trainer<'a> {
         let decay = recipe.course.ema_decay;
         let average = (decay > 0.0).then(|| Average::new(&network, decay)).transpose()?;
         let (place, history, best) = (Place::default(), Vec::new(), None);
-        Ok(Self { task, recipe, timetable, network, optimizer, average, place, history, best })
+        let reads_late = !network.device().is_cpu();
+        Ok(Self {
+            task,
+            recipe,
+            timetable,
+            network,
+            optimizer,
+            average,
+            place,
+            history,
+            best,
+            reads_late,
+        })
     }
 
     /// The epochs so far.
@@ -151,27 +139,29 @@ impl<'a> Trainer<'a> {
     pub fn watched_epoch(&mut self, watch: Watch<'_, 'a>) -> Result<Flow, NnError> {
         let epoch = self.open_epoch()?;
         let (train, batches) = (epoch.dataset(), &epoch.batches);
-        let (mut pending, mut clock) = (Pending::default(), Instant::now());
+        let (mut pending, mut ledger) = (Pending::default(), Ledger::new());
         let left = &batches[self.place.batches..];
-        let outcome = epoch.for_each_batch(left, |batch| {
-            self.learn(train, batch, &mut pending)?;
-            let accumulate = self.recipe.course.accumulate;
-            if pending.batches < accumulate && self.place.batches < batches.len() {
+        let (side, device) = (self.side(), self.network.device().clone());
+        let outcome = epoch.for_each_batch(left, (side, &device), |ready| {
+            self.learn(train, ready, &mut pending)?;
+            let is_last = self.place.batches >= batches.len();
+            if pending.batches < self.recipe.course.accumulate && !is_last {
                 return Ok(());
             }
-            let step = self.step(&std::mem::take(&mut pending))?;
-            let seconds = clock.elapsed().as_secs_f64();
-            clock = Instant::now();
-            match watch(self, Step { seconds, ..step })? {
-                Flow::GoOn => Ok(()),
-                Flow::Stop => Err(Halt::Stopped),
-            }
+            ledger.enter(self.step(&pending)?, std::mem::take(&mut pending));
+            if ledger.is_due() || is_last { ledger.settle(self, watch) } else { Ok(()) }
         });
         match outcome {
             Ok(()) => self.close_epoch(train.len()).map(|()| Flow::GoOn),
             Err(Halt::Stopped) => Ok(Flow::Stop),
             Err(Halt::Failed(error)) => Err(error),
         }
+    }
+
+    /// The side of the present epoch's images.
+    pub(crate) fn side(&self) -> usize {
+        let stored = self.task.train.store.size_px();
+        self.recipe.course.sizes.at(self.history.len()).unwrap_or(stored)
     }
 
     /// Prepares network and optimiser for the present epoch.
@@ -185,9 +175,9 @@ impl<'a> Trainer<'a> {
         Ok(Epoch::new(&self.task, &recipe, epoch as u64))
     }
 
-    /// One step of the optimiser from the gradients of its batches.
+    /// One step of the optimiser from the gradients of its batches; its loss is for the ledger.
     fn step(&mut self, pending: &Pending) -> Result<Step, NnError> {
-        let (samples, loss) = (pending.samples, pending.loss / pending.samples as f64);
+        let samples = pending.samples;
         let pace = self.timetable.pace(self.place.steps, &self.history);
         self.apply(pending, pace)?;
         self.place.steps += 1;
@@ -195,7 +185,7 @@ impl<'a> Trainer<'a> {
             average.update(&self.network, self.place.steps)?;
         }
         let (number, learning_rate) = (self.place.steps, pace.learning_rate);
-        Ok(Step { number, samples, loss, learning_rate, seconds: 0.0 })
+        Ok(Step { number, samples, loss: 0.0, learning_rate, seconds: 0.0 })
     }
 
     /// Scores the samples held out and enters the epoch into the history.
@@ -212,9 +202,8 @@ impl<'a> Trainer<'a> {
         if !broken.is_empty() {
             return Err(NnError::BrokenAnswers { epoch, ids: broken });
         }
-        for (what, value) in
-            [("the training loss", train_loss), ("the loss on the fold held out", loss)]
-        {
+        let losses = [("the training loss", train_loss), ("the loss on the fold held out", loss)];
+        for (what, value) in losses {
             if !value.is_finite() {
                 return Err(NnError::NotFinite { epoch, what: what.to_owned() });
             }
@@ -239,12 +228,14 @@ impl<'a> Trainer<'a> {
     fn kept(&self) -> Result<Option<Network>, NnError> {
         let Some(average) = &self.average else { return Ok(None) };
         let (architecture, labels) = (self.network.architecture(), self.task.labels);
-        Network::from_tensors(architecture, labels, average.tensors.clone()).map(Some)
+        let mut network = Network::from_tensors(architecture, labels, average.tensors()?)?;
+        network.move_to(&self.network.computer())?;
+        Ok(Some(network))
     }
 
     /// The tensors that would be kept if training ended now: the average's where there is one.
     fn present(&self) -> Result<BTreeMap<String, Weights>, NnError> {
-        self.average.as_ref().map_or_else(|| self.network.tensors(), |it| Ok(it.tensors.clone()))
+        self.average.as_ref().map_or_else(|| self.network.tensors(), Average::tensors)
     }
 
     /// The tensors to keep: those of the last epoch or of the best.
@@ -273,8 +264,8 @@ impl<'a> Trainer<'a> {
         let mut state = State { tensors: BTreeMap::new(), place, history };
         state.put("network", self.network.tensors()?);
         state.put("optimizer", self.optimizer.state()?);
-        state
-            .put("average", self.average.as_ref().map(|it| it.tensors.clone()).unwrap_or_default());
+        let average = self.average.as_ref().map(Average::tensors).transpose()?;
+        state.put("average", average.unwrap_or_default());
         state.put("best", self.best.clone().unwrap_or_default());
         Ok(state)
     }
@@ -287,7 +278,7 @@ impl<'a> Trainer<'a> {
         self.network.set_tensors(state.take("network"))?;
         self.optimizer.load(state.take("optimizer"))?;
         if let Some(average) = &mut self.average {
-            average.tensors = state.take("average");
+            average.restore(state.take("average"), self.network.device())?;
         }
         let best = state.take("best");
         self.best = (!best.is_empty()).then_some(best);

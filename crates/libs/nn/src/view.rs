@@ -9,6 +9,8 @@
 use crate::statistics::ChannelStatistics;
 use hpa_core::Channel;
 use hpa_imaging::{Affine, Dihedral, Lighting};
+#[cfg(any(test, feature = "cuda"))]
+use hpa_ops::input::Shown;
 
 /// One way to look at a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,10 +67,10 @@ impl Holes {
     /// Nothing is hidden.
     pub const NONE: Self = Self { count: 0, side: 0.0, centres: [[0.0; 2]; Self::MOST] };
 
-    /// Hides parts of an image `[S][S][4]`.
-    fn hide(&self, image: &mut [f32], side: usize) {
+    /// The rectangles in pixels: columns from and to, rows from and to, the ends left out.
+    fn rectangles(&self, side: usize) -> impl Iterator<Item = [usize; 4]> {
         let reach = self.side * side as f32;
-        for [x, y] in &self.centres[..self.count.min(Self::MOST)] {
+        self.centres[..self.count.min(Self::MOST)].iter().map(move |[x, y]| {
             let span = |centre: f32| {
                 let start = (centre * side as f32 - reach / 2.0).round().max(0.0);
                 let end = (centre * side as f32 + reach / 2.0).round().min(side as f32);
@@ -80,8 +82,15 @@ impl Holes {
                 (start as usize, end as usize)
             };
             let ((left, right), (top, bottom)) = (span(*x), span(*y));
+            [left, right.max(left), top, bottom]
+        })
+    }
+
+    /// Hides parts of an image `[S][S][4]`.
+    fn hide(&self, image: &mut [f32], side: usize) {
+        for [left, right, top, bottom] in self.rectangles(side) {
             for row in image.chunks_exact_mut(side * Channel::COUNT).take(bottom).skip(top) {
-                row[left * Channel::COUNT..right.max(left) * Channel::COUNT].fill(0.0);
+                row[left * Channel::COUNT..right * Channel::COUNT].fill(0.0);
             }
         }
     }
@@ -130,18 +139,30 @@ impl View {
             .zip(tables)
             .flat_map(|(plane, table)| plane.iter().map(|&level| table[usize::from(level)]))
             .collect();
-        let map = Affine::identity().turned(self.turn).rotated(self.degrees);
-        let map = map.zoomed(self.zoom, self.focus);
-        // Cutting out all of the picture would not change the map's places, but their last bits.
-        let map = if self.crop == Crop::WHOLE {
-            map
-        } else {
-            map.cropped(self.crop.size, self.crop.place)
-        };
-        let resampled = map.resample(&levels, side);
+        let resampled = self.map().resample(&levels, side);
         for (channel, plane) in resampled.chunks_exact(area).enumerate() {
             interleave(plane.iter().copied(), channel, image);
         }
+    }
+
+    fn map(&self) -> Affine {
+        let map = Affine::identity().turned(self.turn).rotated(self.degrees);
+        let map = map.zoomed(self.zoom, self.focus);
+        // Cutting out all of the picture would not change the map's places, but their last bits.
+        if self.crop == Crop::WHOLE { map } else { map.cropped(self.crop.size, self.crop.place) }
+    }
+
+    /// The same view in a graphics card's words: the map of picture number `picture` of a batch,
+    /// and the tables of its channels.
+    #[cfg(any(test, feature = "cuda"))]
+    pub(crate) fn shown(&self, picture: u32, side: usize) -> Shown {
+        let (matrix, shift) = self.map().parts();
+        let mut shown = Shown { matrix, shift, picture, ..Shown::default() };
+        for (hole, rectangle) in shown.hole.iter_mut().zip(self.holes.rectangles(side)) {
+            *hole = rectangle.map(|edge| i32::try_from(edge).unwrap_or(i32::MAX));
+            shown.holes += 1;
+        }
+        shown
     }
 
     /// Whether pixels are only moved, never mixed.

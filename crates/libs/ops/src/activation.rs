@@ -1,7 +1,7 @@
 //! The rectifier.
 
 use crate::simd::{self, vectorized_loops};
-use crate::tensor::{tensor, values, with_values};
+use crate::tensor::{on_card, tensor, values, with_values};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
@@ -26,8 +26,9 @@ struct Relu;
 /// `max(x, 0)` of a tensor of any shape; the gradient at 0 is 0.
 ///
 /// # Errors
-/// When `x` is not a contiguous `f32` tensor on the CPU.
+/// When `x` is not a contiguous `f32` tensor, or on a graphics card `f32` or `bf16`.
 pub fn relu(x: &Tensor) -> Result<Tensor> {
+    on_card!(x, crate::cuda::rectify(x, None, NAME));
     crate::tape::apply1(x, Relu)
 }
 

@@ -7,7 +7,7 @@
 use crate::Gradients;
 use crate::simd::{self, vectorized_loops};
 use crate::tensor::with_values;
-use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Var, bail};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor, Var, bail};
 use rayon::prelude::*;
 
 /// Values per task.
@@ -20,7 +20,12 @@ impl Gradients {
     /// # Errors
     /// When a gradient is not `f32` on the CPU.
     pub fn scale<'a>(&self, of: impl Iterator<Item = &'a Var>, factor: f32) -> Result<()> {
-        of.filter_map(|var| self.get(var)).try_for_each(|g| g.inplace_op1(&Scale(factor)))
+        let gradients = self.of(of);
+        #[cfg(feature = "cuda")]
+        if on_card(&gradients) {
+            return crate::cuda::scale_all(&gradients, factor);
+        }
+        gradients.into_iter().try_for_each(|g| g.inplace_op1(&Scale(factor)))
     }
 
     /// Adds the gradients that another batch gave these variables.
@@ -28,9 +33,16 @@ impl Gradients {
     /// # Errors
     /// When shapes differ.
     pub fn add<'a>(&mut self, other: &Self, of: impl Iterator<Item = &'a Var>) -> Result<()> {
+        #[cfg(feature = "cuda")]
+        let mut pairs = Vec::new();
         for var in of {
             match (self.get(var), other.get(var)) {
                 (Some(sum), Some(term)) if sum.dims() == term.dims() => {
+                    #[cfg(feature = "cuda")]
+                    if sum.device().is_cuda() {
+                        pairs.push((sum.clone(), term));
+                        continue;
+                    }
                     with_values(term, NAME, |term| sum.inplace_op1(&Add(term)))??;
                 }
                 (Some(sum), Some(term)) => {
@@ -40,6 +52,8 @@ impl Gradients {
                 (_, None) => {}
             }
         }
+        #[cfg(feature = "cuda")]
+        crate::cuda::add_all(&pairs.iter().map(|(sum, term)| (sum, *term)).collect::<Vec<_>>())?;
         Ok(())
     }
 
@@ -48,8 +62,13 @@ impl Gradients {
     /// # Errors
     /// When a gradient is not `f32` on the CPU.
     pub fn norm<'a>(&self, of: impl Iterator<Item = &'a Var>) -> Result<f64> {
+        let gradients = self.of(of);
+        #[cfg(feature = "cuda")]
+        if on_card(&gradients) {
+            return crate::cuda::norm(&gradients);
+        }
         let mut squares = 0.0;
-        for gradient in of.filter_map(|var| self.get(var)) {
+        for gradient in gradients {
             let chunks: Vec<f64> = with_values(gradient, NAME, |values| {
                 values.par_chunks(CHUNK).map(sum_of_squares).collect()
             })?;
@@ -64,6 +83,10 @@ impl Gradients {
     /// # Errors
     /// As [`Gradients::norm`].
     pub fn clip<'a>(&self, of: impl Iterator<Item = &'a Var> + Clone, most: f64) -> Result<f64> {
+        #[cfg(feature = "cuda")]
+        if on_card(&self.of(of.clone())) {
+            return crate::cuda::clip(&self.of(of), most);
+        }
         let norm = self.norm(of.clone())?;
         let factor = most / (norm + 1e-6);
         if factor < 1.0 {
@@ -72,6 +95,17 @@ impl Gradients {
         }
         Ok(norm)
     }
+
+    /// The gradients that there are.
+    fn of<'a>(&self, vars: impl Iterator<Item = &'a Var>) -> Vec<&Tensor> {
+        vars.filter_map(|var| self.get(var)).collect()
+    }
+}
+
+/// All of a network's gradients lie on one device.
+#[cfg(feature = "cuda")]
+fn on_card(gradients: &[&Tensor]) -> bool {
+    gradients.first().is_some_and(|gradient| gradient.device().is_cuda())
 }
 
 fn sum_of_squares(values: &[f32]) -> f64 {

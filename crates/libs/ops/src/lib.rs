@@ -33,8 +33,12 @@
 mod activation;
 mod allocator;
 mod conv;
+#[cfg(any(test, feature = "cuda"))]
+mod cuda;
+mod driver;
 mod gemm;
 mod gradients;
+pub mod input;
 mod linear;
 mod loss;
 mod memory;
@@ -51,6 +55,11 @@ mod tensor;
 pub use activation::relu;
 pub use allocator::ReusingAllocator;
 pub use conv::{Conv2d, conv2d, conv2d_bias_act, conv2d_in};
+#[cfg(feature = "cuda")]
+pub use cuda::{follow, poison_outputs};
+#[cfg(feature = "cuda")]
+pub use driver::open_cuda;
+pub use driver::{NoCuda, find_cuda};
 pub use linear::{linear, linear_in};
 pub use loss::{Reduction, bce_with_logits, focal_loss, weighted_focal_loss};
 pub use norm::{

@@ -3,7 +3,7 @@
 use crate::conv::{After, Conv2d, Geometry, forward, input_gradient, weight_gradient};
 use crate::precision::Precision;
 use crate::tape::wants_gradient;
-use crate::tensor::{tensor, values, with_values};
+use crate::tensor::{on_card, tensor, values, with_values};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 const NAME: &str = "linear";
@@ -30,6 +30,10 @@ pub fn linear_in(
     bias: &Tensor,
     precision: Precision,
 ) -> Result<Tensor> {
+    on_card!(x, {
+        geometry(x.dims(), weight.dims(), bias.dims())?;
+        crate::cuda::linear([x, weight, bias], precision == Precision::Bf16)
+    });
     crate::tape::apply3([x, weight, bias], Linear { precision })
 }
 

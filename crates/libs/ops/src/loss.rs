@@ -7,7 +7,7 @@
 //! Shapes: logits and targets `[N, L]`, the loss a scalar. Computed in f64, rounded once.
 
 use crate::tape::{apply1, wants_gradient};
-use crate::tensor::{tensor, values, with_values};
+use crate::tensor::{on_card, tensor, values, with_values};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 /// How the `N x L` losses become one number.
@@ -76,8 +76,10 @@ pub fn weighted_focal_loss(
         Reduction::Mean => n * labels,
         Reduction::SumOverLabelsMeanOverBatch => n,
     };
+    let scale = 1.0 / terms as f64;
+    on_card!(logits, crate::cuda::loss(&logits.contiguous()?, targets, weights, (gamma, scale)));
     let targets = with_values(targets, NAME, <[f32]>::to_vec)?;
-    let (weights, scale) = (weights.to_vec(), 1.0 / terms as f64);
+    let weights = weights.to_vec();
     apply1(&logits.contiguous()?, Loss { targets, weights, gamma, scale })
 }
 

@@ -8,7 +8,7 @@
 //!
 //! Shapes: `x [N, H, W, C]`.
 
-use crate::tensor::{dims4, tensor, values, with_values};
+use crate::tensor::{dims4, on_card, tensor, values, with_values};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
@@ -56,8 +56,9 @@ const NAME: &str = "zero_pad2d";
 /// `x` with zeros around it.
 ///
 /// # Errors
-/// When `x` is not a contiguous `f32` tensor `[N, H, W, C]` on the CPU.
+/// When `x` is not a contiguous `f32` tensor `[N, H, W, C]`, or on a graphics card `f32` or `bf16`.
 pub fn zero_pad2d(x: &Tensor, padding: Padding) -> Result<Tensor> {
+    on_card!(x, crate::cuda::zero_pad2d(x, padding));
     crate::tape::apply1(x, padding)
 }
 

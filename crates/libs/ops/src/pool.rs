@@ -4,26 +4,31 @@
 //! NaN counts as the greatest, and the last NaN of a window wins: both as in PyTorch.
 
 use crate::simd::{self, vectorized_loops};
-use crate::tensor::{dims4, tensor, values, with_values};
+use crate::tensor::{dims4, on_card, tensor, values, with_values};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 use std::sync::{Arc, OnceLock};
 
 /// Sizes of one pooling.
 #[derive(Clone, Copy)]
-struct Window {
-    kernel: usize,
-    stride: usize,
-    padding: usize,
-    h: usize,
-    w: usize,
-    c: usize,
-    h_out: usize,
-    w_out: usize,
+pub(crate) struct Window {
+    pub(crate) kernel: usize,
+    pub(crate) stride: usize,
+    pub(crate) padding: usize,
+    pub(crate) h: usize,
+    pub(crate) w: usize,
+    pub(crate) c: usize,
+    pub(crate) h_out: usize,
+    pub(crate) w_out: usize,
 }
 
 impl Window {
-    fn new([h, w, c]: [usize; 3], kernel: usize, stride: usize, padding: usize) -> Result<Self> {
+    pub(crate) fn new(
+        [h, w, c]: [usize; 3],
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+    ) -> Result<Self> {
         if kernel == 0 || kernel > 16 || stride == 0 || padding * 2 > kernel {
             bail!(
                 "max_pool2d takes a kernel of 1 to 16, a stride of at least 1 and a padding of at \
@@ -64,8 +69,10 @@ const MAX: &str = "max_pool2d";
 /// The maximum over `kernel x kernel` windows of `x [N, H, W, C]`; the padding never wins.
 ///
 /// # Errors
-/// When the window does not fit, or `x` is not a contiguous `f32` tensor on the CPU.
+/// When the window does not fit, or `x` is not a contiguous `f32` tensor, or on a graphics card
+/// `f32` or `bf16`.
 pub fn max_pool2d(x: &Tensor, kernel: usize, stride: usize, padding: usize) -> Result<Tensor> {
+    on_card!(x, crate::cuda::max_pool2d(x, kernel, stride, padding));
     crate::tape::apply1(x, MaxPool { kernel, stride, padding, indices: Arc::default() })
 }
 
@@ -166,8 +173,9 @@ const AVERAGE: &str = "global_average_pool";
 /// The mean over the pixels of `x [N, H, W, C]`: `[N, C]`.
 ///
 /// # Errors
-/// When `x` is not a contiguous `f32` tensor `[N, H, W, C]` on the CPU.
+/// When `x` is not a contiguous `f32` tensor `[N, H, W, C]`, or on a graphics card `f32` or `bf16`.
 pub fn global_average_pool(x: &Tensor) -> Result<Tensor> {
+    on_card!(x, crate::cuda::global_average_pool(x));
     crate::tape::apply1(x, Average)
 }
 

@@ -3,7 +3,7 @@
 //! Mobile networks use it so that activations fit few bits: Howard et al. 2017, arXiv 1704.04861.
 
 use crate::simd::{self, vectorized_loops};
-use crate::tensor::{tensor, values, with_values};
+use crate::tensor::{on_card, tensor, values, with_values};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
@@ -18,8 +18,9 @@ struct Relu6;
 /// as in PyTorch.
 ///
 /// # Errors
-/// When `x` is not a contiguous `f32` tensor on the CPU.
+/// When `x` is not a contiguous `f32` tensor, or on a graphics card `f32` or `bf16`.
 pub fn relu6(x: &Tensor) -> Result<Tensor> {
+    on_card!(x, crate::cuda::rectify(x, Some(MOST), NAME));
     crate::tape::apply1(x, Relu6)
 }
 

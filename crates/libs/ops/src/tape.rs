@@ -10,7 +10,7 @@
 //! operation and the loss, the gradient would stop in silence: that is an error.
 
 use crate::simd::{self, vectorized_loops};
-use crate::tensor::{values, with_values};
+use crate::tensor::{on_card, values, with_values};
 use candle_core::{
     CpuStorage, CustomOp1, CustomOp2, CustomOp3, InplaceOp1, Layout, Result, Tensor, TensorId, bail,
 };
@@ -127,6 +127,7 @@ fn add(
 ) -> Result<()> {
     let Some(gradient) = gradient.filter(|_| wants_gradient(of)) else { return Ok(()) };
     if let Some(sum) = gradients.get(&of.id()) {
+        on_card!(sum, crate::cuda::add(sum, &gradient));
         return with_values(&gradient, NAME, |term| sum.inplace_op1(&Add { term }))?;
     }
     gradients.insert(of.id(), gradient);

@@ -2,6 +2,17 @@
 
 use candle_core::{CpuStorage, DType, Device, Layout, Result, Storage, Tensor, bail};
 
+/// Hands an operation over to the graphics card where its tensor lies there.
+macro_rules! on_card {
+    ($tensor:expr, $operation:expr) => {
+        #[cfg(feature = "cuda")]
+        if $tensor.device().is_cuda() {
+            return $operation;
+        }
+    };
+}
+pub(crate) use on_card;
+
 /// The values of a contiguous `f32` tensor on the CPU.
 pub(crate) fn values<'a>(storage: &'a CpuStorage, layout: &Layout, op: &str) -> Result<&'a [f32]> {
     match (storage, layout.contiguous_offsets()) {

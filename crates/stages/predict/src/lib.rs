@@ -63,11 +63,14 @@ struct Decisive {
 /// # Errors
 /// When models, folds and images do not belong together, or a file is at fault.
 pub fn run(args: &Args, stage: &Stage) -> anyhow::Result<Report> {
-    args.device.check()?;
     hpa_ops::select_simd()?;
+    let computer = args.device.open()?;
+    if let Some(notice) = &computer.notice {
+        stage.notice(notice);
+    }
     let store = stage.open_images(&args.images)?;
     let folds = args.folds.as_ref().map(|folds| folds.read(stage)).transpose()?;
-    let models = models::read(&args.model, store.size_px(), stage)?;
+    let models = models::read(&args.model, store.size_px(), (stage, &computer))?;
     let digests: Vec<Digest> = models.iter().map(|model| model.origin.digest).collect();
     // The same models are the same ancestor, however the command line lists them.
     let mut lineage = digests.clone();
@@ -83,7 +86,8 @@ pub fn run(args: &Args, stage: &Stage) -> anyhow::Result<Report> {
         }
         provenance = provenance.with_input("folds", folds.origin.digest);
     }
-    let mut looking = Looking { args, stage, rates: Vec::new() };
+    let mut looking =
+        Looking { args, stage, workers: computer.loaders(stage.threads()), rates: Vec::new() };
     let predictions = match &folds {
         Some(folds) => out_of_fold::predict(&models, folds, &store, &mut looking)?,
         None => average::predict(&models, &store, &mut looking)?,
@@ -101,6 +105,7 @@ pub fn run(args: &Args, stage: &Stage) -> anyhow::Result<Report> {
 struct Looking<'a> {
     args: &'a Args,
     stage: &'a Stage,
+    workers: usize,
     rates: Vec<f64>,
 }
 
@@ -116,8 +121,7 @@ impl Looking<'_> {
         dataset: Dataset<'_>,
         progress: &Progress,
     ) -> anyhow::Result<Vec<f64>> {
-        let workers = self.stage.threads().div_ceil(2);
-        let how = (self.args.tta, model.statistics, workers);
+        let how = (self.args.tta, model.statistics, self.workers);
         let Answers { probabilities, rates, .. } =
             answers(&model.evaluator, dataset, how, &mut |samples| progress.inc(samples as u64))?;
         self.rates.extend(rates);

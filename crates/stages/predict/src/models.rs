@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use hpa_artifacts::{ArtifactError, Checkpoint, Origin};
 use hpa_core::LabelNames;
-use hpa_nn::{Architecture, ChannelStatistics, Evaluator, Network};
+use hpa_nn::{Architecture, ChannelStatistics, Computer, Evaluator, Network};
 use hpa_stage::{Input, Stage};
 
 /// A trained network.
@@ -21,11 +21,11 @@ pub(crate) struct Model {
 pub(crate) fn read(
     paths: &[Input<Checkpoint>],
     size_px: usize,
-    stage: &Stage,
+    (stage, computer): (&Stage, &Computer),
 ) -> anyhow::Result<Vec<Model>> {
     let mut models: Vec<Model> = Vec::new();
     for path in paths {
-        let model = read_one(path, size_px, stage)?;
+        let model = read_one(path, size_px, (stage, computer))?;
         if let Some(first) = models.first() {
             agree(first, &model)?;
         }
@@ -41,7 +41,11 @@ pub(crate) fn read(
     Ok(models)
 }
 
-fn read_one(path: &Input<Checkpoint>, size_px: usize, stage: &Stage) -> anyhow::Result<Model> {
+fn read_one(
+    path: &Input<Checkpoint>,
+    size_px: usize,
+    (stage, computer): (&Stage, &Computer),
+) -> anyhow::Result<Model> {
     let checkpoint = path.read(stage)?;
     let (meta, shown) = (&checkpoint.value.meta, path.path().display());
     if meta.size_px != size_px {
@@ -56,9 +60,10 @@ fn read_one(path: &Input<Checkpoint>, size_px: usize, stage: &Stage) -> anyhow::
     let (statistics, label_names) =
         (ChannelStatistics { mean: meta.mean, std: meta.std }, meta.label_names.clone());
     let (fold, folds) = (meta.fold, meta.folds);
-    let network =
+    let mut network =
         Network::from_tensors(architecture, label_names.count(), checkpoint.value.tensors)
             .with_context(|| shown.to_string())?;
+    network.move_to(computer)?;
     let evaluator = network.evaluator()?;
     Ok(Model { origin: checkpoint.origin, evaluator, statistics, label_names, fold, folds })
 }

@@ -5,7 +5,7 @@ use crate::{Args, Inputs, network};
 use anyhow::Context;
 use hpa_artifacts::atomic::{AtomicFile, write_bytes};
 use hpa_artifacts::{RateCurve, RatePoint};
-use hpa_nn::{RateSearch, Trainer, steepest};
+use hpa_nn::{Computer, RateSearch, Trainer, steepest};
 use hpa_stage::{Output, Stage, in_range, in_range_f64};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -70,7 +70,7 @@ pub(crate) struct Range {
 }
 
 /// Searches and writes.
-pub(crate) fn find(args: &Args, stage: &Stage) -> anyhow::Result<Found> {
+pub(crate) fn find(args: &Args, stage: &Stage, computer: &Computer) -> anyhow::Result<Found> {
     let Search { out_curve, out_curve_plot, find_from, find_to, find_steps, .. } = &args.search;
     let out = out_curve.as_ref().context("--find-learning-rate needs --out-curve")?;
     anyhow::ensure!(
@@ -85,8 +85,9 @@ pub(crate) fn find(args: &Args, stage: &Stage) -> anyhow::Result<Found> {
     let search = RateSearch { from: *find_from, to: *find_to, steps: *find_steps };
     let range = Range { from: search.from, to: search.to, steps: search.steps };
     let inputs = Inputs::read(args, stage, Some(&range))?;
-    let task = inputs.task(stage)?;
-    let network = network(args, stage, task.labels)?;
+    let task = inputs.task(stage, computer)?;
+    let mut network = network(args, stage, task.labels)?;
+    network.move_to(computer)?;
     let trainer = Trainer::new(task, args.settings.recipe(), network)?;
     let progress = stage.progress("searching", search.steps as u64, "steps");
     let points = trainer.find_rate(search, &mut |point: &RatePoint| {

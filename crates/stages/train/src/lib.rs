@@ -39,7 +39,7 @@ use hpa_artifacts::{
     ArtifactError, Digest, Folds, History, ImageStore, Labels, Loaded, Provenance, check_made_from,
     read_foreign_weights,
 };
-use hpa_nn::{ChannelStatistics, Dataset, Task, Trainer};
+use hpa_nn::{ChannelStatistics, Computer, Dataset, Task, Trainer};
 use hpa_stage::{Output, Stage};
 use outcome::Made;
 use resume::Keeper;
@@ -83,31 +83,35 @@ struct Inputs {
 /// # Errors
 /// When an input is at fault, the outputs cannot be written, or training falls apart.
 pub fn run(args: &Args, stage: &Stage) -> anyhow::Result<Answer> {
-    args.device.check()?;
     hpa_ops::select_simd()?;
-    args.settings.precision.check()?;
+    let computer = args.device.open()?;
+    computer.check(args.settings.precision)?;
     let Settings { course, epochs, max_learning_rate, .. } = &args.settings;
     course.check(*epochs, *max_learning_rate)?;
     args.search.check()?;
+    if let Some(notice) = &computer.notice {
+        stage.notice(notice);
+    }
     if args.search.find_learning_rate {
-        find::find(args, stage).map(Answer::Found)
+        find::find(args, stage, &computer).map(Answer::Found)
     } else {
-        train(args, stage).map(Answer::Trained)
+        train(args, stage, &computer).map(Answer::Trained)
     }
 }
 
-fn train(args: &Args, stage: &Stage) -> anyhow::Result<Report> {
+fn train(args: &Args, stage: &Stage, computer: &Computer) -> anyhow::Result<Report> {
     let out = args.out()?.path();
     let inputs = Inputs::read(args, stage, None)?;
-    let mut keeper = Keeper::new(args, &inputs.provenance);
+    let mut keeper = Keeper::new(args, &inputs.provenance, computer);
     if let Some(report) = confirm::confirm(args, &inputs.provenance) {
         stage.notice(format!("{} is up to date", out.display()));
         keeper.clear()?;
         return Ok(report);
     }
     check_writable(args)?;
-    let task = inputs.task(stage)?;
-    let network = network(args, stage, task.labels)?;
+    let task = inputs.task(stage, computer)?;
+    let mut network = network(args, stage, task.labels)?;
+    network.move_to(computer)?;
     let mut trainer = Trainer::new(task, args.settings.recipe(), network)?;
     keeper.resume(&mut trainer, stage)?;
     let rates = Session::open(args, stage, &trainer, (&mut keeper, &inputs.labels.names))?
@@ -122,6 +126,7 @@ fn train(args: &Args, stage: &Stage) -> anyhow::Result<Report> {
         size_px: inputs.store.size_px(),
         label_names: inputs.labels.names.clone(),
         folds: inputs.folds.count,
+        path: computer.path(),
     };
     made.write(args, &inputs.provenance)?;
     keeper.clear()?;
@@ -169,7 +174,7 @@ impl Inputs {
         Ok(Self { store, labels, folds, samples, label_weights, provenance })
     }
 
-    fn task(&self, stage: &Stage) -> anyhow::Result<Task<'_>> {
+    fn task(&self, stage: &Stage, computer: &Computer) -> anyhow::Result<Task<'_>> {
         let Self { store, labels, samples, .. } = self;
         let rows: Vec<usize> = samples.train.iter().map(|sample| sample.row).collect();
         Ok(Task {
@@ -178,8 +183,7 @@ impl Inputs {
             labels: labels.names.count(),
             label_weights: &self.label_weights,
             statistics: ChannelStatistics::of(store, &rows)?,
-            // Half a loader a thread: it is several times as fast as the network.
-            workers: stage.threads().div_ceil(2),
+            workers: computer.loaders(stage.threads()),
         })
     }
 }

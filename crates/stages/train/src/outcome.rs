@@ -55,6 +55,8 @@ pub(crate) struct Made {
     pub(crate) size_px: usize,
     pub(crate) label_names: LabelNames,
     pub(crate) folds: FoldCount,
+    /// What decided how sums rounded.
+    pub(crate) path: &'static str,
 }
 
 impl Made {
@@ -73,7 +75,7 @@ impl Made {
             fold: u8::try_from(args.fold)?,
             folds: self.folds.get(),
             seed: args.settings.seed,
-            simd: hpa_ops::simd_path().to_owned(),
+            simd: self.path.to_owned(),
             checkpoint: args.settings.checkpoint.name().to_owned(),
             settings: serde_json::to_value(&args.settings)?,
             provenance: provenance.clone(),

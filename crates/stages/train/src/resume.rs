@@ -2,9 +2,9 @@
 
 use crate::{Args, RECIPE_VERSION};
 use hpa_artifacts::{ArtifactError, Digest, Provenance, canonical_json};
-use hpa_nn::{State, Trainer, Unusable};
+use hpa_nn::{Computer, State, Trainer, Unusable};
 use hpa_stage::Stage;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,8 @@ pub(crate) struct Keeper {
     path: Option<PathBuf>,
     /// Names recipe, settings and inputs: a state of another run is not gone on from.
     run: Digest,
+    /// The same run's name where it was begun on another kind of device, and what that is called.
+    elsewhere: Vec<(Digest, &'static str)>,
     /// Within an epoch, states follow each other no sooner.
     pause: Duration,
     last: Instant,
@@ -21,13 +23,33 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub(crate) fn new(args: &Args, provenance: &Provenance) -> Self {
+    pub(crate) fn new(args: &Args, provenance: &Provenance, computer: &Computer) -> Self {
         // Another SIMD path rounds otherwise; half a run on each would be like neither.
-        let run = canonical_json(&(RECIPE_VERSION, provenance, hpa_ops::simd_path()));
+        let run = |path: &str| {
+            Digest::of_bytes(canonical_json(&(RECIPE_VERSION, provenance, path)).as_bytes())
+        };
         let path = args.resume_dir.as_ref().map(|folder| folder.join("state.safetensors"));
         let pause = Duration::from_secs(args.save_every_s);
-        let run = Digest::of_bytes(run.as_bytes());
-        Self { path, run, pause, last: Instant::now(), writing: None }
+        let elsewhere = computer.others().map(|other| (run(other), other)).collect();
+        let run = run(computer.path());
+        Self { path, run, elsewhere, pause, last: Instant::now(), writing: None }
+    }
+
+    /// The state of this run; one from another kind of device where there is none from this.
+    fn find(&self, path: &Path, stage: &Stage) -> Result<State, Unusable> {
+        let found = State::read(path, self.run);
+        if !matches!(found, Err(Unusable::OtherRun)) {
+            return found;
+        }
+        for (run, other) in &self.elsewhere {
+            if let Ok(state) = State::read(path, *run) {
+                stage.notice(format!(
+                    "this run was begun on another device ({other}): its weights will be those of neither alone"
+                ));
+                return Ok(state);
+            }
+        }
+        found
     }
 
     /// Goes on from the state on disk if it is this run's, and says so.
@@ -35,7 +57,7 @@ impl Keeper {
         let Some(path) = &self.path else { return Ok(()) };
         hpa_artifacts::atomic::remove_leftovers(path)?;
         let shown = path.display();
-        match State::read(path, self.run) {
+        match self.find(path, stage) {
             Ok(found) => {
                 trainer.restore(found)?;
                 let (epochs, steps) = (trainer.history().len(), trainer.steps());

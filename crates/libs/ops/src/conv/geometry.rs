@@ -5,7 +5,7 @@ use crate::tensor::dims4;
 use candle_core::{Result, bail};
 
 /// The sizes of one convolution; every side is at least 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Geometry {
     pub(crate) n: usize,
     pub(crate) h: usize,

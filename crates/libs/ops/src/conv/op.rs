@@ -4,7 +4,7 @@ use super::{After, Geometry, forward, input_gradient, weight_gradient};
 use crate::precision::Precision;
 use crate::simd::{self, Words};
 use crate::tape::wants_gradient;
-use crate::tensor::{check_channels, tensor, values, with_values};
+use crate::tensor::{check_channels, on_card, tensor, values, with_values};
 use candle_core::{CpuStorage, CustomOp2, Device, Layout, Result, Shape, Tensor, bail};
 
 /// How a kernel moves over the image; dilation is 1.
@@ -35,7 +35,8 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, spec: &Conv2d) -> Result<Tensor> {
 }
 
 /// [`conv2d`] whose operands, and those of its gradients, are rounded to `precision`; products are
-/// summed in `f32` and tensors stay `f32`.
+/// summed in `f32` and tensors stay `f32`. On a graphics card the output of `bf16` is a `bf16`
+/// tensor, and an input of `bf16` is enough to ask for it.
 ///
 /// # Errors
 /// As [`conv2d`], and when this processor or the pinned path lacks the precision.
@@ -45,6 +46,7 @@ pub fn conv2d_in(
     spec: &Conv2d,
     precision: Precision,
 ) -> Result<Tensor> {
+    on_card!(x, crate::cuda::conv2d(x, weight, spec, precision));
     crate::tape::apply2(x, weight, Convolution { spec: *spec, precision })
 }
 
@@ -117,6 +119,7 @@ pub fn conv2d_bias_act(
     {
         bail!("the residual of conv2d_bias_act is {:?}, the output {shape:?}", residual.dims());
     }
+    on_card!(x, crate::cuda::conv2d_bias_act(x, (weight, bias), spec, residual, relu));
     let words = Words::single(simd::current()?);
     let run = |residual: Option<&[f32]>| {
         with_values(bias, NAME, |bias| {

@@ -1,7 +1,9 @@
 //! Batch normalisation with running statistics, and its folding into the convolution before it.
 
+#[cfg(feature = "cuda")]
+use super::op::check;
 use super::op::{After, BatchNorm, apply};
-use crate::tensor::{check_channels, with_values};
+use crate::tensor::{check_channels, on_card, with_values};
 use candle_core::{Device, Result, Tensor, bail};
 
 /// Running mean and variance, `[C]` each.
@@ -41,13 +43,19 @@ pub fn batch_norm_eval(x: &Tensor, arguments: &BatchNormEval) -> Result<Tensor> 
     let channels = x.dims().last().copied().unwrap_or(0);
     check_channels(statistics.mean, channels, "the running mean of batch_norm_eval")?;
     check_channels(statistics.variance, channels, "the running variance of batch_norm_eval")?;
+    on_card!(x, {
+        check(x, [weight, bias], residual)?;
+        let fixed = crate::cuda::Fixed { mean: statistics.mean, variance: statistics.variance };
+        crate::cuda::batch_norm(x, [weight, bias], residual, (relu, eps), fixed)
+    });
     let vector = |tensor: &Tensor| with_values(tensor, NAME, <[f32]>::to_vec);
     let fixed = Some([vector(statistics.mean)?, vector(statistics.variance)?]);
     apply(BatchNorm::new(eps, After { residual, relu }, fixed), x, [weight, bias], residual)
 }
 
 /// Folds a normalisation into the convolution before it: the weights `[O, I, kh, kw]` and the bias
-/// `[O]` for [`conv2d_bias_act`](crate::conv2d_bias_act), in f64, rounded once.
+/// `[O]` for [`conv2d_bias_act`](crate::conv2d_bias_act), in f64, rounded once. It is done on the
+/// processor; the result lies where the weights do.
 ///
 /// # Errors
 /// When the shapes do not fit each other, or a tensor is not `f32` on the CPU.
@@ -63,7 +71,8 @@ pub fn fold_batch_norm(
     for tensor in [gamma, beta, statistics.mean, statistics.variance] {
         check_channels(tensor, c_out, "a tensor of fold_batch_norm")?;
     }
-    let vector = |tensor: &Tensor| with_values(tensor, NAME, <[f32]>::to_vec);
+    let vector =
+        |tensor: &Tensor| with_values(&tensor.to_device(&Device::Cpu)?, NAME, <[f32]>::to_vec);
     let (mean, variance) = (vector(statistics.mean)?, vector(statistics.variance)?);
     let (gamma, beta) = (vector(gamma)?, vector(beta)?);
     let scale: Vec<f64> = gamma
@@ -80,10 +89,10 @@ pub fn fold_batch_norm(
     }
     let shifts = beta.iter().zip(&mean).zip(&scale);
     let bias = shifts.map(|((b, m), s)| rounded(f64::from(*b) - f64::from(*m) * s)).collect();
-    let device = Device::Cpu;
+    let device = conv_weight.device();
     Ok((
-        Tensor::from_vec(weight, conv_weight.shape(), &device)?,
-        Tensor::from_vec::<_, f32>(bias, c_out, &device)?,
+        Tensor::from_vec(weight, conv_weight.shape(), device)?,
+        Tensor::from_vec::<_, f32>(bias, c_out, device)?,
     ))
 }
 

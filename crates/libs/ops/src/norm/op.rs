@@ -5,7 +5,7 @@ use super::forward::{Affine, moments, normalise};
 use super::join::Join;
 use crate::simd;
 use crate::tape::{apply2, apply3, wants_gradient};
-use crate::tensor::{check_channels, dims4, tensor, values, with_values};
+use crate::tensor::{check_channels, dims4, on_card, tensor, values, with_values};
 use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
 use std::sync::{Arc, OnceLock};
 
@@ -62,6 +62,10 @@ pub fn batch_norm_train(
     if n * h * w < 2 {
         bail!("batch_norm_train needs two values per channel to train on, not {:?}", x.dims());
     }
+    on_card!(x, {
+        check(x, [weight, bias], residual)?;
+        crate::cuda::batch_norm_train(x, [weight, bias], residual, (relu, eps))
+    });
     let op = BatchNorm::new(eps, After { residual, relu }, None);
     let saved = Arc::clone(&op.saved);
     let y = apply(op, x, [weight, bias], residual)?;
@@ -74,13 +78,12 @@ pub fn batch_norm_train(
     Ok((y, statistics))
 }
 
-/// Checks the shapes and records the operation.
-pub(super) fn apply(
-    op: BatchNorm,
+/// Checks the shapes.
+pub(super) fn check(
     x: &Tensor,
     [weight, bias]: [&Tensor; 2],
     residual: Option<&Tensor>,
-) -> Result<Tensor> {
+) -> Result<()> {
     let [.., channels] = dims4(x.dims(), NAME)?;
     check_channels(weight, channels, "the weight of batch_norm")?;
     check_channels(bias, channels, "the bias of batch_norm")?;
@@ -89,6 +92,17 @@ pub(super) fn apply(
     {
         bail!("the residual of batch_norm is {:?}, its input {:?}", residual.dims(), x.dims());
     }
+    Ok(())
+}
+
+/// Checks the shapes and records the operation.
+pub(super) fn apply(
+    op: BatchNorm,
+    x: &Tensor,
+    [weight, bias]: [&Tensor; 2],
+    residual: Option<&Tensor>,
+) -> Result<Tensor> {
+    check(x, [weight, bias], residual)?;
     let affine = apply2(weight, bias, Join)?; // [2 C]
     let nothing = Tensor::zeros(1, candle_core::DType::F32, &Device::Cpu)?;
     apply3([x, &affine, residual.unwrap_or(&nothing)], op)

@@ -81,6 +81,19 @@ impl AdamW {
         let AdamWSettings { beta1, beta2, eps, weight_decay } = self.settings;
         let steps = self.steps.saturating_add(1);
         let power = i32::try_from(steps).unwrap_or(i32::MAX);
+        #[cfg(feature = "cuda")]
+        if let Some(step) = self.entries.on_card(gradients) {
+            let numbers = |group: super::Group| {
+                let rate = learning_rate * group.learning_rate_factor;
+                let keep = 1.0 - rate * weight_decay * group.weight_decay_factor;
+                [rate / (1.0 - beta1.powi(power)), keep].map(narrow)
+            };
+            let root = 1.0 / (1.0 - beta2.powi(power)).sqrt();
+            let all = [beta1, beta2, 1.0 - beta1, 1.0 - beta2, root, eps].map(narrow);
+            crate::cuda::adamw(step, numbers, all)?;
+            self.steps = steps;
+            return Ok(());
+        }
         self.entries.update(gradients, |group, values, gradient, slots| {
             let rate = learning_rate * group.learning_rate_factor;
             let update = Update {

@@ -6,6 +6,9 @@ mod adamw;
 mod parameters;
 mod sgd;
 
+#[cfg(feature = "cuda")]
+pub(crate) use parameters::Slot;
+
 pub use adamw::{AdamW, AdamWSettings};
 pub use parameters::{GradientSource, Group, Parameter};
 pub use sgd::{Sgd, SgdSettings};

@@ -2,7 +2,7 @@
 
 use crate::tensor::{values, with_values};
 use candle_core::backprop::GradStore;
-use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Result, Tensor, Var, bail};
+use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Result, Shape, Tensor, Var, bail};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -45,10 +45,42 @@ pub struct Parameter {
 }
 
 /// One slot of state per parameter: `momentum`, say.
-pub(super) struct Slot {
+pub(crate) struct Slot {
     pub(super) kind: &'static str,
-    /// As many values as the parameter has; empty until the first step.
-    pub(super) values: Vec<f32>,
+    /// As many values as the parameter has; empty until the first step, and where they lie on a
+    /// graphics card.
+    pub(crate) values: Vec<f32>,
+    #[cfg(feature = "cuda")]
+    pub(crate) card: Option<Tensor>,
+}
+
+impl Slot {
+    const fn new(kind: &'static str) -> Self {
+        Self {
+            kind,
+            values: Vec::new(),
+            #[cfg(feature = "cuda")]
+            card: None,
+        }
+    }
+
+    /// What is there, in the processor's memory.
+    fn read(&self, shape: &Shape) -> Result<Option<Tensor>> {
+        #[cfg(feature = "cuda")]
+        if let Some(tensor) = &self.card {
+            return tensor.to_device(&Device::Cpu).map(Some);
+        }
+        let is_there = !self.values.is_empty();
+        is_there.then(|| Tensor::from_slice(&self.values, shape, &Device::Cpu)).transpose()
+    }
+
+    fn replace(&mut self, values: Vec<f32>) {
+        self.values = values;
+        #[cfg(feature = "cuda")]
+        {
+            self.card = None;
+        }
+    }
 }
 
 /// Parameters and their state, in order.
@@ -71,8 +103,8 @@ impl Entries {
                 bail!("parameter {} is not contiguous", parameter.name);
             }
         }
-        let slot = |kind: &&'static str| Slot { kind, values: Vec::new() };
-        let slots = parameters.iter().map(|_| kinds.iter().map(slot).collect()).collect();
+        let slots = || kinds.iter().map(|kind| Slot::new(kind)).collect();
+        let slots = parameters.iter().map(|_| slots()).collect();
         Ok(Self { parameters, slots })
     }
 
@@ -109,9 +141,10 @@ impl Entries {
     pub(super) fn state(&self) -> Result<Vec<(String, Tensor)>> {
         let mut state = Vec::new();
         for (parameter, slots) in self.parameters.iter().zip(&self.slots) {
-            for slot in slots.iter().filter(|slot| !slot.values.is_empty()) {
-                let values = Tensor::from_slice(&slot.values, parameter.var.shape(), &Device::Cpu)?;
-                state.push((format!("{}/{}", slot.kind, parameter.name), values));
+            for slot in slots {
+                if let Some(values) = slot.read(parameter.var.shape())? {
+                    state.push((format!("{}/{}", slot.kind, parameter.name), values));
+                }
             }
         }
         Ok(state)
@@ -141,9 +174,23 @@ impl Entries {
             bail!("the optimiser's state has {name}, which belongs to no parameter here");
         }
         for (slot, values) in self.slots.iter_mut().flatten().zip(loaded) {
-            slot.values = values;
+            slot.replace(values);
         }
         Ok(())
+    }
+
+    /// Where the parameters lie on a graphics card, what a step there works on.
+    #[cfg(feature = "cuda")]
+    pub(super) fn on_card<'a, G>(
+        &'a mut self,
+        gradients: &'a G,
+    ) -> Option<crate::cuda::Step<'a, G>> {
+        let is_there = self.parameters.first()?.var.device().is_cuda();
+        is_there.then_some(crate::cuda::Step {
+            parameters: &self.parameters,
+            slots: &mut self.slots,
+            gradients,
+        })
     }
 }
 

@@ -60,6 +60,14 @@ impl Sgd {
     pub fn step(&mut self, gradients: &impl GradientSource, learning_rate: f64) -> Result<()> {
         let level = simd::current()?;
         let settings = self.settings;
+        #[cfg(feature = "cuda")]
+        if let Some(step) = self.entries.on_card(gradients) {
+            let numbers = |group: super::Group| {
+                let rate = learning_rate * group.learning_rate_factor;
+                [rate, settings.weight_decay * group.weight_decay_factor].map(narrow)
+            };
+            return crate::cuda::sgd(step, numbers, (narrow(settings.momentum), settings.nesterov));
+        }
         self.entries.update(gradients, |group, values, gradient, slots| {
             let update = Update {
                 learning_rate: narrow(learning_rate * group.learning_rate_factor),

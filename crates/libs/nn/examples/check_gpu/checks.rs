@@ -1,0 +1,155 @@
+//! The checks.
+
+use crate::data::{Data, EPOCHS, LABELS};
+use crate::noise::distance;
+use crate::{Error, Size, processor};
+use hpa_core::Seed;
+use hpa_nn::{
+    Architecture, Augmentation, Computer, Course, Drill, Flow, Keep, Loss, LossKind, LossReduction,
+    Network, NnError, OptimizerKind, Precision, Recipe, Sampling, ScheduleShape,
+    TestTimeAugmentation, Trainer, answers,
+};
+
+type Check = fn(&Data, &Computer, Size) -> Result<String, Error>;
+
+pub(crate) const ALL: [(&str, Check); 5] = [
+    ("training in f32 follows the processor's loss", |data, card, size| {
+        follow(data, (card, Precision::F32), 1.0 + 1e-6, size)
+    }),
+    ("training in bf16 follows the processor's loss", |data, card, size| {
+        follow(data, (card, Precision::Bf16), 1.0 + 1.0 / 256.0, size)
+    }),
+    ("a state goes on on the other device", moved),
+    ("predictions are the processor's", predictions),
+    ("a full card names the batch that would fit", full),
+];
+
+const AUGMENTATION: Augmentation = Augmentation {
+    d4: true,
+    rotate_degrees: 15.0,
+    zoom: 1.2,
+    lighting: 0.2,
+    probability: 0.75,
+    ..Augmentation::NONE
+};
+
+fn recipe(size: Size, precision: Precision) -> Recipe {
+    Recipe {
+        epochs: EPOCHS,
+        batch_size: size.batch,
+        optimizer: OptimizerKind::AdamW,
+        weight_decay: 0.01,
+        schedule: ScheduleShape::OneCycle,
+        max_learning_rate: 0.001,
+        momentum: 0.9,
+        course: Course::default(),
+        loss: Loss { kind: LossKind::Focal, gamma: 2.0, reduction: LossReduction::Sum },
+        augmentation: AUGMENTATION,
+        sampling: Sampling::UNIFORM,
+        label_smoothing: 0.0,
+        keep: Keep::Last,
+        precision,
+        seed: Seed::new(3),
+    }
+}
+
+fn trainer<'a>(
+    data: &'a Data,
+    (computer, precision): (&Computer, Precision),
+    scale: f32,
+    size: Size,
+) -> Result<Trainer<'a>, Error> {
+    let seed = Seed::new(3);
+    let mut tensors = Network::new(Architecture::ResNet18, LABELS, seed)?.tensors()?;
+    for (_, weights) in tensors.iter_mut().filter(|(name, _)| name.ends_with("conv1.weight")) {
+        weights.values.iter_mut().step_by(2).for_each(|value| *value *= scale);
+    }
+    let mut network = Network::from_tensors(Architecture::ResNet18, LABELS, tensors)?;
+    network.move_to(computer)?;
+    Ok(Trainer::new(data.task(), recipe(size, precision), network)?)
+}
+
+fn losses(mut trainer: Trainer<'_>) -> Result<Vec<f64>, Error> {
+    let mut losses = Vec::new();
+    while !trainer.is_done() {
+        trainer.watched_epoch(&mut |_, step| {
+            losses.push(step.loss);
+            Ok(Flow::GoOn)
+        })?;
+    }
+    Ok(losses)
+}
+
+fn follow(
+    data: &Data,
+    (card, precision): (&Computer, Precision),
+    off: f32,
+    size: Size,
+) -> Result<String, Error> {
+    let near = |scale| losses(trainer(data, (&processor(), Precision::F32), scale, size)?);
+    let (reference, disturbed) = (near(1.0)?, near(off)?);
+    if card.check(precision).is_err() {
+        return Ok("left out: this processor, standing in, has no bf16".to_owned());
+    }
+    let curve = losses(trainer(data, (card, precision), 1.0, size)?)?;
+    let [first, last] = [&curve, &reference].map(|curve| curve[curve.len() - 1]);
+    let distance = distance(&curve, &reference, &disturbed);
+    let said = format!(
+        "{} steps, the last loss is {first:.4} where the processor has {last:.4}; {distance:.2} of what rounding explains",
+        curve.len()
+    );
+    if distance <= 1.0 { Ok(said) } else { Err(said.into()) }
+}
+
+/// The network, the optimiser and the place, to the bit.
+fn moved(data: &Data, card: &Computer, size: Size) -> Result<String, Error> {
+    let mut near = trainer(data, (&processor(), Precision::F32), 1.0, size)?;
+    let mut left = 3;
+    near.watched_epoch(&mut |_, _| {
+        left -= 1;
+        Ok(if left == 0 { Flow::Stop } else { Flow::GoOn })
+    })?;
+    let state = near.state()?;
+    let mut far = trainer(data, (card, Precision::F32), 1.0, size)?;
+    far.restore(state.clone())?;
+    if far.state()? != state {
+        return Err("what the card was given is not what it gives back".into());
+    }
+    far.watched_epoch(&mut |_, _| Ok(Flow::GoOn))?;
+    near.restore(far.state()?)?;
+    Ok(format!("{} tensors there and back, {} steps", state.tensors.len(), near.steps()))
+}
+
+fn predictions(data: &Data, card: &Computer, _: Size) -> Result<String, Error> {
+    let ask = |computer: &Computer| -> Result<Vec<f64>, Error> {
+        let mut network = Network::new(Architecture::ResNet50, LABELS, Seed::new(9))?;
+        network.move_to(computer)?;
+        let task = data.task();
+        let way = (TestTimeAugmentation::D4, task.statistics, task.workers);
+        Ok(answers(&network.evaluator()?, task.valid, way, &mut |_| {})?.probabilities)
+    };
+    let (near, far) = (ask(&processor())?, ask(card)?);
+    let apart = near.iter().zip(&far).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let said = format!("{} probabilities, at most {apart:.1e} apart", near.len());
+    if near.len() == far.len() && apart < 1e-3 { Ok(said) } else { Err(said.into()) }
+}
+
+/// Doubles the batch until the card is full; the processor, standing in, is never asked.
+fn full(_: &Data, card: &Computer, _: Size) -> Result<String, Error> {
+    if !card.is_cuda() {
+        return Ok("left out: the processor's memory is not to be filled".to_owned());
+    }
+    for batch in (5..14).map(|power| 1 << power) {
+        let mut network = Network::new(Architecture::ResNet50, LABELS, Seed::new(1))?;
+        network.move_to(card)?;
+        let outcome = Drill::new(network, batch, 512, Seed::new(1)).and_then(|mut it| it.steps(1));
+        match outcome {
+            Ok(_) => {}
+            Err(error @ NnError::OutOfMemory { fits: Some(fits), .. }) if fits < batch => {
+                return Ok(error.to_string().replace('\n', " "));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err("the card was never full".into())
+}

@@ -1,0 +1,110 @@
+//! What to say when a graphics card's memory is full: how large a batch would have fitted.
+
+use crate::error::NnError;
+use crate::network::Network;
+use candle_core::{Error, Tensor};
+
+/// How CUDA and its libraries say that there is no memory.
+const SAID: [&str; 4] = [
+    "CUDA_ERROR_OUT_OF_MEMORY",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+];
+
+/// Batch norm needs at least this many.
+const LEAST: usize = 2;
+/// Trial steps after the first that fitted: each costs about a second.
+const REFINEMENTS: usize = 4;
+
+fn is_out_of_memory(error: &Error) -> bool {
+    let text = error.to_string();
+    SAID.iter().any(|word| text.contains(word))
+}
+
+/// The error of a step with these images; when memory was the cause, with what would fit.
+pub(crate) fn explain(network: &mut Network, error: Error, images: &Tensor) -> NnError {
+    let (Ok((batch_size, side_px, _, _)), true) = (images.dims4(), is_out_of_memory(&error)) else {
+        return error.into();
+    };
+    let fits = largest(batch_size, &mut |count| try_step(network, images, count).is_ok());
+    NnError::OutOfMemory { batch_size, side_px, fits }
+}
+
+/// Forward and backward of some of the images; the sum of the logits is as good a loss as any.
+fn try_step(network: &mut Network, images: &Tensor, count: usize) -> candle_core::Result<()> {
+    let images = images.narrow(0, 0, count)?;
+    let labels = network.plan().classifier().labels;
+    let targets = Tensor::zeros((count, labels), candle_core::DType::F32, images.device())?;
+    let (loss, _) = hpa_ops::differentiate(|| {
+        let logits = network.forward_train(&images)?;
+        hpa_ops::bce_with_logits(&logits, &targets, hpa_ops::Reduction::Mean)
+    })?;
+    // Reading it back waits until everything has been done.
+    loss.to_scalar::<f32>().map(drop)
+}
+
+/// The largest batch below `tried` that fits, to within a few trials.
+fn largest(tried: usize, fits: &mut dyn FnMut(usize) -> bool) -> Option<usize> {
+    let (mut below, mut above) = (tried / 2, tried);
+    while below >= LEAST && !fits(below) {
+        (below, above) = (below / 2, below);
+    }
+    if below < LEAST {
+        return None;
+    }
+    for _ in 0..REFINEMENTS {
+        let middle = usize::midpoint(below, above);
+        if middle == below {
+            break;
+        }
+        if fits(middle) {
+            below = middle;
+        } else {
+            above = middle;
+        }
+    }
+    Some(below)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Architecture, Computer};
+    use candle_core::{DType, Device};
+    use hpa_core::Seed;
+
+    #[test]
+    fn the_largest_batch_that_fits_is_found_from_below() {
+        for room in [0, 1, 2, 3, 17, 100, 255] {
+            let mut trials = 0;
+            let found = largest(256, &mut |count| {
+                trials += 1;
+                count <= room
+            });
+            match found {
+                None => assert!(room < LEAST),
+                Some(found) => {
+                    assert!(found <= room && found * 17 >= room * 16 - 17, "{found} of {room}");
+                }
+            }
+            assert!(trials <= 8 + REFINEMENTS);
+        }
+    }
+
+    #[test]
+    fn a_full_card_is_an_error_that_names_both_batches() {
+        let mut network = Network::new(Architecture::ResNet18, 2, Seed::new(1)).unwrap();
+        network.move_to(&Computer::cpu()).unwrap();
+        let images = Tensor::zeros((8, 32, 32, 4), DType::F32, &Device::Cpu).unwrap();
+        let full = || Error::Msg("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")".into());
+        let said = explain(&mut network, full(), &images).to_string();
+        // Nothing is short on the processor: all that were tried fit.
+        assert!(said.contains("batches of 8 images of 32 px: 7 images fit"), "{said}");
+        assert!(said.contains("mend: lower batch_size to 7"), "{said}");
+        let other = Error::Msg("shapes differ".into());
+        assert!(matches!(explain(&mut network, other, &images), NnError::Tensor(_)));
+        let error = NnError::OutOfMemory { batch_size: 8, side_px: 512, fits: None };
+        assert!(error.to_string().contains("not even two images fit"), "{error}");
+    }
+}

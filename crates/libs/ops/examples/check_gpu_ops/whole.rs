@@ -1,0 +1,165 @@
+//! What takes several operations: the tape, optimisers, clipping, a full card.
+
+use crate::compare::{difference, floats};
+use crate::random::Random;
+use candle_core::{DType, Device, Result, Tensor, Var, bail};
+use hpa_ops::optim::{AdamW, AdamWSettings, Group, Parameter, Sgd, SgdSettings};
+use hpa_ops::{
+    Conv2d, Gradients, Precision, Reduction, batch_norm_train, bce_with_logits, conv2d_in,
+    differentiate, global_average_pool, linear_in, max_pool2d, relu,
+};
+
+/// Each check with how far the devices differ.
+pub(crate) fn all(device: &Device) -> Vec<(String, Result<f64>)> {
+    let both = |check: fn(&Device) -> Result<Vec<f32>>, most: f64| {
+        let error = difference(&check(device)?, &check(&Device::Cpu)?, true);
+        if error <= most { Ok(error) } else { bail!("error {error:e} of at most {most:e}") }
+    };
+    let mut checks = vec![
+        ("steps of SGD on a network".to_owned(), both(|device| trained(device, true), 1e-3)),
+        ("steps of AdamW on a network".to_owned(), both(|device| trained(device, false), 1e-2)),
+        ("clipped gradients".to_owned(), both(clipped, 1e-4)),
+    ];
+    if device.is_cuda() {
+        checks.push(("a network in bf16".to_owned(), bf16(device)));
+        checks.push(("a full card".to_owned(), full(device)));
+    }
+    checks
+}
+
+/// A convolution with its norm, twice, and a head.
+struct Network {
+    parameters: Vec<Parameter>,
+}
+
+impl Network {
+    fn new(device: &Device) -> Result<Self> {
+        let mut random = Random::new(5);
+        let shapes: [(&[usize], f32); 8] = [
+            (&[16, 4, 7, 7], 0.0),
+            (&[16], 1.0),
+            (&[16], 0.0),
+            (&[16, 16, 3, 3], 0.0),
+            (&[16], 1.0),
+            (&[16], 0.0),
+            (&[28, 16], 0.0),
+            (&[28], 0.0),
+        ];
+        let mut parameters = Vec::new();
+        for (number, (shape, middle)) in shapes.into_iter().enumerate() {
+            let values = random.values(shape.iter().product());
+            let values: Vec<f32> = values.iter().map(|v| v * 0.3 + middle).collect();
+            let var = Var::from_tensor(&Tensor::from_vec(values, shape, device)?)?;
+            parameters.push(Parameter { name: format!("p{number}"), var, group: Group::default() });
+        }
+        Ok(Self { parameters })
+    }
+
+    fn var(&self, number: usize) -> &Tensor {
+        self.parameters[number].var.as_tensor()
+    }
+
+    fn gradients(&self, precision: Precision) -> Result<Gradients> {
+        let device = self.var(0).device();
+        let mut random = Random::new(6);
+        let mut tensor = |shape: &[usize], offset: f32| {
+            let values = random.values(shape.iter().product());
+            let values: Vec<f32> = values.iter().map(|v| v + offset).collect();
+            Tensor::from_vec(values, shape, device)
+        };
+        let (images, targets) = (tensor(&[4, 32, 32, 4], 0.0)?, tensor(&[4, 28], 0.5)?);
+        let norm = |x: &Tensor, at: usize, residual: Option<&Tensor>| {
+            Ok::<_, candle_core::Error>(
+                batch_norm_train(x, (self.var(at), self.var(at + 1)), residual, true, 1e-5)?.0,
+            )
+        };
+        let (_, gradients) = differentiate(|| {
+            let stem = Conv2d { stride: 2, padding: 3, groups: 1 };
+            let x = norm(&conv2d_in(&images, self.var(0), &stem, precision)?, 1, None)?;
+            let x = max_pool2d(&x, 3, 2, 1)?;
+            let spec = Conv2d { stride: 1, padding: 1, groups: 1 };
+            let y = norm(&conv2d_in(&x, self.var(3), &spec, precision)?, 4, Some(&x))?;
+            let y = global_average_pool(&relu(&y)?)?;
+            let logits = linear_in(&y, self.var(6), self.var(7), precision)?;
+            bce_with_logits(&logits, &targets, Reduction::SumOverLabelsMeanOverBatch)
+        })?;
+        Ok(gradients)
+    }
+
+    fn weights(&self) -> Result<Vec<f32>> {
+        let all = self.parameters.iter().map(|parameter| floats(&parameter.var));
+        Ok(all.collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    fn flat(&self, gradients: &Gradients) -> Result<Vec<f32>> {
+        let mut all = Vec::new();
+        for parameter in &self.parameters {
+            let Some(gradient) = gradients.get(&parameter.var) else { bail!("no gradient") };
+            all.extend(floats(gradient)?);
+        }
+        Ok(all)
+    }
+}
+
+/// The weights after some steps, and the optimiser's state.
+fn trained(device: &Device, by_sgd: bool) -> Result<Vec<f32>> {
+    let network = Network::new(device)?;
+    let settings = SgdSettings { momentum: 0.9, nesterov: true, weight_decay: 1e-4 };
+    let mut sgd = Sgd::new(network.parameters.clone(), settings)?;
+    let mut adam = AdamW::new(network.parameters.clone(), AdamWSettings::default())?;
+    for step in 0..4 {
+        let gradients = network.gradients(Precision::F32)?;
+        if by_sgd {
+            sgd.step(&gradients, 0.05)?;
+        } else {
+            adam.step(&gradients, 1e-3)?;
+        }
+        // A state that was saved goes on as if nothing had happened.
+        if step == 1 && by_sgd {
+            sgd.load_state(sgd.state()?)?;
+        } else if step == 1 {
+            adam.load_state(adam.state()?)?;
+        }
+    }
+    network.weights()
+}
+
+/// Gradients of two batches, averaged and shortened, and their length.
+fn clipped(device: &Device) -> Result<Vec<f32>> {
+    let network = Network::new(device)?;
+    let vars = || network.parameters.iter().map(|parameter| &parameter.var);
+    let mut gradients = network.gradients(Precision::F32)?;
+    gradients.add(&network.gradients(Precision::F32)?, vars())?;
+    gradients.scale(vars(), 0.5)?;
+    #[expect(clippy::cast_possible_truncation, reason = "compared with f32 values")]
+    let lengths = [gradients.clip(vars(), 0.1)? as f32, gradients.norm(vars())? as f32];
+    Ok([network.flat(&gradients)?, lengths.to_vec()].concat())
+}
+
+/// Gradients in bf16 against those of the processor in f32, by length; two runs must agree.
+fn bf16(device: &Device) -> Result<f64> {
+    let run = |device: &Device, precision| {
+        let network = Network::new(device)?;
+        network.flat(&network.gradients(precision)?)
+    };
+    let got = run(device, Precision::Bf16)?;
+    if run(device, Precision::Bf16)? != got {
+        bail!("two runs differ");
+    }
+    let error = difference(&got, &run(&Device::Cpu, Precision::F32)?, true);
+    // Errors of all layers come together: this is no single operation.
+    if error <= 5e-2 { Ok(error) } else { bail!("error {error:e} of at most 5e-2") }
+}
+
+/// Memory that is not there is an error, and afterwards all goes on.
+fn full(device: &Device) -> Result<f64> {
+    let too_much = Tensor::zeros((1 << 20, 1 << 20), DType::F32, device);
+    if too_much.is_ok() {
+        bail!("4 TiB were found");
+    }
+    let y = relu(&Tensor::new(&[-1.0_f32, 2.0], device)?)?;
+    if y.to_vec1::<f32>()? != [0.0, 2.0] {
+        bail!("an operation after that is wrong");
+    }
+    Ok(0.0)
+}

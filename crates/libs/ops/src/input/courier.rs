@@ -1,0 +1,226 @@
+//! Carries packets to a graphics card and makes images of them there.
+//!
+//! Copies run on a stream of their own into one of a few slots of the card's memory; the stream
+//! that computes waits for the copy, and the next copy into that slot waits until the images have
+//! been made of it. The host waits for neither.
+
+use super::{KERNELS, Packet, Pinned};
+use candle_core::cuda_backend::CudaDevice;
+use candle_core::cuda_backend::cudarc::driver::{
+    CudaEvent, CudaFunction, CudaSlice, CudaStream, LaunchConfig, PushKernelArg,
+};
+use candle_core::cuda_backend::cudarc::nvrtc;
+use candle_core::op::BackpropOp;
+use candle_core::{CudaStorage, Device, Error, Result, Shape, Storage, Tensor, bail};
+use std::sync::{Arc, OnceLock};
+
+const THREADS: u32 = 256;
+const MODULE: &str = "hpa-input";
+
+/// The way to a card.
+pub struct Courier {
+    device: CudaDevice,
+    computing: Arc<CudaStream>,
+    copying: Arc<CudaStream>,
+    slots: Vec<Slot>,
+    next: usize,
+    /// The kernels, compiled.
+    ptx: &'static str,
+}
+
+struct Slot {
+    memory: CudaSlice<u8>,
+    /// When images have been made of what it held last.
+    free: Option<CudaEvent>,
+}
+
+/// What is to be made of a packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// How it is laid out.
+    pub packet: Packet,
+    /// Whether images are mixed with their partners.
+    pub is_mixed: bool,
+    /// The side of the images, at most that of the pictures.
+    pub side: usize,
+}
+
+/// What became of a packet.
+pub struct Arrived {
+    /// `[images, side, side, channels]`, f32.
+    pub images: Tensor,
+    /// `[pictures, labels]`, f32; without labels, nothing.
+    pub targets: Option<Tensor>,
+}
+
+impl Courier {
+    /// A courier with so many slots for packets of at most so many bytes.
+    ///
+    /// # Errors
+    /// When the device is no card, its memory is full or the kernels do not compile.
+    pub fn new(device: &Device, bytes: usize, slots: usize) -> Result<Self> {
+        let Device::Cuda(device) = device else { bail!("couriers are for CUDA") };
+        let computing = device.cuda_stream();
+        let copying = computing.context().new_stream().map_err(Error::wrap)?;
+        let slot = |_| Ok(Slot { memory: device.alloc_zeros::<u8>(bytes)?, free: None });
+        let slots = (0..slots).map(slot).collect::<Result<_>>()?;
+        // What was just allocated is there for the computing stream; the other has to wait for it.
+        copying.join(&computing).map_err(Error::wrap)?;
+        let ptx = compiled()?;
+        Ok(Self { device: device.clone(), computing, copying, slots, next: 0, ptx })
+    }
+
+    /// Begins to copy, and to make images; both have only been asked for when this returns.
+    ///
+    /// # Errors
+    /// When the packet is larger than the courier's, or the card's memory is full.
+    pub fn carry(&mut self, pinned: &Pinned, wanted: &Wanted) -> Result<Arrived> {
+        let place = self.next;
+        self.next = (place + 1) % self.slots.len();
+        let Slot { memory, free } = &mut self.slots[place];
+        if wanted.packet.bytes() > pinned.0.len() || pinned.0.len() > memory.len() {
+            bail!("a packet of {} bytes is too large for its courier", wanted.packet.bytes());
+        }
+        if let Some(free) = free.take() {
+            self.copying.wait(&free).map_err(Error::wrap)?;
+        }
+        self.copying.memcpy_htod(&pinned.0, memory).map_err(Error::wrap)?;
+        self.computing.join(&self.copying).map_err(Error::wrap)?;
+        let arrived = self.unpack(&self.slots[place].memory, wanted)?;
+        self.slots[place].free = Some(self.computing.record_event(None).map_err(Error::wrap)?);
+        Ok(arrived)
+    }
+
+    fn unpack(&self, memory: &CudaSlice<u8>, wanted: &Wanted) -> Result<Arrived> {
+        let Wanted { packet, is_mixed, side } = *wanted;
+        let mut images = self.show(memory, &packet)?;
+        if is_mixed {
+            images = self.mix(memory, &images, &packet)?;
+        }
+        if side != packet.side {
+            images = self.shrink(&images, &packet, side)?;
+        }
+        let targets = (packet.labels > 0).then(|| self.targets(memory, &packet)).transpose()?;
+        let shape = (packet.images(), side, side, packet.channels);
+        let targets = targets.map(|it| self.tensor(it, (packet.pictures, packet.labels)));
+        Ok(Arrived { images: self.tensor(images, shape), targets })
+    }
+
+    #[expect(unsafe_code, reason = "launches a kernel")]
+    fn show(&self, memory: &CudaSlice<u8>, packet: &Packet) -> Result<CudaSlice<f32>> {
+        let mut images = self.room(packet.images() * packet.picture_bytes())?;
+        let [side, channels, views] = ints([packet.side, packet.channels, packet.images()])?;
+        let (tables_at, shown_at) = (packet.tables_at() as u64, packet.shown_at() as u64);
+        let kernel = self.kernel("show")?;
+        let mut launch = self.computing.launch_builder(&kernel);
+        launch.arg(memory).arg(&tables_at).arg(&shown_at).arg(&mut images);
+        launch.arg(&side).arg(&channels).arg(&views);
+        let pixels = packet.images() * packet.side * packet.side;
+        // SAFETY: the arguments are those of `show`. It reads inside of the packet, whose size was
+        // compared, as its pictures' numbers are checked when they are written; it writes `channels`
+        // values for each of the pixels, which is what `images` has room for.
+        unsafe { launch.launch(config(pixels)?) }.map_err(Error::wrap)?;
+        Ok(images)
+    }
+
+    #[expect(unsafe_code, reason = "launches a kernel")]
+    fn mix(
+        &self,
+        memory: &CudaSlice<u8>,
+        images: &CudaSlice<f32>,
+        packet: &Packet,
+    ) -> Result<CudaSlice<f32>> {
+        let mut mixed = self.room(images.len())?;
+        let [width, count] = ints([packet.picture_bytes(), packet.pictures])?;
+        let (places_at, shares_at) = (packet.places_at() as u64, packet.shares_at() as u64);
+        let kernel = self.kernel("mix")?;
+        let mut launch = self.computing.launch_builder(&kernel);
+        launch.arg(memory).arg(&places_at).arg(&shares_at).arg(images).arg(&mut mixed);
+        launch.arg(&width).arg(&count);
+        // SAFETY: the arguments are those of `mix`; a thread a value of `mixed`, which is as long as
+        // `images`, of which partners, numbers of the batch, name rows.
+        unsafe { launch.launch(config(images.len())?) }.map_err(Error::wrap)?;
+        Ok(mixed)
+    }
+
+    #[expect(unsafe_code, reason = "launches a kernel")]
+    fn shrink(
+        &self,
+        images: &CudaSlice<f32>,
+        packet: &Packet,
+        side: usize,
+    ) -> Result<CudaSlice<f32>> {
+        let values = packet.images() * side * side * packet.channels;
+        let mut shrunk = self.room(values)?;
+        let sizes = ints([packet.side, side, packet.channels, packet.images()])?;
+        let kernel = self.kernel("shrink")?;
+        let mut launch = self.computing.launch_builder(&kernel);
+        launch.arg(images).arg(&mut shrunk);
+        for size in &sizes {
+            launch.arg(size);
+        }
+        // SAFETY: the arguments are those of `shrink`; a thread a value of `shrunk`, and what each
+        // covers lies inside of its image.
+        unsafe { launch.launch(config(values)?) }.map_err(Error::wrap)?;
+        Ok(shrunk)
+    }
+
+    #[expect(unsafe_code, reason = "reads bytes as the floats that they are")]
+    fn targets(&self, memory: &CudaSlice<u8>, packet: &Packet) -> Result<CudaSlice<f32>> {
+        let values = packet.pictures * packet.labels;
+        let mut targets = self.room(values)?;
+        let bytes = memory.slice(packet.targets_at()..packet.targets_at() + values * 4);
+        // SAFETY: every pattern of 32 bits is a float, and the place is a multiple of 16.
+        let Some(values) = (unsafe { bytes.transmute::<f32>(values) }) else {
+            bail!("targets end within the packet")
+        };
+        self.computing.memcpy_dtod(&values, &mut targets).map_err(Error::wrap)?;
+        Ok(targets)
+    }
+
+    /// Memory that the next kernel fills.
+    #[expect(unsafe_code, reason = "zeros would be overwritten at once")]
+    fn room(&self, values: usize) -> Result<CudaSlice<f32>> {
+        // SAFETY: every caller launches a kernel, or a copy, that writes all of it before any
+        // other work on this stream reads it.
+        unsafe { self.device.alloc::<f32>(values) }
+    }
+
+    fn kernel(&self, name: &str) -> Result<CudaFunction> {
+        Ok(self.device.get_or_load_custom_func(name, MODULE, self.ptx)?.into_cuda_function())
+    }
+
+    fn tensor(&self, values: CudaSlice<f32>, shape: impl Into<Shape>) -> Tensor {
+        let storage = CudaStorage::wrap_cuda_slice(values, self.device.clone());
+        Tensor::from_storage(Storage::Cuda(storage), shape, BackpropOp::none(), false)
+    }
+}
+
+/// The kernels for any card from Ampere on, compiled once.
+fn compiled() -> Result<&'static str> {
+    static PTX: OnceLock<String> = OnceLock::new();
+    if let Some(ptx) = PTX.get() {
+        return Ok(ptx);
+    }
+    let options = nvrtc::CompileOptions {
+        fmad: Some(false),
+        arch: Some("compute_80"),
+        ..nvrtc::CompileOptions::default()
+    };
+    let ptx = nvrtc::compile_ptx_with_opts(KERNELS, options).map_err(Error::wrap)?;
+    Ok(PTX.get_or_init(|| ptx.to_src()))
+}
+
+fn ints<const N: usize>(sizes: [usize; N]) -> Result<[i32; N]> {
+    let mut ints = [0; N];
+    for (int, size) in ints.iter_mut().zip(sizes) {
+        *int = i32::try_from(size).map_err(Error::wrap)?;
+    }
+    Ok(ints)
+}
+
+/// A thread each.
+fn config(things: usize) -> Result<LaunchConfig> {
+    let blocks = u32::try_from(things.div_ceil(THREADS as usize)).map_err(Error::wrap)?;
+    Ok(LaunchConfig { grid_dim: (blocks, 1, 1), block_dim: (THREADS, 1, 1), shared_mem_bytes: 0 })
+}
