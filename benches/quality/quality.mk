@@ -6,8 +6,9 @@ QUALITY_VENV   ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hpa/quality
 # Seeds of bench-quality and of ablation.
 QUALITY_SEEDS  ?= 1 2 3 4 5
 ABLATION_SEEDS ?= 1 2 3
-# Rows of the ablation, by the names of their files.
-ABLATION_ROWS  ?= $(basename $(notdir $(filter-out %.predict.toml,$(wildcard benches/quality/ablation/*.toml))))
+# Rows of the ablation, by the names of their files: ROW.toml is a training; ROW+WHAT.predict.toml
+# looks at the held-out fold in another way through the weights of ROW.
+ABLATION_ROWS  ?= $(sort $(patsubst %.predict,%,$(basename $(notdir $(wildcard benches/quality/ablation/*.toml)))))
 # The folder with ARCHITECTURE.safetensors for rows that say `pretrained = true`.
 ABLATION_WEIGHTS ?= $(or $(HPA_SHARED),../shared)/data/weights
 # The fold that is held out.
@@ -24,8 +25,10 @@ bench_ours  := $(QUALITY_SEEDS:%=$(bench_dir)/ours-%.parquet)
 bench_torch := $(QUALITY_SEEDS:%=$(bench_dir)/torch-%.npz)
 ablation_runs := $(foreach s,$(ABLATION_SEEDS),$(foreach r,$(ABLATION_ROWS),$(ablation_dir)/$r-$s.parquet))
 
+ablation_trainings := $(sort $(foreach s,$(ABLATION_SEEDS),$(foreach r,$(ABLATION_ROWS),$(ablation_dir)/$(firstword $(subst +, ,$r))-$s.safetensors)))
+
 .PHONY: bench-quality ablation
-.SECONDARY: $(ablation_runs:.parquet=.safetensors) $(bench_ours:.parquet=.safetensors)
+.SECONDARY: $(ablation_trainings) $(bench_ours:.parquet=.safetensors)
 
 bench-quality: $(bench_ours) $(bench_torch) ## ResNet-18 of quick against the same recipe in PyTorch, to docs/quality.md
 	$(quality_python) benches/quality/scores.py bench $(bench_dir) $(labels) $(folds) $(QUALITY_FOLD) docs/quality.md
@@ -51,19 +54,21 @@ $(bench_torch): $(bench_dir)/torch-%.npz: $(quality_data) $(cfg)/models/resnet18
 $(bench_ours): %.parquet: %.safetensors $(train_images) | $(bin)/hpa-predict
 	$(bin)/hpa-predict --model $< --images $(train_images) --out $@ $(share)
 
-# The stem is ROW-SEED.
+# A training's stem is ROW-SEED, a prediction's ROW-SEED or ROW+WHAT-SEED.
 ablation_row  = $(shell printf '%s' '$1' | sed -E 's/-[0-9]+$$//')
 ablation_seed = $(lastword $(subst -, ,$1))
 ablation_toml = benches/quality/ablation/$(call ablation_row,$1).toml
 ablation_start = $(if $(filter true,$(call toml,$(call ablation_toml,$1),pretrained)),$(ABLATION_WEIGHTS)/$(call toml,$(call ablation_toml,$1),architecture).safetensors)
+ablation_model = $(ablation_dir)/$(firstword $(subst +, ,$(call ablation_row,$1)))-$(call ablation_seed,$1).safetensors
+ablation_views = $(wildcard benches/quality/ablation/$(call ablation_row,$1).predict.toml)
 
-$(ablation_runs:.parquet=.safetensors): $(ablation_dir)/%.safetensors: $(quality_data) $$(call ablation_toml,$$*) \
+$(ablation_trainings): $(ablation_dir)/%.safetensors: $(quality_data) $$(call ablation_toml,$$*) \
     $$(call ablation_start,$$*) crates/stages/train/recipe-version | $(bin)/hpa-train
 	$(bin)/hpa-train --config $(call ablation_toml,$*) --seed $(call ablation_seed,$*) $(quality_inputs) \
 	  $(addprefix --weights ,$(call ablation_start,$*)) --resume-dir $(ablation_dir)/resume/$* --out $@ $(share)
 
-$(ablation_runs): $(ablation_dir)/%.parquet: $(ablation_dir)/%.safetensors $(train_images) | $(bin)/hpa-predict
-	$(bin)/hpa-predict $(addprefix --config ,$(wildcard benches/quality/ablation/$(call ablation_row,$*).predict.toml)) \
+$(ablation_runs): $(ablation_dir)/%.parquet: $$(call ablation_model,$$*) $$(call ablation_views,$$*) $(train_images) | $(bin)/hpa-predict
+	$(bin)/hpa-predict $(addprefix --config ,$(call ablation_views,$*)) \
 	  --model $< --images $(train_images) --out $@ $(share)
 
 # ---- a learning rate -------------------------------------------------------

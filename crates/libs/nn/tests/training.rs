@@ -179,6 +179,38 @@ fn exploding_training_names_the_batch() {
     assert!(error.to_string().contains("lower max_learning_rate"));
 }
 
+/// The only step of an epoch: its loss is a number, the weights that it leaves are none.
+#[test]
+fn answers_that_are_no_numbers_name_the_samples_held_out() {
+    let recipe = Recipe {
+        batch_size: 128,
+        max_learning_rate: 1e38,
+        schedule: ScheduleShape::Constant,
+        ..recipe(OptimizerKind::Sgd)
+    };
+    let error = trainer(&recipe, 1).epoch(&mut |_| {}).unwrap_err();
+    let NnError::BrokenAnswers { epoch: 0, ids } = &error else { panic!("{error}") };
+    assert!(!ids.is_empty() && error.to_string().contains(ids[0].as_str()), "{error}");
+}
+
+/// A silent convolution under an enormous norm: the loss is a number, its gradient is none.
+#[test]
+fn a_gradient_that_is_no_number_names_the_batch() {
+    let course = Course { clip_norm: 1.0, ..Course::default() };
+    let mut trainer = trainer(&Recipe { course, ..recipe(OptimizerKind::Sgd) }, 1);
+    let mut state = trainer.state().unwrap();
+    for (layer, value) in [("conv2", 0.0), ("bn2", 1e38)] {
+        let ending = format!("layer4.1.{layer}.weight");
+        let of_network = |name: &String| name.starts_with("network") && name.ends_with(&ending);
+        let (_, weights) = state.tensors.iter_mut().find(|(name, _)| of_network(name)).unwrap();
+        weights.values.fill(value);
+    }
+    trainer.restore(state).unwrap();
+    let error = trainer.epoch(&mut |_| {}).unwrap_err();
+    let NnError::Diverged { epoch: 0, batch: 0, loss, ids } = &error else { panic!("{error}") };
+    assert!(!loss.is_finite() && ids.len() == 16, "{error}");
+}
+
 #[test]
 fn one_sample_is_too_few() {
     let Fixture { store, samples, .. } = fixture();

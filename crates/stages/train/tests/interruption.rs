@@ -146,6 +146,30 @@ fn asked_to_stop_it_finishes_the_step_saves_and_says_so() {
     }
 }
 
+/// Whether the second is heard before the step is over is the machine's to say: both ways out
+/// leave a run that can be taken up again.
+#[test]
+fn a_second_signal_loses_nothing_either() {
+    let flags = &["--epochs", "12", "--out-events", "m/run.tfevents", "--save-every-s", "0"];
+    let (expected, time) = undisturbed(flags);
+    for round in 0..3 {
+        let folder = tempfile::tempdir().unwrap();
+        inputs(folder.path(), 12);
+        let child = start(folder.path(), flags);
+        std::thread::sleep(time.mul_f64(0.3));
+        signal(&child, "TERM");
+        signal(&child, "INT");
+        let output = child.wait_with_output().unwrap();
+        let status = output.status.code();
+        assert!(matches!(status, Some(130 | 143)), "{status:?}: {}", said(&output));
+        let left: Vec<String> = outputs(folder.path()).into_keys().collect();
+        assert!(left.iter().all(|name| name == "run.tfevents"), "half-written: {left:?}");
+        let output = train(folder.path(), flags);
+        assert!(output.status.success(), "{}", said(&output));
+        same(&outputs(folder.path()), &expected, &format!("round {round}, {status:?}"));
+    }
+}
+
 #[test]
 fn without_a_folder_for_states_it_stops_too() {
     let folder = tempfile::tempdir().unwrap();
