@@ -168,7 +168,7 @@ def measure(name, row, arguments):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "network.onnx")
         if peer == "onnx":
-            script = f"import train; train.export({network_name!r}, {px}, {batch}, {path!r})"
+            script = f"import run; run.export({network_name!r}, {px}, {batch}, {path!r})"
             where = os.path.dirname(os.path.abspath(__file__))
             subprocess.run([sys.executable, "-c", script], cwd=where, check=True)
         ours = Contestant([arguments.ours, *work, str(threads[0])], threads[0])
