@@ -79,7 +79,12 @@ fn height<S: Simd>(left: usize) -> usize {
 /// # Safety
 /// As `run`.
 #[inline(always)]
-unsafe fn rows_of<S: Simd>(block: &Block, rows: &[Row], panel: (*const f32, usize), next: *const f32) {
+unsafe fn rows_of<S: Simd>(
+    block: &Block,
+    rows: &[Row],
+    panel: (*const f32, usize),
+    next: *const f32,
+) {
     macro_rules! of {
         ($($n:literal)*) => {
             match rows.len() {
