@@ -82,7 +82,7 @@ size_px  := $(call toml,$(cfg)/preprocess.toml,size_px)
 train_images := $(call shards,train)
 test_images  := $(call shards,test)
 else
-$(if $(filter-out help check test audit fuzz bench bench-% check-%,$(goals)),$(error PIPELINE=$(PIPELINE) does not exist: there are $(notdir $(wildcard $(PIPELINES)/*))))
+$(if $(filter-out help check test audit sanitize fuzz bench bench-% check-%,$(goals)),$(error PIPELINE=$(PIPELINE) does not exist: there are $(notdir $(wildcard $(PIPELINES)/*))))
 fold_ids := 0
 methods  :=
 submit   :=
@@ -168,7 +168,7 @@ weights_file = $(if $(filter $(*D),$(pretrained)),$(if $(filter none,$(WEIGHTS))
 # ---- what you can ask for --------------------------------------------------
 
 .PHONY: help all apply preprocess split train predict threshold ensemble report \
-  test check check-cuda check-cuda-programs cuda check-gpu check-fake-card bench-gpu check-learning check-shuffled audit realism fuzz bench bench-train bench-preprocess bench-threshold why vouch retrain clean clean-all
+  test check check-cuda check-cuda-programs cuda check-gpu check-fake-card bench-gpu check-learning check-shuffled audit sanitize realism fuzz bench bench-train bench-preprocess bench-threshold why vouch retrain clean clean-all
 
 help: ## list these targets
 	@echo 'usage: make TARGET [PIPELINE=quick] [DATA=DIR] [DEVICE=auto] [RUN=NAME] [THREADS=N] [-j2]'
@@ -393,6 +393,12 @@ include benches/quality/quality.mk
 test: ## all tests
 	env -u HPA_MAKE cargo test --release --workspace --locked
 
+# Memory errors in the unsafe code of the kernels and of the tests that drive it. The sanitiser is the
+# compiler's own, but asking for it is a feature of the nightly toolchain that RUSTC_BOOTSTRAP opens.
+sanitize: ## the engine's tests under AddressSanitizer (a cold build, some minutes)
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/sanitize \
+	  cargo test --release --locked --target $(shell rustc -vV | sed -n 's/^host: //p') -p hpa-ops --lib --tests
+
 audit: ## where every dependency comes from and under which licence
 	cargo test --release --locked --workspace --test supply_chain
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; \
@@ -408,7 +414,7 @@ check-cuda: ## lints of the feature cuda, on a machine without CUDA
 	  --all-targets --features cuda -- -D warnings
 
 # The peers live in environments of their own, outside the repository; BENCH_PYTHON names another.
-# Some rows only, and seconds a row: make bench-train ROWS=train-resnet18-128-b32 SECONDS=60
+# Some rows only, and seconds a row: make bench-train ROWS="train-resnet18-128-b32 kernels" SECONDS=60
 ROWS ?=
 XDG_CACHE_HOME ?=
 bench_env := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hpa-bench
@@ -477,10 +483,14 @@ $(bench_env)/train/ready: benches/train/requirements.txt
 	$(@D)/bin/pip install --quiet -r $<
 	cp $< $@
 
+# Whether a row was asked for: all are where none is named.
+row = $(if $(ROWS),$(filter $1,$(ROWS)),$1)
+bench-train: $(addprefix $(bin)/hpa-,train synth preprocess labels split)
 bench-train: $(if $(filter $(bench_env)/%,$(BENCH_PYTHON)),$(bench_env)/train/ready) ## training and evaluation against PyTorch and ONNX Runtime (ROWS, SECONDS a row)
-	cargo build --release --locked --workspace --example speed
-	$(BENCH_PYTHON) benches/train/run.py --ours $(bin)/examples/speed --out $(RUNS)/bench/train.json \
-	  --rows $(ROWS) --threads $(THREADS) --budget $(SECONDS)
+	cargo build --release --locked --workspace --example speed --example layers
+	$(if $(filter-out kernels,$(or $(ROWS),all)),$(BENCH_PYTHON) -B benches/train/run.py --ours $(bin)/examples/speed --programs $(bin) \
+	  --out $(RUNS)/bench/train.json --rows $(filter-out kernels,$(ROWS)) --threads $(THREADS) --budget $(SECONDS))
+	$(if $(call row,kernels),$(bin)/examples/layers 128 16 5 f32; $(bin)/examples/layers 128 16 5 bf16)
 
 bench_python = $(bench_env)/preprocess/bin/python
 

@@ -4,7 +4,10 @@ Every contestant is a process of its own that warms up, then answers `N` on its 
 with a line of JSON: the seconds of N steps and its peak memory. The driver asks A B A B ...,
 so that what disturbs the machine disturbs both, and takes medians over the rounds.
 
-    run.py --ours PROGRAM --out FILE.json [--rows NAME...] [--threads N] [--budget SECONDS]
+    run.py --ours PROGRAM --out FILE.json [--programs FOLDER] [--rows NAME...] [--threads N] [--budget SECONDS]
+
+The row through the loader trains by `hpa-train` on drawn pictures, an epoch a turn, beside the same
+steps in memory; FOLDER has the programs of the pipeline.
 """
 
 import argparse
@@ -31,6 +34,7 @@ ROWS = {
     "eval-resnet18-224-b32-onnx": ("resnet18", 224, 32, "eval", "f32", "onnx", 0, 0),
     "eval-resnet50-224-b32-onnx": ("resnet50", 224, 32, "eval", "f32", "onnx", 0, 0),
     "train-resnet18-128-b32-threads": ("resnet18", 128, 32, "train", "f32", "ours", 2, 1),
+    "train-resnet18-128-b32-loader": ("resnet18", 128, 32, "train", "f32", "memory", 0, 0),
 }
 # Seconds that a row may take, two processes' starts included.
 BUDGET = 60.0
@@ -159,23 +163,71 @@ class Contestant:
         self.process.wait()
 
 
-def measure(name, row, arguments):
-    """Both contestants' medians, and the lines of the row."""
+class Loader:
+    """Training by hpa-train from Parquet, with augmentation; each turn is a run of one epoch."""
+
+    HERE = os.path.dirname(os.path.abspath(__file__))
+    STEPS = 18
+
+    def __init__(self, programs, folder, batch, threads):
+        self.programs, self.folder, self.batch = programs, folder, batch
+        self.threads = ["--threads", str(threads), "--quiet"]
+        self.greeting, self.seconds, self.peak_kib = {}, [], 0
+        at = lambda name: os.path.join(folder, name)
+        config = ["--config", os.path.join(self.HERE, "synth.toml")]
+        self.run("synth", *config, "--out", at("raw"), *self.threads)
+        csv = ["--csv", at("raw/train.csv")]
+        pictures = ["--images", at("raw/train"), "--size", "128"]
+        self.run("preprocess", *csv, *pictures, "--out", at("train.parquet"), *self.threads)
+        self.run("labels", *csv, "--out", at("labels.parquet"))
+        self.data = ["--images", at("train.parquet"), "--labels", at("labels.parquet")]
+        folds = ["--folds", "10", "--seed", "1", "--out", at("folds.parquet")]
+        self.run("split", *self.data, *folds, *self.threads)
+
+    def run(self, program, *arguments):
+        command = [os.path.join(self.programs, "hpa-" + program), *arguments]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    def steps(self, count, keep=True):
+        out = os.path.join(self.folder, "model.safetensors")
+        config = ["--config", os.path.join(self.HERE, "loader.toml"), "--json"]
+        fold = ["--folds", os.path.join(self.folder, "folds.parquet"), "--fold", "0"]
+        device = ["--device", "cpu", "--out", out]
+        answer = json.loads(self.run("train", *config, *self.data, *fold, *device, *self.threads))
+        os.remove(out)
+        if keep:
+            self.seconds.append(self.batch / answer["images_per_second"])
+
+    def close(self):
+        pass
+
+
+def contestants(row, arguments, folder):
+    """Both sides of a row."""
     network_name, px, batch, mode, precision, peer, *threads = row
     threads = [count or arguments.threads for count in threads]
     work = [network_name, str(px), str(batch), mode, precision]
+    path = os.path.join(folder, "network.onnx")
+    if peer == "onnx":
+        script = f"import run; run.export({network_name!r}, {px}, {batch}, {path!r})"
+        where = os.path.dirname(os.path.abspath(__file__))
+        subprocess.run([sys.executable, "-c", script], cwd=where, check=True)
+    if peer == "memory":
+        ours = Loader(arguments.programs, folder, batch, threads[0])
+    else:
+        ours = Contestant([arguments.ours, *work, str(threads[0])], threads[0])
+    is_ours = peer in ("ours", "memory")
+    rival = [arguments.ours] if is_ours else [sys.executable, __file__, "--peer", peer, path]
+    return ours, Contestant([*rival, *work, str(threads[1])], threads[1])
+
+
+def measure(name, row, arguments):
+    """Both contestants' medians, and the lines of the row."""
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "network.onnx")
-        if peer == "onnx":
-            script = f"import train; train.export({network_name!r}, {px}, {batch}, {path!r})"
-            where = os.path.dirname(os.path.abspath(__file__))
-            subprocess.run([sys.executable, "-c", script], cwd=where, check=True)
-        ours = Contestant([arguments.ours, *work, str(threads[0])], threads[0])
-        rival = [arguments.ours] if peer == "ours" else [sys.executable, __file__, "--peer", peer, path]
-        theirs = Contestant([*rival, *work, str(threads[1])], threads[1])
+        ours, theirs = contestants(row, arguments, folder)
         rounds(ours, theirs, start + arguments.budget)
-    return report(name, batch, peer, ours, theirs)
+    return report(name, row[2], row[5], ours, theirs)
 
 
 def rounds(ours, theirs, deadline):
@@ -183,7 +235,8 @@ def rounds(ours, theirs, deadline):
     count = 0
     while count < 6 or time.perf_counter() < deadline:
         for contestant in (ours, theirs):
-            contestant.steps(1 if count else 2, keep=count > 0)
+            turn = Loader.STEPS if isinstance(ours, Loader) else 1
+            contestant.steps(turn if count else 2, keep=count > 0)
         count += 1
     for contestant in (ours, theirs):
         contestant.close()
@@ -192,12 +245,16 @@ def rounds(ours, theirs, deadline):
 def report(name, batch, peer, ours, theirs):
     """The row of the table, and a line for people."""
     rate = lambda contestant: batch / statistics.median(contestant.seconds)
-    pairs = [b / a for a, b in zip(ours.seconds, theirs.seconds)]
+    # A turn through the loader is the median of an epoch.
+    size = len(theirs.seconds) // len(ours.seconds)
+    turns = [statistics.median(theirs.seconds[i : i + size]) for i in range(0, len(theirs.seconds), size)]
+    pairs = [b / a for a, b in zip(ours.seconds, turns)]
     version = theirs.greeting.get("version")
     peer_name = {
         "torch": f"PyTorch {version} channels_last",
         "onnx": f"ONNX Runtime {version}",
         "ours": "one thread",
+        "memory": "the same on data in memory",
     }[peer]
     quartiles = statistics.quantiles(pairs, n=4)
     print(
@@ -245,6 +302,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ours", required=True, help="the program crates/libs/nn/examples/speed.rs")
     parser.add_argument("--out", required=True, help="where the rows go")
+    parser.add_argument("--programs", default="target/release", help="the pipeline's programs")
     parser.add_argument("--rows", nargs="*", default=[], help="some rows only")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--budget", type=float, default=BUDGET, help="seconds a row")

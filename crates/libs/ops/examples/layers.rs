@@ -1,45 +1,45 @@
-//! Measures the convolutions of residual networks one by one on one thread, in CPU time:
-//! `layers [px] [batch] [repetitions] [f32|bf16]`.
+//! Measures the convolutions of residual networks one by one on one thread, beside the machine's
+//! peak in f32: `layers [px] [batch] [repetitions] [f32|bf16]` prints a table in Markdown.
 //!
-//! Rates count the products of the definition: Winograd, which takes a quarter of them, may be
-//! above the machine's peak.
+//! The peak is the fastest matrix product of candle's and of this crate. Rates count the products
+//! of the definition: Winograd, which takes a quarter of them, and bf16 may be above it.
 #![expect(clippy::print_stdout, reason = "the result of a measurement")]
 #![expect(clippy::many_single_char_names, reason = "x, w and y are the field's own words")]
 
-use candle_core::{Device, Error, Result, Tensor, Var};
-use hpa_ops::{Conv2d, Precision, ReusingAllocator, conv2d_in};
+use candle_core::{DType, Device, Error, Result, Tensor, Var};
+use hpa_ops::{
+    Conv2d, Precision, Reduction, ReusingAllocator, bce_with_logits, conv2d_in, differentiate,
+    global_average_pool, linear,
+};
+use std::time::Instant;
 
 #[global_allocator]
 static ALLOCATOR: ReusingAllocator = ReusingAllocator::new();
 
-/// CPU time of this thread in milliseconds, from the kernel's scheduler.
-fn cpu() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    text.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1e6
-}
-
-/// Milliseconds of CPU per call, after one to warm up.
+/// Milliseconds of the fastest call, after one to warm up.
 fn measure(repetitions: usize, mut run: impl FnMut() -> Result<()>) -> Result<f64> {
     run()?;
-    let start = cpu();
+    let mut best = f64::INFINITY;
     for _ in 0..repetitions {
+        let start = Instant::now();
         run()?;
+        best = best.min(start.elapsed().as_secs_f64() * 1e3);
     }
-    Ok((cpu() - start) / repetitions as f64)
+    Ok(best)
 }
 
-/// How many a ResNet-18 has (0: a ResNet-50's), input side, `[c_in, c_out, kernel, stride]`.
-fn convolutions(px: usize) -> Vec<(u32, usize, [usize; 4])> {
-    let mut layers = vec![(1, px, [4, 64, 7, 2])];
+/// Input side and `[c_in, c_out, kernel, stride]` of ResNet-18's and -50's convolutions.
+fn convolutions(px: usize) -> Vec<(usize, [usize; 4])> {
+    let mut layers = vec![(px, [4, 64, 7, 2])];
     for stage in 0..4 {
         let (side, c) = ((px / 4) >> stage, 64 << stage);
         if stage > 0 {
-            layers.push((1, side * 2, [c / 2, c, 3, 2]));
-            layers.push((1, side * 2, [c / 2, c, 1, 2]));
+            layers.push((side * 2, [c / 2, c, 3, 2]));
+            layers.push((side * 2, [c / 2, c, 1, 2]));
         }
-        layers.push((if stage == 0 { 4 } else { 3 }, side, [c, c, 3, 1]));
-        layers.push((0, side, [4 * c, c, 1, 1]));
-        layers.push((0, side, [c, 4 * c, 1, 1]));
+        layers.push((side, [c, c, 3, 1]));
+        layers.push((side, [4 * c, c, 1, 1]));
+        layers.push((side, [c, 4 * c, 1, 1]));
     }
     layers
 }
@@ -53,15 +53,32 @@ fn times(
 ) -> Result<[f64; 3]> {
     let run = |x: &Tensor, w: &Tensor| conv2d_in(x, w, spec, precision);
     let forward = measure(repetitions, || run(x, w).map(drop))?;
-    let dy = run(x, w)?;
-    let backward = |y: &Tensor| {
-        let loss = (y * &dy)?.sum_all()?;
-        measure(repetitions, || loss.backward().map(drop))
+    let y = run(x, w)?;
+    let targets = global_average_pool(&y)?.zeros_like()?;
+    let step = |y: &dyn Fn() -> Result<Tensor>| {
+        let loss = || bce_with_logits(&global_average_pool(&y()?)?, &targets, Reduction::Mean);
+        measure(repetitions, || differentiate(loss).map(drop))
     };
-    // The product and the sum behind the convolution cost something too.
-    let behind = backward(Var::from_tensor(&dy)?.as_tensor())?;
+    // What stands behind the convolution costs something too, and a whole step its forward pass.
+    let yv = Var::from_tensor(&y)?;
+    let behind = step(&|| Ok(yv.as_tensor().clone()))?;
     let (xv, wv) = (Var::from_tensor(x)?, Var::from_tensor(w)?);
-    Ok([forward, backward(&run(&xv, w)?)? - behind, backward(&run(x, &wv)?)? - behind])
+    let gradient = |x: &Tensor, w: &Tensor| Ok::<_, Error>(step(&|| run(x, w))? - behind - forward);
+    Ok([forward, gradient(&xv, w)?, gradient(x, &wv)?])
+}
+
+/// GFLOP/s of the fastest matrix product found.
+fn peak(repetitions: usize) -> Result<f64> {
+    let mut best = 0.0_f64;
+    for side in [512, 1024, 2048] {
+        let matrix = |seed: f32| Tensor::randn(0.0, seed, (side, side), &Device::Cpu);
+        let (a, b, bias) =
+            (matrix(1.0)?, matrix(2.0)?, Tensor::zeros(side, DType::F32, &Device::Cpu)?);
+        let work = 2.0 * (side as f64).powi(3) / 1e6;
+        best = best.max(work / measure(repetitions, || a.matmul(&b).map(drop))?);
+        best = best.max(work / measure(repetitions, || linear(&a, &b, &bias).map(drop))?);
+    }
+    Ok(best)
 }
 
 fn main() -> Result<()> {
@@ -74,26 +91,25 @@ fn main() -> Result<()> {
     let precision: Precision = precision.parse().map_err(Error::wrap)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global();
     pool.map_err(Error::wrap)?;
-    println!("layer                      ms: forward, input and weight gradient  (GFLOP/s)");
-    let mut total = [0.0; 3];
-    for (count, side, [c_in, c_out, kernel, stride]) in convolutions(px) {
+    let peak = peak(repetitions)?;
+    println!(
+        "Matrix product in f32, one thread: {peak:.0} GFLOP/s. {px} px, batch {batch}, {}:\n",
+        precision.name()
+    );
+    println!("| kernel | side | channels | forward | input gradient | weight gradient |");
+    println!("|---|---|---|---|---|---|");
+    for (side, [c_in, c_out, kernel, stride]) in convolutions(px) {
         let spec = Conv2d { stride, padding: kernel / 2, groups: 1 };
         let x = Tensor::randn(0.0_f32, 1.0, (batch, side, side, c_in), &Device::Cpu)?;
         let w = Tensor::randn(0.0_f32, 1.0, (c_out, c_in, kernel, kernel), &Device::Cpu)?;
-        let times = times(&x, &w, (&spec, precision), repetitions)?;
-        for (total, time) in total.iter_mut().zip(times) {
-            *total += time * f64::from(count);
-        }
-        let pixels = (batch * (side / stride).pow(2)) as f64;
-        let rate = 2.0 * pixels * (c_in * c_out * kernel * kernel) as f64 / 1e6;
-        let [a, b, c] = times;
+        let pixels = (batch * side.div_ceil(stride).pow(2)) as f64;
+        let work = 2.0 * pixels * (c_in * c_out * kernel * kernel) as f64 / 1e6;
+        let cells = times(&x, &w, (&spec, precision), repetitions)?
+            .map(|time| format!("{:.0}, {:.0} %", work / time, work / time / peak * 100.0));
         println!(
-            "{count} x {side:3} {c_in:4}->{c_out:4} k{kernel} s{stride}: {a:7.2} {b:7.2} {c:7.2}  ({:.0} {:.0} {:.0})",
-            rate / a,
-            rate / b,
-            rate / c
+            "| {kernel}×{kernel}, stride {stride} | {side} | {c_in} → {c_out} | {} |",
+            cells.join(" | ")
         );
     }
-    println!("all: {:.0} {:.0} {:.0} ms", total[0], total[1], total[2]);
     Ok(())
 }

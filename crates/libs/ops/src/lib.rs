@@ -47,12 +47,11 @@ pub mod optim;
 mod pad;
 mod pool;
 mod precision;
-mod relu6;
 mod simd;
 mod tape;
 mod tensor;
 
-pub use activation::relu;
+pub use activation::{relu, relu6};
 pub use allocator::ReusingAllocator;
 pub use conv::{Conv2d, conv2d, conv2d_bias_act, conv2d_in};
 #[cfg(feature = "cuda")]
@@ -69,6 +68,5 @@ pub use norm::{
 pub use pad::{Padding, zero_pad2d};
 pub use pool::{global_average_pool, max_pool2d};
 pub use precision::{Precision, PrecisionError};
-pub use relu6::relu6;
 pub use simd::{SimdError, pin_simd, select_simd, simd_path};
 pub use tape::{Gradients, differentiate};

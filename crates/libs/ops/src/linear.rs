@@ -1,6 +1,6 @@
 //! The linear layer.
 
-use crate::conv::{After, Conv2d, Geometry, forward, input_gradient, weight_gradient};
+use crate::conv::{After, Conv2d, Geometry, forward, gradients};
 use crate::precision::Precision;
 use crate::tape::wants_gradient;
 use crate::tensor::{on_card, tensor, values, with_values};
@@ -80,18 +80,11 @@ impl CustomOp3 for Linear {
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let g = geometry(x.dims(), weight.dims(), bias.dims())?;
-        let words = self.precision.words()?;
-        let wanted = |of: &Tensor, compute: &dyn Fn() -> Result<Vec<f32>>| {
-            wants_gradient(of).then(|| tensor(compute()?, of)).transpose()
-        };
-        with_values(dy, NAME, |dy| {
-            let dx =
-                wanted(x, &|| with_values(weight, NAME, |w| input_gradient(words, &g, dy, w)))?;
-            let dw =
-                wanted(weight, &|| with_values(x, NAME, |x| weight_gradient(words, &g, x, dy)))?;
-            let db = wanted(bias, &|| Ok(column_sums(dy, g.c_out)))?;
-            Ok((dx, dw, db))
-        })?
+        let (dx, dw) = gradients(self.precision, &g, [x, weight, dy])?;
+        let db = wants_gradient(bias)
+            .then(|| tensor(with_values(dy, NAME, |dy| column_sums(dy, g.c_out))?, bias))
+            .transpose()?;
+        Ok((dx, dw, db))
     }
 }
 

@@ -5,6 +5,7 @@
 //! out again with its old contents, so a kernel writes scratch before it reads it.
 #![expect(unsafe_code, reason = "tasks write disjoint parts of one buffer")]
 
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
 use std::sync::Mutex;
@@ -122,7 +123,11 @@ pub(crate) unsafe fn filled(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>
     values
 }
 
-/// A vector of `len` zeros.
+/// A vector of `len` zeros, written by all threads: memory that is used again is not zero.
 pub(crate) fn zeros(len: usize) -> Vec<f32> {
-    vec![0.0; len]
+    let fill = |values: &mut [MaybeUninit<f32>]| {
+        values.par_chunks_mut(1 << 15).for_each(|part| part.fill(MaybeUninit::new(0.0)));
+    };
+    // SAFETY: the chunks are the whole vector.
+    unsafe { filled(len, fill) }
 }

@@ -8,6 +8,7 @@
 //!
 //! Shapes: `x [N, H, W, C]`.
 
+use crate::memory::zeros;
 use crate::tensor::{dims4, on_card, tensor, values, with_values};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
@@ -105,7 +106,7 @@ impl CustomOp1 for Padding {
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (n, frame) = self.frame(layout.dims())?;
         let x = values(x, layout, NAME)?;
-        let mut y = vec![0.0; n * frame.outer_len()];
+        let mut y = zeros(n * frame.outer_len());
         y.par_chunks_mut(frame.outer_len()).zip(x.par_chunks(frame.inner_len())).for_each(
             |(y, x)| {
                 for (row, x) in x.chunks_exact(frame.inner_row()).enumerate() {
@@ -119,7 +120,7 @@ impl CustomOp1 for Padding {
     /// The gradient of what was not added.
     fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
         let (_, frame) = self.frame(x.dims())?;
-        let mut dx = vec![0.0; x.elem_count()];
+        let mut dx = zeros(x.elem_count());
         with_values(dy, NAME, |dy| {
             dx.par_chunks_mut(frame.inner_len()).zip(dy.par_chunks(frame.outer_len())).for_each(
                 |(dx, dy)| {

@@ -3,6 +3,7 @@
 //! The first maximum of a window takes the gradient, in the order top to bottom, left to right; a
 //! NaN counts as the greatest, and the last NaN of a window wins: both as in PyTorch.
 
+use crate::memory::zeros;
 use crate::simd::{self, vectorized_loops};
 use crate::tensor::{dims4, on_card, tensor, values, with_values};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
@@ -86,7 +87,7 @@ impl CustomOp1 for MaxPool {
         let window = Window::new([h, w, c], self.kernel, self.stride, self.padding)?;
         let (x, level) = (values(x, layout, MAX)?, simd::current()?);
         let row = window.w_out * c;
-        let mut y = vec![0.0; n * window.h_out * row];
+        let mut y = zeros(n * window.h_out * row);
         let mut indices = vec![0_u8; y.len()];
         y.par_chunks_mut(row)
             .zip(indices.par_chunks_mut(row))
@@ -103,7 +104,7 @@ impl CustomOp1 for MaxPool {
             bail!("max_pool2d goes backward after forward")
         };
         let level = simd::current()?;
-        let mut dx = vec![0.0; x.elem_count()];
+        let mut dx = zeros(x.elem_count());
         with_values(dy, MAX, |dy| {
             let image = window.h_out * window.w_out * c;
             dx.par_chunks_mut(h * w * c)
@@ -195,7 +196,7 @@ impl CustomOp1 for Average {
     fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
         let [_, h, w, c] = dims4(x.dims(), AVERAGE)?;
         let scale = 1.0 / (h * w) as f32;
-        let mut dx = vec![0.0; x.elem_count()];
+        let mut dx = zeros(x.elem_count());
         with_values(dy, AVERAGE, |dy| {
             dx.par_chunks_mut(h * w * c).zip(dy.par_chunks(c)).for_each(|(dx, dy)| {
                 for dx in dx.chunks_exact_mut(c) {

@@ -68,6 +68,44 @@ proptest! {
     }
 }
 
+/// Grouped convolutions: `groups` times so many channels in and out, depthwise where both are 1.
+fn grouped(
+    (n, h, w): (usize, usize, usize),
+    (groups, inputs, outputs): (usize, usize, usize),
+    (kernel, stride, padding): (usize, usize, usize),
+) -> bool {
+    let fits = h + 2 * padding >= kernel && w + 2 * padding >= kernel;
+    if fits {
+        let sizes = [n, h, w, groups * inputs, groups * outputs];
+        check(sizes, [kernel, kernel], [stride, padding, groups]);
+    }
+    fits
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn any_grouped_convolution_equals_the_definition_on_rounded_operands(
+        size in (1usize..4, 1usize..12, 1usize..12),
+        channels in (2usize..7, 1usize..6, 1usize..6),
+        kernel in (1usize..5, 1usize..4, 0usize..3),
+    ) {
+        prop_assume!(is_here());
+        prop_assume!(grouped(size, channels, kernel));
+    }
+
+    #[test]
+    fn any_depthwise_convolution_equals_the_definition_on_rounded_operands(
+        size in (1usize..4, 1usize..12, 1usize..12),
+        channels in 2usize..70,
+        multiple in 1usize..3,
+        kernel in (1usize..6, 1usize..4, 0usize..3),
+    ) {
+        prop_assume!(is_here());
+        prop_assume!(grouped(size, (channels, 1, multiple), kernel));
+    }
+}
+
 #[test]
 fn the_linear_layer_equals_the_definition_on_rounded_operands() {
     if !is_here() {

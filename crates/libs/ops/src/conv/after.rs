@@ -16,6 +16,8 @@ pub(crate) struct After<'a> {
 }
 
 impl After<'_> {
+    pub(crate) const NOTHING: After<'static> = After { bias: None, residual: None, relu: false };
+
     /// Applied to a whole output, for kernels that do not hold it in registers at the end.
     pub(crate) fn all(&self, level: Level, mut y: Vec<f32>, channels: usize) -> Vec<f32> {
         if self.bias.is_none() && self.residual.is_none() && !self.relu {

@@ -4,6 +4,7 @@
 //! contiguous channels; for depthwise (one input channel a group) it runs over all of them.
 
 use super::Geometry;
+use crate::memory::zeros;
 use crate::simd::{Level, vectorized_loops};
 use rayon::prelude::*;
 
@@ -41,7 +42,7 @@ fn turn(g: &Geometry, w: &[f32]) -> Vec<f32> {
 /// `y = conv(x, w)`.
 pub(super) fn forward(level: Level, g: &Geometry, x: &[f32], w: &[f32]) -> Vec<f32> {
     let w = turn(g, w);
-    let mut y = vec![0.0; g.len_out()];
+    let mut y = zeros(g.len_out());
     y.par_chunks_mut(g.w_out * g.c_out)
         .enumerate()
         .for_each(|(row, y)| forward_row(level, g, [x, &w], row, y));
@@ -51,7 +52,7 @@ pub(super) fn forward(level: Level, g: &Geometry, x: &[f32], w: &[f32]) -> Vec<f
 /// The gradient of `x`.
 pub(super) fn input_gradient(level: Level, g: &Geometry, dy: &[f32], w: &[f32]) -> Vec<f32> {
     let w = turn(g, w);
-    let mut dx = vec![0.0; g.len_in()];
+    let mut dx = zeros(g.len_in());
     let image = g.h * g.w * g.c_in;
     dx.par_chunks_mut(image).enumerate().for_each(|(n, dx)| {
         for row in n * g.h_out..(n + 1) * g.h_out {

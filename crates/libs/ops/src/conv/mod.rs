@@ -14,6 +14,7 @@ mod winograd;
 
 pub(crate) use after::After;
 pub(crate) use geometry::Geometry;
+pub(crate) use op::gradients;
 pub use op::{Conv2d, conv2d, conv2d_bias_act, conv2d_in};
 
 use crate::simd::{Words, rounded_to_bf16};
@@ -64,7 +65,7 @@ pub(crate) fn forward(words: Words, g: &Geometry, [x, w]: [&[f32]; 2], after: &A
 }
 
 /// The gradient of `x`.
-pub(crate) fn input_gradient(words: Words, g: &Geometry, dy: &[f32], w: &[f32]) -> Vec<f32> {
+fn input_gradient(words: Words, g: &Geometry, dy: &[f32], w: &[f32]) -> Vec<f32> {
     let level = words.level;
     match route(words, g) {
         Route::Grouped => {
@@ -77,7 +78,7 @@ pub(crate) fn input_gradient(words: Words, g: &Geometry, dy: &[f32], w: &[f32]) 
 }
 
 /// The gradient of `w`.
-pub(crate) fn weight_gradient(words: Words, g: &Geometry, x: &[f32], dy: &[f32]) -> Vec<f32> {
+fn weight_gradient(words: Words, g: &Geometry, x: &[f32], dy: &[f32]) -> Vec<f32> {
     let level = words.level;
     match route(words, g) {
         Route::Grouped => {

@@ -81,23 +81,25 @@ impl CustomOp2 for Convolution {
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let g = Geometry::new(x.dims(), weight.dims(), &self.spec)?;
-        let words = self.precision.words()?;
-        with_values(dy, NAME, |dy| {
-            let dx = if wants_gradient(x) {
-                let dx = with_values(weight, NAME, |w| input_gradient(words, &g, dy, w))?;
-                Some(tensor(dx, x)?)
-            } else {
-                None
-            };
-            let dw = if wants_gradient(weight) {
-                let dw = with_values(x, NAME, |x| weight_gradient(words, &g, x, dy))?;
-                Some(tensor(dw, weight)?)
-            } else {
-                None
-            };
-            Ok((dx, dw))
-        })?
+        gradients(self.precision, &g, [x, weight, dy])
     }
+}
+
+/// The gradients of the activations and the weights, as far as somebody wants them.
+pub(crate) fn gradients(
+    precision: Precision,
+    g: &Geometry,
+    [x, weight, dy]: [&Tensor; 3],
+) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    let words = precision.words()?;
+    let wanted = |of: &Tensor, compute: &dyn Fn() -> Result<Vec<f32>>| {
+        wants_gradient(of).then(|| tensor(compute()?, of)).transpose()
+    };
+    with_values(dy, NAME, |dy| {
+        let dx = wanted(x, &|| with_values(weight, NAME, |w| input_gradient(words, g, dy, w)))?;
+        let dw = wanted(weight, &|| with_values(x, NAME, |x| weight_gradient(words, g, x, dy)))?;
+        Ok((dx, dw))
+    })?
 }
 
 /// `relu?(conv(x, weight) + bias + residual?)`, for evaluation: nothing is recorded.

@@ -14,8 +14,9 @@ pub(crate) struct Avx512;
 mod x86 {
     use super::{Avx512, Simd};
     use std::arch::x86_64::{
-        __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_max_ps, _mm512_mul_ps,
-        _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps, _mm512_sub_ps,
+        __m512, _MM_HINT_T1, _mm_prefetch, _mm_sfence, _mm512_add_ps, _mm512_fmadd_ps,
+        _mm512_loadu_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps,
+        _mm512_storeu_ps, _mm512_stream_ps, _mm512_sub_ps,
     };
 
     // SAFETY (all methods): the trait's contract says that the instructions are there and that
@@ -35,6 +36,18 @@ mod x86 {
         #[inline(always)]
         unsafe fn store(to: *mut f32, value: __m512) {
             unsafe { _mm512_storeu_ps(to, value) }
+        }
+        #[inline(always)]
+        unsafe fn stream(to: *mut f32, value: __m512) {
+            unsafe { _mm512_stream_ps(to, value) }
+        }
+        #[inline(always)]
+        unsafe fn fence() {
+            unsafe { _mm_sfence() }
+        }
+        #[inline(always)]
+        unsafe fn prefetch(from: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
         }
         #[inline(always)]
         unsafe fn add(a: __m512, b: __m512) -> __m512 {

@@ -176,6 +176,19 @@ pub(crate) trait Simd: Copy {
         unsafe { Self::load(from) }
     }
     unsafe fn store(to: *mut f32, value: Self::V);
+    /// Stores past the caches, to an address that is a multiple of the vector's size; others see
+    /// it after [`Simd::fence`].
+    #[inline(always)]
+    unsafe fn stream(to: *mut f32, value: Self::V) {
+        // SAFETY: the trait's contract.
+        unsafe { Self::store(to, value) }
+    }
+    /// What was streamed before becomes visible before what is stored behind.
+    #[inline(always)]
+    unsafe fn fence() {}
+    /// Asks for the cache line at an address that will be read soon; any address will do.
+    #[inline(always)]
+    unsafe fn prefetch(_from: *const f32) {}
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;

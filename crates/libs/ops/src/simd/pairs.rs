@@ -41,6 +41,18 @@ macro_rules! as_avx512 {
             unsafe { Avx512::store(to, value) }
         }
         #[inline(always)]
+        unsafe fn stream(to: *mut f32, value: __m512) {
+            unsafe { Avx512::stream(to, value) }
+        }
+        #[inline(always)]
+        unsafe fn fence() {
+            unsafe { Avx512::fence() }
+        }
+        #[inline(always)]
+        unsafe fn prefetch(from: *const f32) {
+            unsafe { Avx512::prefetch(from) }
+        }
+        #[inline(always)]
         unsafe fn add(a: __m512, b: __m512) -> __m512 {
             unsafe { Avx512::add(a, b) }
         }

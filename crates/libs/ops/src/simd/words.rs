@@ -69,7 +69,7 @@ pub(crate) fn pair(low: f32, high: f32) -> f32 {
 /// Values rounded to bf16.
 pub(crate) fn rounded_to_bf16(level: Level, values: &[f32]) -> Vec<f32> {
     use rayon::prelude::*;
-    let mut rounded = vec![0.0; values.len()];
+    let mut rounded = crate::memory::zeros(values.len());
     let chunks = rounded.par_chunks_mut(1 << 14).zip(values.par_chunks(1 << 14));
     chunks.for_each(|(to, from)| round_all(level, to, from));
     rounded

@@ -23,9 +23,14 @@ pub(super) struct Block<'a> {
     pub(super) runs: usize,
     pub(super) length: usize,
     pub(super) next_run: usize,
-    /// The first of the panels.
+    /// The first of the panels, and words from one to the next.
     pub(super) b: *const f32,
+    pub(super) next_panel: usize,
     pub(super) c: *mut f32,
+    /// Go on from the sums in `c`.
+    pub(super) continues: bool,
+    /// Write past the caches: `c` and its pixels begin on whole vectors.
+    pub(super) streams: bool,
     /// First output channel, and the one behind the last.
     pub(super) columns: [usize; 2],
     pub(super) after: &'a After<'a>,
@@ -41,15 +46,20 @@ worded! {
     pub(super) fn run<S>(block: Block) {
         let panel = 2 * S::LANES;
         let [first, end] = block.columns;
-        let size = block.runs * block.length * panel;
         for (j, column) in (first..end).step_by(panel).enumerate() {
-            let b = block.b.add(j * size);
+            let b = block.b.add(j * block.next_panel);
             let mut rest = block.rows;
             while !rest.is_empty() {
                 let (rows, behind) = rest.split_at(height::<S>(rest.len()));
-                rows_of::<S>(&block, rows, b, column);
+                // The first panel reads the patches from afar: one run follows the other there.
+                let next = behind.first().filter(|_| j == 0 && block.runs == 1);
+                let next = next.map_or(block.a, |row| block.a.add(row.from));
+                rows_of::<S>(&block, rows, (b, column), next);
                 rest = behind;
             }
+        }
+        if block.streams {
+            S::fence();
         }
     }
 }
@@ -69,12 +79,17 @@ fn height<S: Simd>(left: usize) -> usize {
 /// # Safety
 /// As `run`.
 #[inline(always)]
-unsafe fn rows_of<S: Simd>(block: &Block, rows: &[Row], b: *const f32, column: usize) {
+unsafe fn rows_of<S: Simd>(
+    block: &Block,
+    rows: &[Row],
+    panel: (*const f32, usize),
+    next: *const f32,
+) {
     macro_rules! of {
         ($($n:literal)*) => {
             match rows.len() {
                 // SAFETY: the caller's promise.
-                $($n if $n <= S::ROWS => unsafe { tile::<S, $n>(block, rows, b, column) },)*
+                $($n if $n <= S::ROWS => unsafe { tile::<S, $n>(block, rows, panel, next) },)*
                 _ => debug_assert!(false, "a tile has at most S::ROWS rows"),
             }
         };
@@ -88,17 +103,23 @@ unsafe fn rows_of<S: Simd>(block: &Block, rows: &[Row], b: *const f32, column: u
 unsafe fn tile<S: Simd, const ROWS: usize>(
     block: &Block,
     rows: &[Row],
-    b: *const f32,
-    column: usize,
+    (b, column): (*const f32, usize),
+    next: *const f32,
 ) {
     // SAFETY: the caller's promise; a run's end may point outside but is not read.
     unsafe {
         let mut at: [*const f32; ROWS] = std::array::from_fn(|i| block.a.add(rows[i].from));
         let mut sums = [[S::splat(0.0); 2]; ROWS];
+        if block.continues {
+            for (row, sum) in rows.iter().zip(&mut sums) {
+                *sum = get::<S>(block, row.to + column, column);
+            }
+        }
         let mut b = b;
         for _ in 0..block.runs {
             for k in 0..block.length {
                 let (b0, b1) = (S::load(b), S::load(b.add(S::LANES)));
+                S::prefetch(next.wrapping_add(k * 16));
                 for (at, sum) in at.iter().zip(&mut sums) {
                     let x = S::splat(*at.add(k));
                     *sum = [S::fma(x, b0, sum[0]), S::fma(x, b1, sum[1])];
@@ -113,6 +134,25 @@ unsafe fn tile<S: Simd, const ROWS: usize>(
     }
 }
 
+/// The sums so far.
+///
+/// # Safety
+/// As `run`.
+#[inline(always)]
+unsafe fn get<S: Simd>(block: &Block, place: usize, column: usize) -> [S::V; 2] {
+    let columns = block.columns[1] - column;
+    // SAFETY: the caller's promise; a tile is at most 32 wide.
+    unsafe {
+        let from = block.c.add(place);
+        if columns >= 2 * S::LANES {
+            return [S::load(from), S::load(from.add(S::LANES))];
+        }
+        let mut values = [0.0; 32];
+        std::ptr::copy_nonoverlapping(from, values.as_mut_ptr(), columns);
+        [S::load(values.as_ptr()), S::load(values.as_ptr().add(S::LANES))]
+    }
+}
+
 /// # Safety
 /// As `run`.
 #[inline(always)]
@@ -124,7 +164,8 @@ unsafe fn put<S: Simd>(block: &Block, place: usize, column: usize, sum: [S::V; 2
             for (half, sum) in sum.into_iter().enumerate() {
                 let shift = half * S::LANES;
                 let value = block.after.vector::<S>(sum, place + shift, column + shift);
-                S::store(block.c.add(place + shift), value);
+                let to = block.c.add(place + shift);
+                if block.streams { S::stream(to, value) } else { S::store(to, value) }
             }
             return;
         }

@@ -13,6 +13,13 @@ use std::ops::Range;
 const PIXELS: usize = 112;
 /// Tasks of a pass, at least, where it has so many panels.
 const TASKS: usize = 32;
+/// Words of a pixel from which its patch is taken in blocks, and words of such a block.
+const DEEP: usize = 1024;
+const DEPTH: usize = 512;
+/// From one copied row to the next: a cache line more than the block.
+const NEXT: usize = DEPTH + 16;
+/// Bytes of output from which it is written past the caches.
+const STREAMED: usize = 16 << 20;
 
 /// A regular set of pixels: where their patches begin and where their outputs go.
 pub(super) struct Places {
@@ -65,7 +72,7 @@ impl Pass<'_> {
         let blocks = pixels.div_ceil(PIXELS);
         let share = panels.div_ceil(TASKS.div_ceil(blocks.max(1)).min(panels));
         let groups = panels.div_ceil(share);
-        let length = self.taps[1] * self.framed.pixel;
+        let (length, streams) = (self.length(), self.streams(y));
         let size = self.taps[0] * length * panel;
         let b = Shared::new(self.packed.as_ptr());
         (0..blocks * groups).into_par_iter().with_max_len(1).for_each(|task| {
@@ -80,12 +87,72 @@ impl Pass<'_> {
                     length,
                     next_run: self.framed.row(),
                     b: b.get().add(group * share * size),
+                    next_panel: size,
                     c: y.get(),
+                    continues: false,
+                    streams,
                     columns: [group * share * panel, ((group + 1) * share * panel).min(self.n)],
                     after,
                 };
-                kernel::run(self.words, block);
+                if self.taps == [1, 1] && length >= DEEP {
+                    run_deep(self.words, block);
+                } else {
+                    kernel::run(self.words, block);
+                }
             }
         });
+    }
+
+    /// Words of a run.
+    fn length(&self) -> usize {
+        self.taps[1] * self.framed.pixel
+    }
+
+    /// Whether the outputs are so many that they leave the cache before anybody reads them.
+    fn streams(&self, y: SharedMut) -> bool {
+        let Places { to, to_first, .. } = self.places;
+        let is_whole = |words: usize| words.is_multiple_of(self.words.panel());
+        let is_aligned = y.get().addr().is_multiple_of(2 * self.words.panel());
+        self.places.len() * self.n * 4 >= STREAMED
+            && is_aligned
+            && is_whole(self.n)
+            && is_whole(to_first)
+            && to.into_iter().all(is_whole)
+            && self.length() < DEEP
+    }
+}
+
+/// Pixels of many channels, a block of them at a time.
+///
+/// Their rows are a power of two apart as a rule and fall onto the same few sets of the cache; a
+/// copy, a little apart, does not.
+///
+/// # Safety
+/// As `kernel::run`, for patches of one run.
+unsafe fn run_deep(words: Words, block: Block) {
+    let mut copy = Scratch::take(block.rows.len() * NEXT);
+    let values = copy.slice(block.rows.len() * NEXT);
+    let place = |(i, row): (usize, &Row)| Row { from: i * NEXT, to: row.to };
+    let rows: Vec<Row> = block.rows.iter().enumerate().map(place).collect();
+    for start in (0..block.length).step_by(DEPTH) {
+        let length = DEPTH.min(block.length - start);
+        // SAFETY: the words lie in the patches and in the panels; the rest is the caller's promise.
+        unsafe {
+            for (row, to) in block.rows.iter().zip(values.chunks_exact_mut(NEXT)) {
+                let from = std::slice::from_raw_parts(block.a.add(row.from + start), length);
+                to[..length].copy_from_slice(from);
+            }
+            let is_last = start + length == block.length;
+            let part = Block {
+                a: values.as_ptr(),
+                rows: &rows,
+                length,
+                b: block.b.add(start * words.panel()),
+                continues: start > 0,
+                after: if is_last { block.after } else { &After::NOTHING },
+                ..block
+            };
+            kernel::run(words, part);
+        }
     }
 }
