@@ -4,7 +4,6 @@
 //! The peak is the fastest matrix product of candle's and of this crate. Rates count the products
 //! of the definition: Winograd, which takes a quarter of them, and bf16 may be above it.
 #![expect(clippy::print_stdout, reason = "the result of a measurement")]
-#![expect(clippy::many_single_char_names, reason = "x, w and y are the field's own words")]
 
 use candle_core::{DType, Device, Error, Result, Tensor, Var};
 use hpa_ops::{

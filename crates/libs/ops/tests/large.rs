@@ -1,4 +1,5 @@
 //! Shapes that take ways of their own: patches of many channels, outputs past the caches.
+#![expect(clippy::many_single_char_names, reason = "n, h, w, x and y are the field's own words")]
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod common;
