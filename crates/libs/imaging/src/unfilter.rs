@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn rows_in_pairs_are_what_they_are_one_by_one() {
-        let noise = |place: usize| u8::try_from(place * place % 251 ^ place % 7).unwrap();
+        let noise = |place: usize| u8::try_from((place * place % 251) ^ (place % 7)).unwrap();
         for stride in [1, 2, 3, 64] {
             // All sequences of four filters.
             let digits = |n: u32| [1, 5, 25, 125].map(|unit| u8::try_from(n / unit % 5).unwrap());
