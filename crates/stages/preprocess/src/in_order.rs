@@ -168,13 +168,13 @@ mod tests {
 
     #[test]
     fn no_more_than_so_many_things_are_in_the_line() {
-        let (made, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (waiting, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let make = |place| {
-            most.fetch_max(made.fetch_add(1, SeqCst) + 1, SeqCst);
+            most.fetch_max(waiting.fetch_add(1, SeqCst) + 1, SeqCst);
             uneven(place)
         };
         let take = |_| {
-            made.fetch_sub(1, SeqCst);
+            waiting.fetch_sub(1, SeqCst);
             ControlFlow::Continue(())
         };
         with_threads(6, || in_order((300, 4), make, take));

@@ -130,7 +130,8 @@ impl<'a> Rows<'a> {
                 }
                 if self.failed.is_err() { ControlFlow::Break(self.seen) } else { CONTINUE }
             }
-            Err((id, error, sources)) => {
+            Err(failure) => {
+                let (id, error, sources) = *failure;
                 self.sources.push(sources);
                 self.outcome.skipped.0.push((id, error));
                 if self.job.skip { CONTINUE } else { ControlFlow::Break(end_of_part(self.seen)) }
