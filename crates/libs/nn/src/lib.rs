@@ -51,6 +51,9 @@ mod tta;
 mod validation;
 mod view;
 
+#[cfg(test)]
+extern crate self as hpa_nn;
+
 pub use architecture::{Architecture, UnknownArchitecture};
 pub use augment::Augmentation;
 pub use balance::LabelWeighting;

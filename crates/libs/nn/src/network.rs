@@ -284,3 +284,7 @@ impl Walk for Training<'_> {
         hpa_ops::linear_in(x, weight, bias, self.precision)
     }
 }
+
+#[cfg(test)]
+#[path = "exactness_tests.rs"]
+mod exactness_tests;
