@@ -99,7 +99,7 @@ fn check_gradients(architecture: Architecture, precision: Precision) {
 }
 
 /// On these images neither network has a rectifier whose input is within rounding of zero. The deeper
-/// ones do, and their gradients jump, in PyTorch's channels_last f32 as here: a unit test of hpa-nn
+/// ones do, and their gradients jump, in PyTorch's `channels_last` f32 as here: a unit test of hpa-nn
 /// holds each gradient of all residual networks to the bound with the decisions fixed.
 #[test]
 fn every_gradient_is_as_exact_as_five_times_pytorchs_own_rounding() {
