@@ -71,6 +71,16 @@ pub(crate) trait Walk {
         activation: Activation,
     ) -> candle_core::Result<Tensor>;
 
+    /// The largest of 3x3 pixels, every second one along both axes.
+    fn stem_pool(&mut self, x: &Tensor) -> candle_core::Result<Tensor> {
+        hpa_ops::max_pool2d(x, 3, 2, 1)
+    }
+
+    /// The mean of a map: `[N, H, W, F]` to `[N, F]`.
+    fn average(&mut self, x: &Tensor) -> candle_core::Result<Tensor> {
+        hpa_ops::global_average_pool(x)
+    }
+
     /// Features `[N, F]` to logits `[N, L]`.
     fn classifier(&mut self, layer: &Classifier, x: &Tensor) -> candle_core::Result<Tensor>;
 }

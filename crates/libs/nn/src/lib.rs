@@ -59,6 +59,9 @@ mod validation;
 mod view;
 mod watch;
 
+#[cfg(test)]
+extern crate self as hpa_nn;
+
 pub use architecture::{Architecture, UnknownArchitecture};
 pub use augment::Augmentation;
 pub use balance::LabelWeighting;

@@ -232,3 +232,7 @@ fn start(plan: &Plan, seed: Seed) -> BTreeMap<String, Weights> {
     let entries = plan.entries();
     entries.par_iter().map(|entry| (entry.name.clone(), initial(entry, seed))).collect()
 }
+
+#[cfg(test)]
+#[path = "exactness_tests.rs"]
+mod exactness_tests;

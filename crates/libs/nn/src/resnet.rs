@@ -80,11 +80,11 @@ impl ResNet {
         walk: &mut impl Walk,
     ) -> candle_core::Result<Tensor> {
         let x = walk.unit(&self.stem, images, None, Activation::Relu)?; // [N, S/2, S/2, 64]
-        let mut x = hpa_ops::max_pool2d(&x, 3, 2, 1)?; // [N, S/4, S/4, 64]
+        let mut x = walk.stem_pool(&x)?; // [N, S/4, S/4, 64]
         for block in &self.blocks {
             x = block.forward(x, walk)?;
         }
-        let features = hpa_ops::global_average_pool(&x)?; // [N, F]
+        let features = walk.average(&x)?; // [N, F]
         walk.classifier(&self.classifier, &features)
     }
 }
