@@ -1,6 +1,6 @@
 //! What can go wrong with a network.
 
-use crate::import::Misfits;
+use crate::weights::import::Misfits;
 use hpa_artifacts::ArtifactError;
 use hpa_core::SampleId;
 

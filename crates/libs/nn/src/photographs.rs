@@ -2,9 +2,9 @@
 
 use crate::Architecture;
 use crate::error::NnError;
-use crate::import::{misfits, renamed};
 use crate::network::Network;
-use crate::plan::Plan;
+use crate::network::plan::Plan;
+use crate::weights::import::{misfits, renamed};
 use hpa_artifacts::Weights;
 use std::collections::BTreeMap;
 

@@ -1,0 +1,48 @@
+//! The carrier to a real graphics card.
+
+use super::Order;
+use super::pipeline::{Buffer, Carrier, largest};
+use crate::input::dataset::Dataset;
+use candle_core::{Device, Result, Tensor};
+use hpa_ops::input::{Arrived, Courier, Packet, Pinned, Wanted};
+
+/// Packets in the card's memory: one that is computed, one that waits, one that is copied.
+const SLOTS: usize = 3;
+
+pub(crate) struct Card {
+    device: Device,
+    courier: Courier,
+    side: usize,
+}
+
+impl Card {
+    pub(crate) fn new(
+        order: &Order<'_>,
+        dataset: Dataset<'_>,
+        batches: &[Vec<usize>],
+    ) -> Result<Self> {
+        let courier = Courier::new(order.device, largest(dataset, batches, order), SLOTS)?;
+        Ok(Self { device: order.device.clone(), courier, side: order.side })
+    }
+}
+
+impl Buffer for Pinned {
+    fn bytes_mut(&mut self) -> Result<&mut [u8]> {
+        Self::bytes_mut(self)
+    }
+}
+
+impl Carrier for Card {
+    type Buffer = Pinned;
+    type Cargo = (Tensor, Option<Tensor>);
+
+    fn buffer(&self, bytes: usize) -> Result<Pinned> {
+        Pinned::new(&self.device, bytes)
+    }
+
+    fn carry(&mut self, pinned: &Pinned, packet: &Packet, is_mixed: bool) -> Result<Self::Cargo> {
+        let wanted = Wanted { packet: *packet, is_mixed, side: self.side };
+        let Arrived { images, targets } = self.courier.carry(pinned, &wanted)?;
+        Ok((images, targets))
+    }
+}
