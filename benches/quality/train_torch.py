@@ -137,7 +137,7 @@ def run(args):
         for part, name in ((net, "net"), (optimizer, "optimizer"), (schedule, "schedule")):
             part.load_state_dict(saved[name])
     for epoch in range(first, keys["epochs"]):
-        if epoch - first == args.epochs:
+        if args.epochs and epoch - first == args.epochs:
             raise SystemExit(3)
         net.train()
         order, total = rng.permutation(len(train)), 0.0
