@@ -1,5 +1,6 @@
 //! Which algorithm computes a pass.
 
+use super::super::plan::convolution::is_lack;
 use super::descriptors::Descriptors;
 use super::{MOST_WORKSPACE, Pass};
 use candle_core::cuda_backend::cudarc::cudnn::{CudnnError, result, sys};
@@ -16,7 +17,8 @@ pub(super) enum Algorithm {
 /// Longer than any of the lists.
 const MOST: c_int = 16;
 
-/// The first offer, best first, that sums in a fixed order and fits.
+/// The first offer, best first, that sums in a fixed order and fits. Where none does because the
+/// machine lacks something, that is the error.
 macro_rules! first_that_fits {
     ($offer:ty, $ask:expr, $algorithm:path, $size:expr) => {{
         let mut offers =
@@ -24,19 +26,22 @@ macro_rules! first_that_fits {
         let mut count: c_int = 0;
         $ask(MOST, &raw mut count, offers.as_mut_ptr().cast::<$offer>())?;
         let count = usize::try_from(count).unwrap_or(0).min(offers.len());
+        let mut none = Ok(None);
         for offer in &offers[..count] {
             // SAFETY: cuDNN has written the first `count` of them.
             let offer = unsafe { offer.assume_init_ref() };
-            let is_fixed = offer.determinism == sys::cudnnDeterminism_t::CUDNN_DETERMINISTIC;
-            if offer.status != sys::cudnnStatus_t::CUDNN_STATUS_SUCCESS || !is_fixed {
+            if offer.determinism != sys::cudnnDeterminism_t::CUDNN_DETERMINISTIC {
                 continue;
             }
-            let Ok(bytes) = $size(offer.algo) else { continue };
-            if bytes <= MOST_WORKSPACE {
-                return Ok(Some(($algorithm(offer.algo), bytes)));
+            match offer.status.result().and_then(|()| $size(offer.algo)) {
+                Ok(bytes) if bytes <= MOST_WORKSPACE => {
+                    return Ok(Some(($algorithm(offer.algo), bytes)));
+                }
+                Err(error) if is_lack(error.0 as u32) => none = Err(error),
+                Ok(_) | Err(_) => {}
             }
         }
-        Ok(None)
+        none
     }};
 }
 

@@ -9,7 +9,7 @@ mod choice;
 mod descriptors;
 
 use super::card::{Card, wrap};
-use super::plan::Real;
+use super::plan::{self, Real};
 use crate::conv::Geometry;
 use candle_core::cuda_backend::cudarc::cudnn::{CudnnError, result, sys};
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaStream, DevicePtrMut};
@@ -99,11 +99,8 @@ impl Cudnn {
 }
 
 /// cuDNN says in several ways that it has nothing for a shape.
-fn is_refusal(error: CudnnError) -> bool {
-    use sys::cudnnStatus_t as Status;
-    // The subordinate codes of "not supported" lie from 3000 to 3999, of "bad parameter" from 2000.
-    let code = error.0 as u32;
-    error.0 == Status::CUDNN_STATUS_NOT_SUPPORTED || (3000..4000).contains(&code)
+const fn is_refusal(error: CudnnError) -> bool {
+    plan::convolution::is_refusal(error.0 as u32)
 }
 
 impl Plan {

@@ -49,3 +49,21 @@ fn the_convolution_by_definition_and_its_gradients_are_those_of_the_processor() 
         }
     });
 }
+
+/// As `cudnn_graph.h` of cuDNN 9 numbers them.
+#[test]
+fn a_driver_that_does_not_go_with_cudnn_is_no_refusal_of_a_shape() {
+    let (supported_not, layout, padding, dynamic) = (3000, 3004, 3011, 3014);
+    for status in [supported_not, layout, 3010, padding, dynamic] {
+        assert!(plan::is_refusal(status) && !plan::is_lack(status), "{status}");
+    }
+    let (driver, runtime, arch, prerequisite, library) = (3005, 3006, 3007, 3008, 3009);
+    for status in [driver, runtime, arch, prerequisite, library] {
+        assert!(plan::is_lack(status) && !plan::is_refusal(status), "{status}");
+    }
+    let (success, not_initialized, bad_parameter, internal, execution) =
+        (0, 1001, 2000, 4000, 5000);
+    for status in [success, not_initialized, bad_parameter, internal, execution] {
+        assert!(!plan::is_refusal(status) && !plan::is_lack(status), "{status}");
+    }
+}

@@ -11,6 +11,19 @@ fn arguments(at: [u64; 3], g: &Geometry, last: usize) -> Vec<Argument> {
     ]
 }
 
+/// Whether a status of cuDNN says that it has nothing for a shape: the subordinate codes of "not
+/// supported", but for those of [`is_lack`].
+pub(crate) const fn is_refusal(status: u32) -> bool {
+    matches!(status, 3000..=3999) && !is_lack(status)
+}
+
+/// Whether a status says that the machine lacks something: its driver or runtime does not go with
+/// cuDNN, the card is of another kind, a library is missing. What then computed a shape slowly would
+/// compute all of them slowly, and nobody would know why.
+pub(crate) const fn is_lack(status: u32) -> bool {
+    matches!(status, 3005..=3009)
+}
+
 /// `y, x, weights`.
 pub(crate) fn forward(real: Real, at: [u64; 3], g: &Geometry) -> Launch {
     Launch::each("direct_forward", real, g.len_out(), arguments(at, g, g.len_out()))
