@@ -1,7 +1,8 @@
 // As much of cuDNN as cuda/cudnn asks for: convolutions beside NHWC by definition, summed in float.
 //
-// The first algorithm that it offers has no fixed order and must not be taken. It refuses kernels
-// of 5 x 5, so that the other way is gone too. Descriptors are checked for what they must say.
+// The first algorithm that it offers has no fixed order, the second rounds its operands: neither
+// must be taken. It refuses kernels of 5 x 5, so that the other way is gone too. Descriptors are
+// checked for what they must say.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -9,7 +10,7 @@
 
 namespace {
 
-const int NHWC = 1, FLOAT = 0, BF16 = 9, FMA = 3, TENSOR_OP = 1, REFUSED = 3000;
+const int NHWC = 1, FLOAT = 0, BF16 = 9, FMA = 3, TENSOR_OP = 1, CONVERSION = 2, REFUSED = 3000;
 const size_t WORKSPACE = 4096;
 
 [[noreturn]] void stop(const char *why) {
@@ -81,16 +82,19 @@ void products(const Shape &x, const Shape &w, const Convolution &c, const Shape 
 
 int offer(const Shape &w, int most, int *count, Offer *offers) {
   *count = 0;
-  if (w.h == 5 || most < 2) return 0;
-  *count = 2;
-  offers[0] = {0, 0, 1.0f, 0, 0, 0, {}};
-  offers[1] = {1, 0, 2.0f, WORKSPACE, 1, 0, {}};
+  if (w.h == 5 || most < 3) return 0;
+  *count = 3;
+  bool is_float = w.type == FLOAT;
+  int exact = is_float ? FMA : TENSOR_OP, rounding = is_float ? TENSOR_OP : CONVERSION;
+  offers[0] = {0, 0, 1.0f, 0, 0, exact, {}};
+  offers[1] = {2, 0, 1.5f, WORKSPACE, 1, rounding, {}};
+  offers[2] = {1, 0, 2.0f, WORKSPACE, 1, exact, {}};
   return 0;
 }
 
 void check_run(const void *alpha, const void *beta, int algorithm, void *space, size_t size) {
   if (*(const float *)alpha != 1.0f || *(const float *)beta != 0.0f) stop("it is scaled");
-  if (algorithm != 1) stop("an algorithm without a fixed order");
+  if (algorithm != 1) stop("an algorithm without a fixed order, or one that rounds");
   if (size < WORKSPACE || space == nullptr) stop("the workspace is too small");
   std::memset(space, 0x55, WORKSPACE);
 }

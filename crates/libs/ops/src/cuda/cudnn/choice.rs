@@ -17,10 +17,11 @@ pub(super) enum Algorithm {
 /// Longer than any of the lists.
 const MOST: c_int = 16;
 
-/// The first offer, best first, that sums in a fixed order and fits. Where none does because the
+/// The first offer, best first, that sums in a fixed order, is exact enough and fits; an algorithm
+/// and its arithmetic belong together, for the workspace too. Where none does because the
 /// machine lacks something, that is the error.
 macro_rules! first_that_fits {
-    ($offer:ty, $ask:expr, $algorithm:path, $size:expr) => {{
+    ($offer:ty, $descriptors:expr, $ask:expr, $algorithm:path, $size:expr) => {{
         let mut offers =
             [const { std::mem::MaybeUninit::<$offer>::zeroed() }; MOST.unsigned_abs() as usize];
         let mut count: c_int = 0;
@@ -30,7 +31,8 @@ macro_rules! first_that_fits {
         for offer in &offers[..count] {
             // SAFETY: cuDNN has written the first `count` of them.
             let offer = unsafe { offer.assume_init_ref() };
-            if offer.determinism != sys::cudnnDeterminism_t::CUDNN_DETERMINISTIC {
+            let is_fixed = offer.determinism == sys::cudnnDeterminism_t::CUDNN_DETERMINISTIC;
+            if !is_fixed || !$descriptors.convolution.take(offer.mathType)? {
                 continue;
             }
             match offer.status.result().and_then(|()| $size(offer.algo)) {
@@ -72,7 +74,7 @@ impl Algorithm {
         let size = |algorithm| unsafe {
             result::get_convolution_forward_workspace_size(handle, x, w, conv, y, algorithm)
         };
-        first_that_fits!(sys::cudnnConvolutionFwdAlgoPerf_t, ask, Self::Forward, size)
+        first_that_fits!(sys::cudnnConvolutionFwdAlgoPerf_t, d, ask, Self::Forward, size)
     }
 
     fn input_gradient(
@@ -90,7 +92,7 @@ impl Algorithm {
         let size = |algorithm| unsafe {
             result::get_convolution_backward_data_workspace_size(handle, w, dy, conv, dx, algorithm)
         };
-        first_that_fits!(sys::cudnnConvolutionBwdDataAlgoPerf_t, ask, Self::InputGradient, size)
+        first_that_fits!(sys::cudnnConvolutionBwdDataAlgoPerf_t, d, ask, Self::InputGradient, size)
     }
 
     fn weight_gradient(
@@ -110,6 +112,12 @@ impl Algorithm {
                 handle, x, dy, conv, dw, algorithm,
             )
         };
-        first_that_fits!(sys::cudnnConvolutionBwdFilterAlgoPerf_t, ask, Self::WeightGradient, size)
+        first_that_fits!(
+            sys::cudnnConvolutionBwdFilterAlgoPerf_t,
+            d,
+            ask,
+            Self::WeightGradient,
+            size
+        )
     }
 }

@@ -3,7 +3,7 @@
 use super::super::card::wrap;
 use super::super::plan::Real;
 use crate::conv::Geometry;
-use candle_core::cuda_backend::cudarc::cudnn::{result, sys};
+use candle_core::cuda_backend::cudarc::cudnn::{CudnnError, result, sys};
 use candle_core::{Error, Result};
 use std::ffi::c_int;
 
@@ -11,8 +11,8 @@ use std::ffi::c_int;
 pub(super) struct Activations(pub(super) sys::cudnnTensorDescriptor_t);
 /// Weights.
 pub(super) struct Filter(pub(super) sys::cudnnFilterDescriptor_t);
-/// Stride, padding, groups and precision.
-pub(super) struct Convolution(pub(super) sys::cudnnConvolutionDescriptor_t);
+/// Stride, padding, groups and arithmetic, which is for activations of this kind.
+pub(super) struct Convolution(pub(super) sys::cudnnConvolutionDescriptor_t, Real);
 
 impl Drop for Activations {
     fn drop(&mut self) {
@@ -97,7 +97,7 @@ impl Filter {
 impl Convolution {
     fn new(real: Real, [padding, stride, groups]: [c_int; 3]) -> Result<Self> {
         use sys::cudnnMathType_t as Math;
-        let it = Self(result::create_convolution_descriptor().map_err(wrap)?);
+        let it = Self(result::create_convolution_descriptor().map_err(wrap)?, real);
         let mode = sys::cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION;
         // What is called default may round operands to TF32.
         let math = match real {
@@ -113,5 +113,19 @@ impl Convolution {
         }
         .map_err(wrap)?;
         Ok(it)
+    }
+
+    /// Goes over to an algorithm's arithmetic; false where that would round operands.
+    pub(super) fn take(&self, math: sys::cudnnMathType_t) -> std::result::Result<bool, CudnnError> {
+        use sys::cudnnMathType_t as Math;
+        let is_exact = match self.1 {
+            Real::F32 => math == Math::CUDNN_FMA_MATH,
+            Real::Bf16 => math != Math::CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION,
+        };
+        if is_exact {
+            // SAFETY: the descriptor is alive.
+            unsafe { result::set_convolution_math_type(self.0, math) }?;
+        }
+        Ok(is_exact)
     }
 }
