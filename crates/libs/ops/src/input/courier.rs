@@ -1,8 +1,8 @@
 //! Carries packets to a graphics card and makes images of them there.
 //!
-//! Copies run on a stream of their own into one of a few slots of the card's memory; the stream
-//! that computes waits for the copy, and the next copy into that slot waits until the images have
-//! been made of it. The host waits for neither.
+//! Copies run on a stream of their own into one of a few slots of the card's memory. The stream
+//! that computes waits for a packet's copy, and for no later one, when images are made of it; the
+//! next copy into that slot waits until they have been. The host waits for neither.
 
 use super::{KERNELS, Packet, Pinned};
 use candle_core::cuda_backend::CudaDevice;
@@ -12,6 +12,7 @@ use candle_core::cuda_backend::cudarc::driver::{
 use candle_core::cuda_backend::cudarc::nvrtc;
 use candle_core::op::BackpropOp;
 use candle_core::{CudaStorage, Device, Error, Result, Shape, Storage, Tensor, bail};
+use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
 const THREADS: u32 = 256;
@@ -22,8 +23,8 @@ pub struct Courier {
     device: CudaDevice,
     computing: Arc<CudaStream>,
     copying: Arc<CudaStream>,
-    slots: Vec<Slot>,
-    next: usize,
+    /// Those without a parcel, the one that came back first at the front.
+    slots: VecDeque<Slot>,
     /// The kernels, compiled.
     ptx: &'static str,
 }
@@ -43,6 +44,14 @@ pub struct Wanted {
     pub is_mixed: bool,
     /// The side of the images, at most that of the pictures.
     pub side: usize,
+}
+
+/// A packet on its way, in the slot that it has for itself.
+pub struct Parcel {
+    memory: CudaSlice<u8>,
+    /// When all of it has been copied.
+    copied: CudaEvent,
+    wanted: Wanted,
 }
 
 /// What became of a packet.
@@ -67,31 +76,45 @@ impl Courier {
         // What was just allocated is there for the computing stream; the other has to wait for it.
         copying.join(&computing).map_err(Error::wrap)?;
         let ptx = compiled()?;
-        Ok(Self { device: device.clone(), computing, copying, slots, next: 0, ptx })
+        Ok(Self { device: device.clone(), computing, copying, slots, ptx })
     }
 
-    /// Begins to copy, and to make images; both have only been asked for when this returns.
+    /// Begins to copy a packet; it has only been asked for when this returns.
     ///
     /// # Errors
-    /// When the packet is larger than the courier's, or the card's memory is full.
-    pub fn carry(&mut self, pinned: &Pinned, wanted: &Wanted) -> Result<Arrived> {
-        let place = self.next;
-        self.next = (place + 1) % self.slots.len();
-        let Slot { memory, free } = &mut self.slots[place];
-        if wanted.packet.bytes() > pinned.0.len() || pinned.0.len() > memory.len() {
+    /// When the packet is larger than the courier's, or as many are on their way as it has slots.
+    pub fn send(&mut self, pinned: &Pinned, wanted: &Wanted) -> Result<Parcel> {
+        let Some(slot) = self.slots.front() else {
+            bail!("a courier has no slot left: unpack a parcel first")
+        };
+        if wanted.packet.bytes() > pinned.0.len() || pinned.0.len() > slot.memory.len() {
             bail!("a packet of {} bytes is too large for its courier", wanted.packet.bytes());
         }
-        if let Some(free) = free.take() {
+        let Some(Slot { mut memory, free }) = self.slots.pop_front() else {
+            bail!("a courier has lost a slot")
+        };
+        if let Some(free) = free {
             self.copying.wait(&free).map_err(Error::wrap)?;
         }
-        self.copying.memcpy_htod(&pinned.0, memory).map_err(Error::wrap)?;
-        self.computing.join(&self.copying).map_err(Error::wrap)?;
-        let arrived = self.unpack(&self.slots[place].memory, wanted)?;
-        self.slots[place].free = Some(self.computing.record_event(None).map_err(Error::wrap)?);
+        self.copying.memcpy_htod(&pinned.0, &mut memory).map_err(Error::wrap)?;
+        let copied = self.copying.record_event(None).map_err(Error::wrap)?;
+        Ok(Parcel { memory, copied, wanted: *wanted })
+    }
+
+    /// Begins to make images of a parcel once it has been copied.
+    ///
+    /// # Errors
+    /// When the card's memory is full.
+    pub fn unpack(&mut self, parcel: Parcel) -> Result<Arrived> {
+        let Parcel { memory, copied, wanted } = parcel;
+        self.computing.wait(&copied).map_err(Error::wrap)?;
+        let arrived = self.make(&memory, &wanted)?;
+        let free = Some(self.computing.record_event(None).map_err(Error::wrap)?);
+        self.slots.push_back(Slot { memory, free });
         Ok(arrived)
     }
 
-    fn unpack(&self, memory: &CudaSlice<u8>, wanted: &Wanted) -> Result<Arrived> {
+    fn make(&self, memory: &CudaSlice<u8>, wanted: &Wanted) -> Result<Arrived> {
         let Wanted { packet, is_mixed, side } = *wanted;
         let mut images = self.show(memory, &packet)?;
         if is_mixed {

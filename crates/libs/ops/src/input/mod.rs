@@ -11,7 +11,7 @@ mod packet;
 mod pinned;
 
 #[cfg(feature = "cuda")]
-pub use courier::{Arrived, Courier, Wanted};
+pub use courier::{Arrived, Courier, Parcel, Wanted};
 pub use packet::{Packet, Shown};
 #[cfg(feature = "cuda")]
 pub use pinned::Pinned;

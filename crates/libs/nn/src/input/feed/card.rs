@@ -4,9 +4,9 @@ use super::Order;
 use super::pipeline::{Buffer, Carrier, largest};
 use crate::input::dataset::Dataset;
 use candle_core::{Device, Result, Tensor};
-use hpa_ops::input::{Arrived, Courier, Packet, Pinned, Wanted};
+use hpa_ops::input::{Arrived, Courier, Packet, Parcel, Pinned, Wanted};
 
-/// Packets in the card's memory: one that is computed, one that waits, one that is copied.
+/// Packets in the card's memory: one that images are made of, one that waits, one that is copied.
 const SLOTS: usize = 3;
 
 pub(crate) struct Card {
@@ -34,15 +34,19 @@ impl Buffer for Pinned {
 
 impl Carrier for Card {
     type Buffer = Pinned;
+    type Parcel = Parcel;
     type Cargo = (Tensor, Option<Tensor>);
 
     fn buffer(&self, bytes: usize) -> Result<Pinned> {
         Pinned::new(&self.device, bytes)
     }
 
-    fn carry(&mut self, pinned: &Pinned, packet: &Packet, is_mixed: bool) -> Result<Self::Cargo> {
-        let wanted = Wanted { packet: *packet, is_mixed, side: self.side };
-        let Arrived { images, targets } = self.courier.carry(pinned, &wanted)?;
+    fn send(&mut self, pinned: &Pinned, packet: &Packet, is_mixed: bool) -> Result<Parcel> {
+        self.courier.send(pinned, &Wanted { packet: *packet, is_mixed, side: self.side })
+    }
+
+    fn unpack(&mut self, parcel: Parcel) -> Result<Self::Cargo> {
+        let Arrived { images, targets } = self.courier.unpack(parcel)?;
         Ok((images, targets))
     }
 }

@@ -6,6 +6,8 @@
 
 #[cfg(feature = "cuda")]
 mod card;
+#[cfg(test)]
+mod order_tests;
 #[cfg(any(test, feature = "cuda"))]
 mod pipeline;
 #[cfg(test)]

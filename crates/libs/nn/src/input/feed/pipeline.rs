@@ -3,8 +3,10 @@
 //! Two packers take the batches in turn. Each fills its buffers, one after the other, with all
 //! threads at once: reading and unpacking the shards is the work. A full buffer is handed to the
 //! carrier, which begins to copy and returns at once; the buffer goes back to its packer, who
-//! writes into it again when the copy has ended. The carrier is one batch ahead of the network, so
-//! that a batch is copied while the one before it is computed. Memory: four packets on the host.
+//! writes into it again when the copy has ended. Copies are one batch ahead of the network: where
+//! the next batch is packed, its copy begins before this one is computed, and nothing of this one
+//! waits for it; images are made of it when its turn has come. Where it is not packed yet, this
+//! one is computed first. Memory: four packets on the host.
 
 use super::Order;
 use crate::error::NnError;
@@ -31,17 +33,21 @@ pub(crate) trait Buffer: Send {
 /// Takes packets to where the network computes.
 pub(crate) trait Carrier {
     type Buffer: Buffer;
+    /// A packet on its way.
+    type Parcel;
     /// What becomes of a packet.
     type Cargo;
     /// Memory for packets of this many bytes.
     fn buffer(&self, bytes: usize) -> TensorResult<Self::Buffer>;
-    /// Begins to carry a packet, whose images are mixed or not.
-    fn carry(
+    /// Begins to copy a packet, whose images are mixed or not.
+    fn send(
         &mut self,
         buffer: &Self::Buffer,
         packet: &Packet,
         is_mixed: bool,
-    ) -> TensorResult<Self::Cargo>;
+    ) -> TensorResult<Self::Parcel>;
+    /// Begins to make images of it, as soon as it has been copied.
+    fn unpack(&mut self, parcel: Self::Parcel) -> TensorResult<Self::Cargo>;
 }
 
 /// A batch in a buffer.
@@ -96,19 +102,38 @@ pub(crate) fn ship<C: Carrier, E: From<NnError>>(
         }
         let mut ahead = None;
         for number in 0..batches.len() {
-            let Line { full, empty } = &lines[number % PACKERS];
+            let line = |number: usize| &lines[number % PACKERS];
+            let sent = match ahead.take() {
+                Some(sent) => Some(sent),
+                None => send(line(number).full.recv().ok(), line(number), carrier)?,
+            };
             // A queue closes early only when its packer panicked; the scope then panics too.
-            let Ok(packed) = full.recv() else { break };
-            let Packed { indices, packet, is_mixed, buffer } = packed?;
-            let cargo = carrier.carry(&buffer, &packet, is_mixed).map_err(NnError::from)?;
-            // A packer that has packed all of its batches wants no buffer back.
-            empty.send(buffer).ok();
-            if let Some((indices, cargo)) = ahead.replace((indices, cargo)) {
-                consume(indices, cargo)?;
+            let Some((indices, parcel)) = sent else { break };
+            if number + 1 < batches.len() {
+                let line = line(number + 1);
+                ahead = send(line.full.try_recv().ok(), line, carrier)?;
             }
+            consume(indices, carrier.unpack(parcel).map_err(NnError::from)?)?;
         }
-        ahead.map_or(Ok(()), |(indices, cargo)| consume(indices, cargo))
+        Ok(())
     })
+}
+
+/// A batch on its way: its samples, and where it is.
+type Sent<P> = Option<(Vec<usize>, P)>;
+
+/// Sends what has come from a packer, if anything has, and gives the buffer back.
+fn send<C: Carrier>(
+    packed: Option<Result<Packed<C::Buffer>, NnError>>,
+    line: &Line<C::Buffer>,
+    carrier: &mut C,
+) -> Result<Sent<C::Parcel>, NnError> {
+    let Some(packed) = packed.transpose()? else { return Ok(None) };
+    let Packed { indices, packet, is_mixed, buffer } = packed;
+    let parcel = carrier.send(&buffer, &packet, is_mixed)?;
+    // A packer that has packed all of its batches wants no buffer back.
+    line.empty.send(buffer).ok();
+    Ok(Some((indices, parcel)))
 }
 
 type Ends<B> = (Line<B>, SyncSender<Result<Packed<B>, NnError>>, Receiver<B>);

@@ -68,13 +68,14 @@ struct Fake;
 
 impl Carrier for Fake {
     type Buffer = Late;
-    type Cargo = std::thread::JoinHandle<Cargo>;
+    type Parcel = std::thread::JoinHandle<Cargo>;
+    type Cargo = Cargo;
 
     fn buffer(&self, bytes: usize) -> TensorResult<Late> {
         Ok(Late(Arc::default(), vec![0xaa; bytes]))
     }
 
-    fn carry(&mut self, buffer: &Late, packet: &Packet, mixed: bool) -> TensorResult<Self::Cargo> {
+    fn send(&mut self, buffer: &Late, packet: &Packet, mixed: bool) -> TensorResult<Self::Parcel> {
         let (lock, bytes, packet) = (buffer.0.clone(), buffer.1.clone(), *packet);
         let (started, begun) = std::sync::mpsc::channel();
         let copy = std::thread::spawn(move || {
@@ -85,6 +86,10 @@ impl Carrier for Fake {
         });
         begun.recv().unwrap();
         Ok(copy)
+    }
+
+    fn unpack(&mut self, copy: Self::Parcel) -> TensorResult<Cargo> {
+        Ok(copy.join().unwrap())
     }
 }
 
@@ -148,8 +153,8 @@ fn compare(fixture: &Fixture, preparation: &Preparation<'_>, views: usize, side:
     })
     .unwrap();
     let mut far = Vec::new();
-    ship::<_, NnError>(dataset, &batches, &order, &mut Fake, |indices, copy| {
-        far.push((indices, copy.join().unwrap()));
+    ship::<_, NnError>(dataset, &batches, &order, &mut Fake, |indices, cargo| {
+        far.push((indices, cargo));
         Ok(())
     })
     .unwrap();
@@ -231,8 +236,7 @@ fn an_error_ends_the_way_at_once() {
         device: &Device::Cpu,
     };
     let (batches, mut seen) = (ordered_batches(SAMPLES, 2), 0);
-    let outcome = ship(dataset, &batches, &order, &mut Fake, |_, copy| {
-        copy.join().unwrap();
+    let outcome = ship(dataset, &batches, &order, &mut Fake, |_, _| {
         seen += 1;
         if seen == 3 { Err(NnError::TooFewSamples(3)) } else { Ok(()) }
     });
