@@ -140,7 +140,7 @@ impl Courier {
         launch.arg(&side).arg(&channels).arg(&views);
         let pixels = packet.images() * packet.side * packet.side;
         // SAFETY: the arguments are those of `show`. It reads inside of the packet, whose size was
-        // compared, as its pictures' numbers are checked when they are written; it writes `channels`
+        // compared, as numbers of pictures and holes are checked when they are written; it writes `channels`
         // values for each of the pixels, which is what `images` has room for.
         unsafe { launch.launch(config(pixels)?) }.map_err(Error::wrap)?;
         Ok(images)
@@ -161,7 +161,7 @@ impl Courier {
         launch.arg(memory).arg(&places_at).arg(&shares_at).arg(images).arg(&mut mixed);
         launch.arg(&width).arg(&count);
         // SAFETY: the arguments are those of `mix`; a thread a value of `mixed`, which is as long as
-        // `images`, of which partners, numbers of the batch, name rows.
+        // `images`, of which partners name rows: they are checked when they are written.
         unsafe { launch.launch(config(images.len())?) }.map_err(Error::wrap)?;
         Ok(mixed)
     }

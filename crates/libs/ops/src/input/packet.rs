@@ -122,20 +122,33 @@ impl Packet {
     /// Writes one image's view and its tables `[channels][256]`.
     ///
     /// # Panics
-    /// When the memory is smaller than the packet or the tables are of another size.
+    /// When the memory is smaller than the packet, the tables are of another size, or there is no
+    /// such image, no such picture or no room for so many holes.
     pub fn put_image(&self, memory: &mut [u8], image: usize, shown: &Shown, tables: &[f32]) {
         let size = self.channels * LEVELS;
         assert_eq!(tables.len(), size, "a table a channel");
+        assert!(image < self.images(), "image {image} of {}", self.images());
+        // A card reads what these say without looking whether it is there.
+        let (picture, holes) = (shown.picture as usize, shown.holes as usize);
+        assert!(picture < self.pictures, "picture {picture} of {}", self.pictures);
+        assert!(holes <= Shown::HOLES, "{holes} holes of at most {}", Shown::HOLES);
         put(&mut memory[self.tables_at() + image * size * 4..][..size * 4], tables);
         let words = &mut memory[self.shown_at() + image * WORDS * 4..][..WORDS * 4];
         words.copy_from_slice(shown.words().as_flattened());
     }
 
-    /// Writes partners, by place and own share, and targets, as many as there are.
+    /// Writes partners, by place and own share, and targets: of each picture, or none.
     ///
     /// # Panics
-    /// When the memory is smaller than the packet.
+    /// When the memory is smaller than the packet, a partner is none of its pictures, or some
+    /// pictures have partners or targets and others not.
     pub fn put_labels(&self, memory: &mut [u8], partners: &[(u32, f32)], targets: &[f32]) {
+        let has = |count, each| count == 0 || count == self.pictures * each;
+        assert!(has(partners.len(), 1), "{} partners of {}", partners.len(), self.pictures);
+        assert!(has(targets.len(), self.labels), "{} targets", targets.len());
+        // A card reads the picture that this names without looking whether it is there.
+        let is_picture = |(place, _): &(u32, f32)| (*place as usize) < self.pictures;
+        assert!(partners.iter().all(is_picture), "a partner that is not in the batch");
         for (number, (place, share)) in partners.iter().enumerate() {
             memory[self.places_at() + number * 4..][..4].copy_from_slice(&place.to_le_bytes());
             memory[self.shares_at() + number * 4..][..4].copy_from_slice(&share.to_le_bytes());
@@ -180,5 +193,25 @@ mod tests {
         packet.put_image(&mut memory, 5, &shown, &[1.0; 1024]);
         assert_eq!(memory[packet.shown_at() + 5 * 160 + 24], 2);
         assert_eq!(memory[packet.shown_at() + 6 * 160 - 4..][..4], [255; 4]);
+    }
+
+    #[test]
+    fn what_a_card_would_read_beyond_the_packet_is_refused() {
+        let packet = Packet { pictures: 3, views: 2, side: 5, channels: 1, labels: 2 };
+        let refuses = |put: &dyn Fn(&mut [u8])| {
+            let put = || put(&mut vec![0; packet.bytes()]);
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(put)).is_err()
+        };
+        let image = |image, picture, holes| {
+            let shown = Shown { picture, holes, ..Shown::default() };
+            refuses(&|memory| packet.put_image(memory, image, &shown, &[0.0; LEVELS]))
+        };
+        assert!(!image(5, 2, 8));
+        assert!(image(6, 2, 8) && image(5, 3, 8) && image(5, 2, 9));
+        let labels = |partners: &[(u32, f32)], targets: usize| {
+            refuses(&|memory| packet.put_labels(memory, partners, &vec![0.0; targets]))
+        };
+        assert!(!labels(&[(2, 0.5); 3], 6) && !labels(&[], 0));
+        assert!(labels(&[(3, 0.5); 3], 6) && labels(&[(2, 0.5); 2], 6) && labels(&[], 5));
     }
 }
