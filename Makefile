@@ -124,8 +124,8 @@ member_thresholds = $(if $(filter $1,$(or_ensembles)),$(foreach m,$(call members
 # Side by side (-j N) each recipe gets its share of the threads.
 jobs  = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
 share = --threads $$(( $(THREADS) / $(jobs) > 0 ? $(THREADS) / $(jobs) : 1 ))
-# One process at a time on a GPU.
-gpu   = $(if $(filter cuda,$(DEVICE)),flock $(RUNS)/.gpu.lock)
+# One process at a time on a GPU, which DEVICE=auto takes where there is one.
+gpu   = $(if $(on_card),$(if $(wildcard /dev/nvidiactl /dev/dxg),flock $(RUNS)/.gpu.lock))
 
 # ---- refusals, before any work ---------------------------------------------
 
@@ -427,7 +427,7 @@ check-cuda-programs: $(cuda_bins) ## the programs of make cuda start without CUD
 # What is run on a machine with a card, perhaps after it was carried there: programs without files.
 gpu_checks := $(addprefix $(cuda_target)/release/examples/,check_gpu_ops check_gpu gpu_speed)
 $(gpu_checks) &: $(cuda_target)/env.sh Cargo.lock $(wildcard crates/libs/*/src/*.rs crates/libs/*/src/*/*.rs \
-    crates/libs/*/examples/*/*.rs crates/libs/ops/src/*/*/*.rs crates/libs/ops/kernels/*)
+    crates/libs/*/src/*/*/*.rs crates/libs/*/examples/*/*.rs crates/libs/ops/kernels/*)
 	. $<; cargo build --release --locked --target-dir $(cuda_target) -p hpa-ops -p hpa-nn --examples --features cuda
 	@touch $(gpu_checks)
 
