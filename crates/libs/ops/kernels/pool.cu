@@ -93,10 +93,11 @@ KERNEL max_pool_backward_wide(real *dx, const unsigned char *indices, const real
   max_pool_back<WIDE>(dx, indices, dy, sizes, count);
 }
 
-// A block 32 channels (x) of an image (block y), its threads y along the pixels.
+// A block 32 channels (x) of an image, one image after the other; its threads y along the pixels.
 KERNEL average_forward(real *y, const real *x, integer pixels, integer channels) {
   __shared__ float sums[8][32];
-  integer channel = (integer)blockIdx.x * 32 + threadIdx.x, image = blockIdx.y;
+  integer blocks = (channels + 31) / 32, image = (integer)blockIdx.x / blocks;
+  integer channel = (integer)blockIdx.x % blocks * 32 + threadIdx.x;
   float sum = 0.0f;
   if (channel < channels) {
     for (integer pixel = threadIdx.y; pixel < pixels; pixel += 8)

@@ -84,6 +84,14 @@ fn the_average_and_its_gradient_are_those_of_the_processor() {
 }
 
 #[test]
+fn the_average_of_many_images_is_no_wider_than_a_grid() {
+    for (n, channels, blocks) in [(70_000, 512, 1_120_000), (65_536, 33, 131_072), (1, 1, 1)] {
+        let launch = plan::average_forward(Real::Bf16, [0; 2], [n, 49, channels]);
+        assert_eq!(launch.grid, [blocks, 1]);
+    }
+}
+
+#[test]
 fn channels_are_packed_only_where_every_row_begins_at_16_bytes() {
     assert!(Real::F32.packs(12, &[1024, 0]) && Real::Bf16.packs(16, &[1024, 0]));
     assert!(!Real::F32.packs(12, &[1028]) && !Real::Bf16.packs(12, &[1024]));

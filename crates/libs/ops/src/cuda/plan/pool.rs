@@ -40,7 +40,8 @@ fn packed(
 /// The mean over the pixels of each of `n` images: sizes are `n`, pixels, channels.
 pub(crate) fn average_forward(real: Real, [y, x]: [u64; 2], sizes: [usize; 3]) -> Launch {
     let [n, pixels, channels] = sizes;
-    let grid = [small(channels.div_ceil(32)), small(n)];
+    // Along x alone, for a grid has at most 65535 blocks along y.
+    let grid = [small(channels.div_ceil(32) * n), 1];
     let arguments = arguments![y, x, pixels, channels];
     Launch { kernel: "average_forward", real, grid, block: [32, 8], arguments }
 }
