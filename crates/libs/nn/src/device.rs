@@ -38,7 +38,17 @@ impl Device {
     pub fn open(self) -> Result<Computer, NnError> {
         match self.choose(find_cuda)? {
             Choice::Processor { notice } => Ok(Computer { notice, ..Computer::cpu() }),
-            Choice::Card => Computer::cuda(),
+            Choice::Card => self.or_processor(Computer::cuda()),
+        }
+    }
+
+    /// A card that is there may still be closed, as one that another process has for itself.
+    fn or_processor(self, opened: Result<Computer, NnError>) -> Result<Computer, NnError> {
+        match opened {
+            Err(reason) if self == Self::Auto => {
+                Ok(Computer { notice: Some(notice(&reason)), ..Computer::cpu() })
+            }
+            opened => opened,
         }
     }
 
@@ -57,7 +67,7 @@ impl Device {
 }
 
 /// The reason without what would mend it: nothing is broken.
-fn notice(reason: &NoCuda) -> String {
+fn notice(reason: &impl std::fmt::Display) -> String {
     let reason = reason.to_string();
     let reason = reason.lines().next().unwrap_or_default();
     format!("computing on the CPU: {reason}")
@@ -156,6 +166,20 @@ mod tests {
             assert_eq!(device.choose(|| Ok(())), Ok(Choice::Card));
         }
         assert!("gpu".parse::<Device>().unwrap_err().contains("auto, cpu or cuda"));
+    }
+
+    #[test]
+    fn a_card_that_does_not_open_is_left_alone_by_auto_only() {
+        let closed = || {
+            let said = "DriverError(CUDA_ERROR_DEVICE_UNAVAILABLE)\n  at candle";
+            Err(NnError::Tensor(candle_core::Error::Msg(said.into())))
+        };
+        let computer = Device::Auto.or_processor(closed()).unwrap();
+        assert!(!computer.is_cuda());
+        let notice = computer.notice.unwrap();
+        assert_eq!(notice, "computing on the CPU: DriverError(CUDA_ERROR_DEVICE_UNAVAILABLE)");
+        assert!(matches!(Device::Cuda.or_processor(closed()), Err(NnError::Tensor(_))));
+        assert!(Device::Auto.or_processor(Ok(Computer::cpu())).unwrap().notice.is_none());
     }
 
     #[test]
