@@ -97,6 +97,16 @@ pub enum NnError {
         /// The largest batch that a trial step found room for.
         fits: Option<usize>,
     },
+    /// The graphics card has too little memory to look at samples.
+    #[error(
+        "the graphics card has too little memory to look at {images} images of {side_px} px at once\n  mend: see what else uses the card (nvidia-smi), or compute on the processor (--device cpu)"
+    )]
+    FullCard {
+        /// Images that go through the network together.
+        images: usize,
+        /// Their side.
+        side_px: usize,
+    },
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),

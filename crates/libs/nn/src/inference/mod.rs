@@ -9,6 +9,7 @@ use crate::input::feed::{Order, for_each_ready};
 use crate::input::loader::Preparation;
 use crate::input::statistics::ChannelStatistics;
 use crate::network::evaluator::Evaluator;
+use crate::training::room::explain_look;
 use std::time::Instant;
 
 /// Images that go through the network together. Fixed, so that no setting moves a bit.
@@ -47,7 +48,7 @@ pub fn answers(
     let (side, device) = (dataset.store.size_px(), &evaluator.device);
     let order =
         Order { preparation: &preparation, targets: None, views: views.len(), side, device };
-    for_each_ready::<NnError>(dataset, &batches, &order, |batch| {
+    let looked = for_each_ready::<NnError>(dataset, &batches, &order, |batch| {
         let samples = batch.indices.len();
         let logits = evaluator.answer(&batch.images)?;
         for sample in logits.chunks_exact(views.len() * labels) {
@@ -61,7 +62,9 @@ pub fn answers(
         answers.rates.push(samples as f64 / clock.elapsed().as_secs_f64());
         clock = Instant::now();
         Ok(())
-    })?;
+    });
+    let images = batches.first().map_or(0, Vec::len) * views.len();
+    looked.map_err(|error| explain_look(error, (images, side)))?;
     Ok(answers)
 }
 

@@ -23,23 +23,16 @@ impl Drill {
     /// A batch of so many random images of this side, where the network is.
     ///
     /// # Errors
-    /// When there is no memory for them.
-    pub fn new(network: Network, batch: usize, side: usize, seed: Seed) -> Result<Self, NnError> {
-        let (device, labels) = (network.device().clone(), network.plan().classifier().labels);
-        let mut rng = seed.derive("drill").rng();
-        #[expect(clippy::cast_possible_truncation, reason = "pixels are 32-bit floats")]
-        let pixels = (0..batch * side * side * Channel::COUNT).map(|_| rng.normal() as f32);
-        let pixels: Vec<f32> = pixels.collect();
-        let images = Tensor::from_vec(pixels, (batch, side, side, Channel::COUNT), &device)?;
-        let present = (0..batch * labels).map(|_| f32::from(u8::from(rng.chance(PRESENT))));
-        let targets = Tensor::from_vec(present.collect::<Vec<f32>>(), (batch, labels), &device)?;
-        let parameters = network.parameters().iter().map(|(name, var)| Parameter {
-            name: name.clone(),
-            var: var.clone(),
-            group: Group::default(),
-        });
-        let settings = SgdSettings { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
-        let sgd = Sgd::new(parameters.collect(), settings)?;
+    /// When memory is too small for them: with the batch that would fit.
+    pub fn new(
+        mut network: Network,
+        batch: usize,
+        side: usize,
+        seed: Seed,
+    ) -> Result<Self, NnError> {
+        let filled = fill(&network, (batch, side), seed);
+        let (sgd, images, targets) =
+            filled.map_err(|error| room::explain(&mut network, error.into(), (batch, side)))?;
         Ok(Self { network, sgd, images, targets })
     }
 
@@ -58,11 +51,35 @@ impl Drill {
     fn step(&mut self) -> Result<Tensor, NnError> {
         let loss = Loss { kind: LossKind::Bce, gamma: 0.0, reduction: LossReduction::Mean };
         let Self { network, sgd, images, targets } = self;
+        let (batch, side, ..) = images.dims4()?;
         let outcome =
             hpa_ops::differentiate(|| loss.of(&network.forward_train(images)?, targets, &[]));
         let taken = outcome.and_then(|(loss, gradients)| sgd.step(&gradients, 0.01).map(|()| loss));
-        taken.map_err(|error| room::explain(network, error, images))
+        taken.map_err(|error| room::explain(network, error.into(), (batch, side)))
     }
+}
+
+/// The optimiser, and a batch of so many images of this side with its targets.
+fn fill(
+    network: &Network,
+    (batch, side): (usize, usize),
+    seed: Seed,
+) -> candle_core::Result<(Sgd, Tensor, Tensor)> {
+    let (device, labels) = (network.device(), network.plan().classifier().labels);
+    let mut rng = seed.derive("drill").rng();
+    #[expect(clippy::cast_possible_truncation, reason = "pixels are 32-bit floats")]
+    let pixels = (0..batch * side * side * Channel::COUNT).map(|_| rng.normal() as f32);
+    let pixels: Vec<f32> = pixels.collect();
+    let images = Tensor::from_vec(pixels, (batch, side, side, Channel::COUNT), device)?;
+    let present = (0..batch * labels).map(|_| f32::from(u8::from(rng.chance(PRESENT))));
+    let targets = Tensor::from_vec(present.collect::<Vec<f32>>(), (batch, labels), device)?;
+    let parameters = network.parameters().iter().map(|(name, var)| Parameter {
+        name: name.clone(),
+        var: var.clone(),
+        group: Group::default(),
+    });
+    let settings = SgdSettings { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
+    Ok((Sgd::new(parameters.collect(), settings)?, images, targets))
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ impl Trainer<'_> {
             match outcome {
                 Ok(()) => self.place.batches = 0,
                 Err(Halt::Stopped) => break,
-                Err(Halt::Failed(error)) => return Err(error),
+                Err(Halt::Failed(error)) => return Err(self.explained(error)),
             }
         }
         Ok(points)

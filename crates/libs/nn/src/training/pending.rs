@@ -122,9 +122,14 @@ impl Trainer<'_> {
             (&mut self.network, self.recipe.loss, self.task.label_weights);
         let Ready { images, targets, .. } = ready;
         let targets = targets.as_ref().expect("training asks for targets");
-        let outcome =
-            hpa_ops::differentiate(|| loss.of(&network.forward_train(&images)?, targets, weights));
-        outcome.map_err(|error| room::explain(&mut self.network, error, &images))
+        Ok(hpa_ops::differentiate(|| loss.of(&network.forward_train(&images)?, targets, weights))?)
+    }
+
+    /// An error of an epoch's steps; where a card's memory is full, with the batch that would fit.
+    pub(crate) fn explained(&mut self, error: NnError) -> NnError {
+        let samples = self.recipe.sampling.length(self.task.train.samples);
+        let sizes = (self.recipe.batch_size.min(samples), self.side());
+        room::explain(&mut self.network, error, sizes)
     }
 
     /// One step of the optimiser, its gradient clipped where that is asked for.

@@ -22,18 +22,34 @@ fn is_out_of_memory(error: &Error) -> bool {
     SAID.iter().any(|word| text.contains(word))
 }
 
-/// The error of a step with these images; when memory was the cause, with what would fit.
-pub(crate) fn explain(network: &mut Network, error: Error, images: &Tensor) -> NnError {
-    let (Ok((batch_size, side_px, _, _)), true) = (images.dims4(), is_out_of_memory(&error)) else {
-        return error.into();
-    };
-    let fits = largest(batch_size, &mut |count| try_step(network, images, count).is_ok());
+fn is_full(error: &NnError) -> bool {
+    matches!(error, NnError::Tensor(cause) if is_out_of_memory(cause))
+}
+
+/// An error of training on batches of so many images of this side; when memory was the cause, with
+/// what would fit.
+pub(crate) fn explain(
+    network: &mut Network,
+    error: NnError,
+    (batch_size, side_px): (usize, usize),
+) -> NnError {
+    if !is_full(&error) {
+        return error;
+    }
+    let fits = largest(batch_size, &mut |count| try_step(network, count, side_px).is_ok());
     NnError::OutOfMemory { batch_size, side_px, fits }
 }
 
-/// Forward and backward of some of the images; the sum of the logits is as good a loss as any.
-fn try_step(network: &mut Network, images: &Tensor, count: usize) -> candle_core::Result<()> {
-    let images = images.narrow(0, 0, count)?;
+/// An error of looking at so many images of this side at once; when memory was the cause, that is
+/// said.
+pub(crate) fn explain_look(error: NnError, (images, side_px): (usize, usize)) -> NnError {
+    if is_full(&error) { NnError::FullCard { images, side_px } } else { error }
+}
+
+/// Forward and backward of so many images; the sum of the logits is as good a loss as any.
+fn try_step(network: &mut Network, count: usize, side: usize) -> candle_core::Result<()> {
+    let shape = (count, side, side, network.plan().stem().inputs);
+    let images = Tensor::zeros(shape, candle_core::DType::F32, network.device())?;
     let labels = network.plan().classifier().labels;
     let targets = Tensor::zeros((count, labels), candle_core::DType::F32, images.device())?;
     let (loss, _) = hpa_ops::differentiate(|| {
@@ -71,7 +87,6 @@ fn largest(tried: usize, fits: &mut dyn FnMut(usize) -> bool) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::{Architecture, Computer};
-    use candle_core::{DType, Device};
     use hpa_core::Seed;
 
     #[test]
@@ -96,14 +111,19 @@ mod tests {
     fn a_full_card_is_an_error_that_names_both_batches() {
         let mut network = Network::new(Architecture::ResNet18, 2, Seed::new(1)).unwrap();
         network.move_to(&Computer::cpu()).unwrap();
-        let images = Tensor::zeros((8, 32, 32, 4), DType::F32, &Device::Cpu).unwrap();
-        let full = || Error::Msg("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")".into());
-        let said = explain(&mut network, full(), &images).to_string();
+        let full = || {
+            let said = "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")";
+            NnError::Tensor(Error::Msg(said.into()))
+        };
+        let said = explain(&mut network, full(), (8, 32)).to_string();
         // Nothing is short on the processor: all that were tried fit.
         assert!(said.contains("batches of 8 images of 32 px: 7 images fit"), "{said}");
         assert!(said.contains("mend: lower batch_size to 7"), "{said}");
-        let other = Error::Msg("shapes differ".into());
-        assert!(matches!(explain(&mut network, other, &images), NnError::Tensor(_)));
+        let other = || NnError::Tensor(Error::Msg("shapes differ".into()));
+        assert!(matches!(explain(&mut network, other(), (8, 32)), NnError::Tensor(_)));
+        let said = explain_look(full(), (128, 512)).to_string();
+        assert!(said.contains("look at 128 images of 512 px at once"), "{said}");
+        assert!(matches!(explain_look(other(), (128, 512)), NnError::Tensor(_)));
         let error = NnError::OutOfMemory { batch_size: 8, side_px: 512, fits: None };
         assert!(error.to_string().contains("not even two images fit"), "{error}");
     }

@@ -151,10 +151,12 @@ impl<'a> Trainer<'a> {
             ledger.enter(self.step(&pending)?, std::mem::take(&mut pending));
             if ledger.is_due() || is_last { ledger.settle(self, watch) } else { Ok(()) }
         });
+        // What they hold on a card is not to be in the way of trial steps.
+        drop((pending, ledger));
         match outcome {
             Ok(()) => self.close_epoch(train.len()).map(|()| Flow::GoOn),
             Err(Halt::Stopped) => Ok(Flow::Stop),
-            Err(Halt::Failed(error)) => Err(error),
+            Err(Halt::Failed(error)) => Err(self.explained(error)),
         }
     }
 
