@@ -3,7 +3,7 @@
     python run.py --bin target/release --samples DIR [--tables DIR] --out preprocess.json
 
 The samples (Kaggle's layout) are copied under several ids into a temporary folder. Ours and
-the peer's runs alternate in one session; medians are compared. Two threads, two processes.
+the peer's runs alternate in one run; medians are compared. Two threads, two processes.
 Each line of the output is a pair; ratio > 1 means that ours is better.
 """
 
@@ -134,11 +134,11 @@ def main():
                 pairs += split(args.bin, args.tables / file, tag, folder)
             else:
                 print(f"SKIPPED {tag}: no {file}")
-    near(args.bin)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(pairs, indent=1) + "\n")
     for row in pairs:
         print("{name:26} {ours:>14} {peer:>14} {unit:10} {ratio:>8}x  {peer_name}".format(**row))
+    near(args.bin)
 
 
 if __name__ == "__main__":

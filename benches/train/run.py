@@ -211,7 +211,7 @@ def contestants(row, arguments, folder):
     if peer == "onnx":
         script = f"import run; run.export({network_name!r}, {px}, {batch}, {path!r})"
         where = os.path.dirname(os.path.abspath(__file__))
-        subprocess.run([sys.executable, "-c", script], cwd=where, check=True)
+        subprocess.run([sys.executable, "-B", "-c", script], cwd=where, check=True)
     if peer == "memory":
         ours = Loader(arguments.programs, folder, batch, threads[0])
     else:

@@ -22,8 +22,8 @@ pub use crate::problems::Problems;
 const MAX_BYTES: u64 = 256 << 20;
 /// Longest line; one id and all labels need less than 2 KiB.
 const MAX_LINE_BYTES: usize = 64 << 10;
-/// Most rows of a table: what one gibibyte of memory holds with ease.
-const MAX_ROWS: usize = 2_000_000;
+/// Most rows of all tables together: with the longest ids they fit into one gibibyte of memory.
+const MAX_ROWS: usize = 1_500_000;
 
 /// Why tables could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +75,12 @@ pub fn read_label_csv(
                 None => {
                     known.insert(row.id.clone(), (table, rows.len()));
                     rows.push(row);
+                    if rows.len() > MAX_ROWS {
+                        let reason = format!(
+                            "with the tables before it it has more than {MAX_ROWS} samples"
+                        );
+                        return Err(CsvTableError::NotATable { path: path.clone(), reason });
+                    }
                 }
                 Some(&(_, place)) if rows[place].labels == row.labels => {}
                 Some(&(first, place)) => conflicts.push(format!(

@@ -109,7 +109,7 @@ fn a_table_of_too_many_rows_is_refused_before_memory_is_short() {
         text.push_str(&row.to_string());
         text + ",\n"
     });
-    assert!(refusal(rows).contains("more than 2000000 rows"));
+    assert!(refusal(rows).contains("more than 1500000 rows"));
 }
 
 #[test]

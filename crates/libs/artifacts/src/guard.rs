@@ -1,7 +1,8 @@
 //! A damaged Parquet file from elsewhere makes the reading crate panic in places; here that is an
 //! error like any other.
 //!
-//! Files of ours carry a digest, which is checked before; a foreign file can hold anything.
+//! Files of ours carry a digest, and no value of theirs is used before it holds; but a damaged one
+//! may be decoded before that is known, and a foreign file can hold anything.
 
 use crate::ArtifactError;
 use std::cell::Cell;

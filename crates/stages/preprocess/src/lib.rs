@@ -5,7 +5,7 @@
 //! to the shard in the order of the table, whatever the number of threads. A shard holds
 //! the samples whose id falls to it by hash, so that adding samples moves no other.
 //!
-//! Memory is bounded by the chunks in which the samples pass, not by their number.
+//! Memory is bounded by the samples that wait for their turn, not by the number of all.
 
 mod budget;
 mod confirm;

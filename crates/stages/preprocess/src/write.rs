@@ -20,7 +20,7 @@ use crate::{Failures, Outcome, Row, SampleError, Settings, digest_sources, locat
 const AHEAD_BYTES: usize = 64 << 20;
 /// Samples that wait for their turn at most.
 const AHEAD_ROWS: usize = 128;
-/// Samples are looked at in parts of so many: an error ends the run after its part.
+/// The shard's samples are looked at in parts of so many: an error ends the run after its part.
 const PART_ROWS: usize = 128;
 
 /// Raised when the same files become other bytes, so that no older shard is confirmed.

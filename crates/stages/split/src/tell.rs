@@ -7,8 +7,8 @@ use std::path::Path;
 pub(crate) fn warn_of_leaks(count: usize, path: &Path, stage: &Stage) {
     if count > 0 {
         stage.warn(format!(
-            "{count} test samples show the field of a training sample (listed in {}): scores on \
-             them flatter; nothing is left out",
+            "{count} test samples show the field of a training sample (listed in {}, with at most \
+             20 each): scores on them flatter; nothing is left out",
             path.display()
         ));
     }

@@ -1,7 +1,7 @@
 """Loss and gradients of EfficientNet-Lite0 as PyTorch sees them: writes efficientnet_lite0.json beside this file.
 
-    python3 -m venv /tmp/venv && /tmp/venv/bin/pip install torch numpy
-    /tmp/venv/bin/python efficientnet_lite0.py
+    python3 -m venv VENV && VENV/bin/pip install torch numpy
+    VENV/bin/python efficientnet_lite0.py
 
 Weights, images and labels follow from a formula that both sides compute (SplitMix64 of a
 tensor's number and an element's index), so no weights are stored. The reference is a float64

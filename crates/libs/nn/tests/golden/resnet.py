@@ -1,7 +1,7 @@
 """Loss and gradients of residual networks as PyTorch sees them: writes resnet{18,34,50}.json beside.
 
-    python3 -m venv /tmp/venv && /tmp/venv/bin/pip install torch numpy
-    /tmp/venv/bin/python resnet.py
+    python3 -m venv VENV && VENV/bin/pip install torch numpy
+    VENV/bin/python resnet.py
 
 Weights, images and labels follow from a formula that both sides compute (SplitMix64 of a
 tensor's number and an element's index), so no weights are stored. The reference is a float64

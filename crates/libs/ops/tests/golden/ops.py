@@ -1,7 +1,7 @@
 """Operations and their gradients as PyTorch computes them in float64: writes ops.json beside.
 
-    python3 -m venv /tmp/venv && /tmp/venv/bin/pip install torch numpy
-    /tmp/venv/bin/python ops.py
+    python3 -m venv VENV && VENV/bin/pip install torch numpy
+    VENV/bin/python ops.py
 
 Activations are stored as NHWC, weights as PyTorch has them. `gradients` are those of
 sum(dy * y), by the name of the input.
