@@ -7,7 +7,7 @@ use hpa_artifacts::{Provenance, check_made_from};
 use hpa_core::Seed;
 use hpa_metrics::Bootstrap;
 use hpa_stage::Stage;
-use hpa_threshold::{align, check_folds, evaluate, groups};
+use hpa_threshold::{Search, align, check_folds, groups};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -50,9 +50,12 @@ fn run(Checked(args): &Checked, stage: &Stage) -> anyhow::Result<hpa_threshold::
     };
     let names = labels.value.names.clone();
     drop(labels); // the search needs the room
-    let found = evaluate(&data, &names, args.metric, &args.settings(), plan.as_ref())?;
-    rayon::spawn(move || drop(data)); // its memory goes back while the file is written
-    args.out.write(&found.thresholds, &provenance)?;
-    stage.notice(&found.summary);
-    Ok(found.summary)
+    let search = Search::run(&data, &names, args.metric, &args.settings())?;
+    let thresholds = search.thresholds()?;
+    // The disk is waited for while the summary is computed.
+    let (written, summary) =
+        rayon::join(|| args.out.write(&thresholds, &provenance), || search.summary(plan.as_ref()));
+    written?;
+    stage.notice(&summary);
+    Ok(summary)
 }

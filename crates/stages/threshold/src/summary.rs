@@ -1,16 +1,13 @@
 //! What a search is worth: fitted and held-out scores, their interval, and label by label
 //! the gap to the exact optimum and the calibration.
 
-use crate::cross_fit::decide;
+use crate::optimum;
+use crate::search::{Search, outcomes};
 use crate::tally::Tally;
-use crate::{Aligned, Fit, Problem, Settings, ThresholdError, cross_fit, fit, optimum};
-use hpa_artifacts::{ThresholdRow, Thresholds};
-use hpa_core::{LabelNames, Threshold};
-use hpa_metrics::{Bootstrap, Counts, Interval, Metric, Outcomes, Ranking};
+use hpa_metrics::{Bootstrap, Counts, Interval, Outcomes};
 use hpa_metrics::{calibration_error, half_f_gap};
 use rayon::prelude::*;
 use serde::Serialize;
-use std::time::Instant;
 
 /// Bins of the calibration error, as many as its source uses.
 const CALIBRATION_BINS: usize = 15;
@@ -59,111 +56,16 @@ pub struct LabelSummary {
     half_f_gap: Option<f64>,
 }
 
-/// A search and its worth.
-#[derive(Clone, Debug)]
-pub struct Evaluation {
-    /// For the file.
-    pub thresholds: Thresholds,
-    /// For the screen.
-    pub summary: Summary,
-}
-
-/// Everything that scores are computed from.
-struct Scored<'a> {
-    data: &'a Aligned,
-    problem: &'a Problem,
-    fit: &'a Fit,
-    folds: Option<&'a [Fit]>,
-    /// Hits and misses of each label by the fitted thresholds.
-    fitted: Vec<Counts>,
-    held_out: Option<Outcomes>,
-}
-
-/// Finds thresholds and scores them; `plan` is the resampling for the interval, if any.
-///
-/// # Errors
-/// When the search fails.
-pub fn evaluate(
-    data: &Aligned,
-    names: &LabelNames,
-    metric: Metric,
-    settings: &Settings,
-    plan: Option<&Bootstrap>,
-) -> Result<Evaluation, ThresholdError> {
-    let problem = match data.folds {
-        Some(_) => Problem::new(metric, &data.scores, &data.truth, data.n_labels)?,
-        None => Problem::indivisible(metric, &data.scores, &data.truth, data.n_labels)?,
-    };
-    let start = Instant::now();
-    let found = fit(&problem, settings)?;
-    let folds = match &data.folds {
-        Some((count, folds)) => Some(cross_fit(&problem, *count, folds, settings)?),
-        None => None,
-    };
-    let seconds = start.elapsed().as_secs_f64();
-    let scored = Scored::new(data, &problem, &found, folds.as_deref());
-    let summary = scored.summary(names, settings, plan);
-    let thresholds = Thresholds {
-        names: names.clone(),
-        method: settings.method.to_string(),
-        metric: metric.to_string(),
-        rows: scored.rows()?,
-    };
-    rayon::spawn(move || drop(problem)); // its memory goes back while the file is written
-    Ok(Evaluation { thresholds, summary: Summary { seconds, ..summary } })
-}
-
-impl<'a> Scored<'a> {
-    fn new(
-        data: &'a Aligned,
-        problem: &'a Problem,
-        fit: &'a Fit,
-        folds: Option<&'a [Fit]>,
-    ) -> Self {
-        let counts = |(column, &threshold): (&Ranking, &f64)| {
-            let predicted = column.predicted(threshold);
-            column.counts(predicted)
-        };
-        let fitted = problem.columns().iter().zip(&fit.thresholds).map(counts).collect();
-        let held_out = folds
-            .zip(data.folds.as_ref())
-            .map(|(fits, (_, of_row))| outcomes(data, |row| &fits[of_row[row].index()].thresholds));
-        Self { data, problem, fit, folds, fitted, held_out }
-    }
-
-    /// The rows of the thresholds file; its scores are F1 whatever the metric.
-    fn rows(&self) -> Result<Vec<ThresholdRow>, ThresholdError> {
-        let check = |label: usize, value: f64| {
-            Threshold::try_from(value).map_err(|source| ThresholdError::Score { label, source })
-        };
-        let held_out = self.held_out.as_ref().map(Outcomes::label_counts);
-        let row = |label: usize| {
-            let fold_threshold = self
-                .folds
-                .map(|fits| fits.iter().map(|fit| check(label, fit.thresholds[label])).collect());
-            Ok(ThresholdRow {
-                threshold: check(label, self.fit.thresholds[label])?,
-                fold_threshold: fold_threshold.transpose()?,
-                support: u32::try_from(self.fitted[label].positives())
-                    .expect("rows fit in 32 bits"),
-                f1_fitted: self.fitted[label].f1(),
-                f1_held_out: held_out.as_ref().map(|counts| counts[label].f1()),
-            })
-        };
-        (0..self.data.n_labels).map(row).collect()
-    }
-
-    fn summary(
-        &self,
-        names: &LabelNames,
-        settings: &Settings,
-        plan: Option<&Bootstrap>,
-    ) -> Summary {
+impl Search<'_> {
+    /// What is printed; `plan` is the resampling for the interval, if any.
+    #[must_use]
+    pub fn summary(&self, plan: Option<&Bootstrap>) -> Summary {
         let metric = self.problem.metric();
         let intervals = plan.map_or_else(Vec::new, |plan| self.intervals(plan));
         let total = intervals.first();
         let held_out = self.held_out.as_ref().map(Outcomes::label_counts);
-        let labels: Vec<LabelSummary> = names
+        let labels: Vec<LabelSummary> = self
+            .names
             .labels()
             .collect::<Vec<_>>()
             .into_par_iter()
@@ -171,27 +73,27 @@ impl<'a> Scored<'a> {
                 let label = label.index();
                 let held_out = held_out.as_ref().map(|counts| counts[label]);
                 let interval = intervals.get(1 + label);
-                let name = names.as_slice()[label].clone();
+                let name = self.names.as_slice()[label].clone();
                 LabelSummary { name, ..self.label_summary(label, held_out, interval) }
             })
             .collect();
         Summary {
-            method: settings.method.to_string(),
+            method: self.settings.method.to_string(),
             metric: metric.to_string(),
-            fitted: Tally::at(self.problem, &self.fit.thresholds).score(),
+            fitted: Tally::at(&self.problem, &self.fit.thresholds).score(),
             held_out: self.held_out.as_ref().map(|outcomes| outcomes.score(metric)),
             low: total.map(|interval| interval.low),
             high: total.map(|interval| interval.high),
             exact: if metric.is_separable() {
                 Some(labels.iter().map(|label| label.exact).sum::<f64>() / labels.len() as f64)
             } else {
-                optimum(self.problem)
+                optimum(&self.problem)
             },
             before_polish: self.fit.before_polish,
             certificate: self.fit.certificate,
             evaluations: self.fit.evaluations
-                + self.folds.into_iter().flatten().map(|fit| fit.evaluations).sum::<u64>(),
-            seconds: 0.0,
+                + self.folds.iter().flatten().map(|fit| fit.evaluations).sum::<u64>(),
+            seconds: self.seconds,
             labels,
         }
     }
@@ -238,9 +140,4 @@ impl<'a> Scored<'a> {
             std::iter::once(outcomes.weighted_score(metric, weights)).chain(labels).collect()
         })
     }
-}
-
-/// What the thresholds that `of_row` names for each row decide, against the truth.
-fn outcomes<'a>(data: &Aligned, of_row: impl Fn(usize) -> &'a [f64]) -> Outcomes {
-    Outcomes::new(&data.truth, &decide(&data.scores, data.n_labels, of_row), data.n_labels)
 }

@@ -22,7 +22,7 @@ impl fmt::Display for Summary {
 #[cfg(test)]
 mod tests {
     use crate::testing::case;
-    use crate::{Aligned, Calibration, Settings, evaluate};
+    use crate::{Aligned, Calibration, Search, Settings};
     use hpa_core::{LabelNames, Seed};
 
     #[test]
@@ -44,7 +44,8 @@ mod tests {
             seed: Seed::new(0),
         };
         let metric = "macro-f1".parse().unwrap();
-        let text = evaluate(&data, &names, metric, &settings, None).unwrap().summary.to_string();
+        let search = Search::run(&data, &names, metric, &settings).unwrap();
+        let text = search.summary(None).to_string();
         assert!(text.starts_with("macro-f1 by exact: 0."), "{text}");
         assert!(text.ends_with(" fitted; 0.00000 below the optimum"), "{text}");
     }
