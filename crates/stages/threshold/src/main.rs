@@ -10,6 +10,11 @@ use hpa_stage::Stage;
 use hpa_threshold::{Search, align, check_folds, groups};
 use std::process::ExitCode;
 
+/// Buffers of columns come and go by the dozen: what was freed is used again, where the system's
+/// allocator would hand it back and fault fresh pages in.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     hpa_stage::run(
         hpa_stage::program!(
