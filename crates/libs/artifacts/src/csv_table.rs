@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use hpa_core::{LabelNames, LabelSet, SampleId};
 
 use crate::LabelRow;
+pub use crate::csv_quotes::unclosed_quote;
 pub use crate::problems::Problems;
 
 /// Largest table: several million rows.
@@ -203,9 +204,8 @@ pub(crate) fn read_text(path: &Path) -> Result<String, CsvTableError> {
     if text.is_empty() {
         return Err(not_a_table("it is empty".to_owned()));
     }
-    if !text.matches('"').count().is_multiple_of(2) {
-        let line = text.rsplit_once('"').map_or(0, |(before, _)| before.split('\n').count());
-        return Err(not_a_table(format!("a quote is not closed, the last one is on line {line}")));
+    if let Some(line) = unclosed_quote(text.as_bytes()) {
+        return Err(not_a_table(format!("line {line}: a quote is not closed")));
     }
     Ok(text)
 }

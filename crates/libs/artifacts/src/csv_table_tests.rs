@@ -64,8 +64,8 @@ fn what_is_no_table_says_why() {
         (b"Id,Id,Target\na,b,3\n", "two columns Id"),
         (b"Id,Target\na,3\nb\0,3\n", "line 3 holds a control character"),
         (b"Id,Target\n\xff,3\n", "line 2 is not UTF-8"),
-        (b"Id,Target\na,\"3", "a quote is not closed, the last one is on line 2"),
-        (b"Id,Target\nb,1\n\"a,3\nc,2\n", "a quote is not closed, the last one is on line 3"),
+        (b"Id,Target\na,\"3", "line 2: a quote is not closed"),
+        (b"Id,Target\nb,1\n\"a,3\nc,2\n", "line 3: a quote is not closed"),
     ] {
         let message = refusal(bytes);
         assert!(message.contains(words), "{message}");

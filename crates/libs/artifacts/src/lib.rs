@@ -12,6 +12,7 @@ pub mod atomic;
 mod canonical;
 mod checkpoint;
 mod columns;
+mod csv_quotes;
 pub mod csv_table;
 mod decide;
 mod digest;

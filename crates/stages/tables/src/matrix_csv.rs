@@ -5,7 +5,7 @@
 //! header. Byte-order mark and `\r\n` do no harm.
 
 use crate::{TableError, regular};
-use hpa_artifacts::csv_table::Problems;
+use hpa_artifacts::csv_table::{Problems, unclosed_quote};
 use hpa_core::{MAX_LABELS, SampleId};
 use std::collections::HashSet;
 use std::path::Path;
@@ -36,6 +36,9 @@ pub fn read_matrix_csv(path: &Path, id_column: Option<&str>) -> Result<MatrixCsv
         |reason: String| TableError::Format { path: path.to_owned(), expected: KIND, reason };
     let bytes =
         regular::read(path).map_err(|source| TableError::Io { path: path.to_owned(), source })?;
+    if let Some(line) = unclosed_quote(&bytes) {
+        return Err(format(format!("line {line}: a quote is not closed")));
+    }
     let mut reader = csv::ReaderBuilder::new().from_reader(bytes.as_slice());
     let header = reader.headers().map_err(|error| format(error.to_string()))?.clone();
     let layout = Layout::find(&header, id_column).map_err(format)?;
@@ -162,5 +165,7 @@ mod tests {
         assert!(read("a\n1\n", Some("row")).unwrap_err().contains("no column \"row\""));
         assert!(read("", None).unwrap_err().contains("0 columns"));
         assert!(read("a\n", None).unwrap_err().contains("no rows"));
+        let open = read("Id,a\nx,1\ny,\"2\n", None).unwrap_err();
+        assert!(open.contains("line 3: a quote is not closed"), "{open}");
     }
 }
