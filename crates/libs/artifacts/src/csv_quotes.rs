@@ -11,8 +11,7 @@ pub fn unclosed_quote(table: &[u8]) -> Option<usize> {
     for &byte in table {
         place = match (place, byte) {
             (Place::Quoted, b'"') => Place::Closed,
-            (Place::Quoted, _) => Place::Quoted,
-            (Place::Closed, b'"') => Place::Quoted,
+            (Place::Quoted, _) | (Place::Closed, b'"') => Place::Quoted,
             (Place::Start, b'"') => {
                 opened = line;
                 Place::Quoted
