@@ -29,6 +29,7 @@ mod order;
 mod outcomes;
 mod ranking;
 mod rankings;
+mod roc_auc;
 
 pub use bootstrap::{Bootstrap, Interval};
 pub use calibration::{calibration_error, half_f_gap};

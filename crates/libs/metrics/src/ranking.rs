@@ -1,5 +1,5 @@
 //! One label's scores, sorted once, from the highest down: the curve of F over the
-//! threshold, its exact maximum, and the area under the ROC curve.
+//! threshold and its exact maximum.
 //!
 //! F changes only where the threshold passes a score. A *cut* is a number of samples that
 //! can be predicted: equal scores go together. The threshold of a cut is the midpoint of
@@ -180,7 +180,7 @@ impl Ranking {
     }
 
     /// Where the samples end whose score is that of the sample at `place`.
-    fn end_of_ties(&self, place: usize) -> usize {
+    pub(crate) fn end_of_ties(&self, place: usize) -> usize {
         let score = self.scores[place];
         place + self.scores[place..].iter().take_while(|&&other| other >= score).count()
     }
@@ -262,42 +262,6 @@ impl Ranking {
     /// Whether the first `predicted` samples, at least one, end a group of equal scores.
     fn is_cut(&self, predicted: usize) -> bool {
         self.scores.get(predicted).is_none_or(|&next| next < self.scores[predicted - 1])
-    }
-
-    /// The chance that a sample with the label scores higher than one without, equal scores
-    /// counting half; `None` when one kind is missing.
-    ///
-    /// Source: Mann & Whitney 1947, whose U this is.
-    #[must_use]
-    pub fn roc_auc(&self) -> Option<f64> {
-        let negatives = self.len() - self.positives;
-        if negatives == 0 || self.positives == 0 {
-            return None;
-        }
-        // As if each sample without the label came behind those before it in the list, twice ...
-        let (mut doubled, mut above) = (0_u128, 0_u64);
-        for block in self.truth.chunks(BLOCK) {
-            let mut here = 0;
-            for &truth in block {
-                here += if truth { 0 } else { 2 * above };
-                above += u64::from(truth);
-            }
-            doubled += u128::from(here);
-        }
-        // ... put right where scores are equal.
-        let mut start = 0;
-        while let Some(tie) = self.scores[start..].windows(2).position(|pair| pair[0] <= pair[1]) {
-            start += tie;
-            let next = self.end_of_ties(start);
-            let (mut hits, mut counted) = (0, 0);
-            for &truth in &self.truth[start..next] {
-                counted += if truth { 0 } else { 2 * hits };
-                hits += u128::from(truth);
-            }
-            doubled = doubled + ((next - start) as u128 - hits) * hits - counted;
-            start = next;
-        }
-        Some(doubled as f64 / (2.0 * negatives as f64 * self.positives as f64))
     }
 }
 
