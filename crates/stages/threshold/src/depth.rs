@@ -10,7 +10,8 @@
 //! Blurred with a triangle of half-width w, the number of hits (or misses) above x is
 //! Σ s((x - u)/w) over their depths u, s a quadratic S-curve. With prefix sums of 1, u
 //! and u² that takes three look-ups, whatever w: B(v) = ½ Σ_{u<v} (v-u)² gives
-//! (B(x+w) - 2B(x) + B(x-w)) / w², and its slope likewise with one power less.
+//! (B(x+w) - 2B(x) + B(x-w)) / w², and its slope likewise with one power less. The sums are
+//! kept for every 32nd sample and the rest is added up: a quarter of the memory of keeping all.
 
 use hpa_metrics::Ranking;
 
@@ -21,27 +22,32 @@ pub(crate) struct Soft {
     pub(crate) slope: f64,
 }
 
-/// The depths of one kind of sample, with their prefix sums.
-#[derive(Clone, Debug, Default)]
-struct Steps {
-    depths: Vec<f64>,
-    /// Sum and sum of squares of the first k depths.
-    sums: Vec<(f64, f64)>,
+/// How many depths there are, their sum and their sum of squares.
+#[derive(Clone, Copy, Debug, Default)]
+struct Moments {
+    count: f64,
+    sum: f64,
+    squares: f64,
 }
+
+/// Samples between two entries of the prefix sums.
+const BLOCK: usize = 32;
 
 /// A label's samples by depth.
 #[derive(Clone, Debug)]
-pub(crate) struct Depth {
-    hits: Steps,
-    misses: Steps,
+pub(crate) struct Depth<'a> {
     /// Depth of each sample down to the last positive, in the order of the ranking.
     places: Vec<f64>,
+    /// Whether each of them is a hit.
+    truth: &'a [bool],
+    /// Entry `i`: the misses and the hits among the first `32 i` samples.
+    sums: Vec<[Moments; 2]>,
     positives: f64,
 }
 
-impl Depth {
+impl<'a> Depth<'a> {
     /// The landscape of a label; `None` when no positive can be predicted.
-    pub(crate) fn new(column: &Ranking) -> Option<Self> {
+    pub(crate) fn new(column: &'a Ranking) -> Option<Self> {
         let reachable = column.scores().partition_point(|&score| score > 0.0);
         let last = column.truth()[..reachable].iter().rposition(|&truth| truth)?;
         // Ties with the last positive belong to it.
@@ -51,24 +57,22 @@ impl Depth {
         let misses = end - hits;
         let share = if misses == 0 { 1.0 } else { 0.5 };
         let weight = |truth: bool| share / if truth { hits as f64 } else { misses as f64 };
-        let mut depth = Self {
-            hits: Steps::default(),
-            misses: Steps::default(),
-            places: Vec::with_capacity(end),
-            positives: column.positives() as f64,
-        };
+        let mut places = Vec::with_capacity(end);
         let (mut start, mut above) = (0, 0.0);
         while start < end {
             let next = column.next_cut(start).expect("scores above 0 go on to the end");
             let mass: f64 = truth[start..next].iter().map(|&truth| weight(truth)).sum();
-            for &truth in &truth[start..next] {
-                let steps = if truth { &mut depth.hits } else { &mut depth.misses };
-                steps.push(above + mass / 2.0);
-                depth.places.push(above + mass / 2.0);
-            }
+            places.resize(next, above + mass / 2.0);
             (start, above) = (next, above + mass);
         }
-        Some(depth)
+        let mut sums = Vec::with_capacity(end / BLOCK + 1);
+        let mut sum = [Moments::default(); 2];
+        for (places, truth) in places.chunks(BLOCK).zip(truth.chunks(BLOCK)) {
+            sums.push(sum);
+            add(&mut sum, places, truth);
+        }
+        sums.push(sum);
+        Some(Self { places, truth, sums, positives: column.positives() as f64 })
     }
 
     /// Labels that are there, predicted or not.
@@ -83,7 +87,29 @@ impl Depth {
 
     /// Blurred hits and misses above `x`; exact ones at width 0.
     pub(crate) fn soft(&self, x: f64, width: f64) -> (Soft, Soft) {
-        (self.hits.soft(x, width), self.misses.soft(x, width))
+        if width == 0.0 {
+            let exact = self.above(x).map(|moments| Soft { count: moments.count, slope: 0.0 });
+            return (exact[1], exact[0]);
+        }
+        let square = width * width;
+        let [low, middle, high] = [x - width, x, x + width].map(|v| {
+            self.above(v).map(|moments| (moments.squares_below(v), moments.distances_below(v)))
+        });
+        let soft = |kind: usize| Soft {
+            count: (high[kind].0 - 2.0 * middle[kind].0 + low[kind].0) / square,
+            slope: (high[kind].1 - 2.0 * middle[kind].1 + low[kind].1) / square,
+        };
+        (soft(1), soft(0))
+    }
+
+    /// The misses and the hits above `x`.
+    fn above(&self, x: f64) -> [Moments; 2] {
+        let count = self.cut(x);
+        let block = count / BLOCK;
+        let mut sums = self.sums[block];
+        let rest = block * BLOCK..count;
+        add(&mut sums, &self.places[rest.clone()], &self.truth[rest]);
+        sums
     }
 
     /// How many samples lie above `x`: always a cut of the ranking.
@@ -98,50 +124,42 @@ impl Depth {
         f64::midpoint(above, *self.places.get(predicted).unwrap_or(&1.0))
     }
 
-    /// The share of the sample at `place` that counts as predicted, and its slope in x.
-    pub(crate) fn blur(&self, place: usize, x: f64, width: f64) -> Soft {
-        blur((x - self.places[place]) / width, width)
+    /// The depth of each sample down to the last positive, in the order of the ranking.
+    pub(crate) fn places(&self) -> &[f64] {
+        &self.places
     }
 }
 
-/// The S-curve: integral of the triangle on [-1, 1], at `t`.
-fn blur(t: f64, width: f64) -> Soft {
+/// Adds samples to the sums of the misses and of the hits.
+fn add(sums: &mut [Moments; 2], places: &[f64], truth: &[bool]) {
+    for (&place, &truth) in places.iter().zip(truth) {
+        let moments = &mut sums[usize::from(truth)];
+        moments.count += 1.0;
+        moments.sum += place;
+        moments.squares += place * place;
+    }
+}
+
+impl Moments {
+    /// B(v) = ½ Σ (v-u)² over depths u that are all below v.
+    fn squares_below(self, v: f64) -> f64 {
+        0.5 * (self.count * v * v - 2.0 * v * self.sum + self.squares)
+    }
+
+    /// Its slope Σ (v-u).
+    fn distances_below(self, v: f64) -> f64 {
+        self.count * v - self.sum
+    }
+}
+
+/// The S-curve: integral of the triangle on [-1, 1], at `t`; its slope is that of a blur by `width`.
+pub(crate) fn blur(t: f64, width: f64) -> Soft {
     let rest = 1.0 - t.abs();
     if rest <= 0.0 {
         return Soft { count: if t > 0.0 { 1.0 } else { 0.0 }, slope: 0.0 };
     }
     let tail = rest * rest / 2.0;
     Soft { count: if t > 0.0 { 1.0 - tail } else { tail }, slope: rest / width }
-}
-
-impl Steps {
-    fn push(&mut self, depth: f64) {
-        let (sum, squares) = self.sums.last().copied().unwrap_or_default();
-        self.depths.push(depth);
-        self.sums.push((sum + depth, squares + depth * depth));
-    }
-
-    fn soft(&self, x: f64, width: f64) -> Soft {
-        if width == 0.0 {
-            return Soft { count: self.depths.partition_point(|&u| u < x) as f64, slope: 0.0 };
-        }
-        let (high, middle, low) = (self.above(x + width), self.above(x), self.above(x - width));
-        let square = width * width;
-        Soft {
-            count: (high.0 - 2.0 * middle.0 + low.0) / square,
-            slope: (high.1 - 2.0 * middle.1 + low.1) / square,
-        }
-    }
-
-    /// B(v) = ½ Σ (v-u)² and its slope Σ (v-u), over the depths u above v.
-    fn above(&self, v: f64) -> (f64, f64) {
-        let count = self.depths.partition_point(|&u| u < v);
-        let Some(&(sum, squares)) = count.checked_sub(1).map(|last| &self.sums[last]) else {
-            return (0.0, 0.0);
-        };
-        let count = count as f64;
-        (0.5 * (count * v * v - 2.0 * v * sum + squares), count * v - sum)
-    }
 }
 
 #[cfg(test)]
@@ -158,7 +176,7 @@ mod tests {
             let (hits, misses) = depth.soft(x, width);
             let mut sum = Soft::default();
             for place in 0..depth.places.len() {
-                let part = depth.blur(place, x, width);
+                let part = blur((x - depth.places[place]) / width, width);
                 sum = Soft { count: sum.count + part.count, slope: sum.slope + part.slope };
             }
             assert!((hits.count + misses.count - sum.count).abs() < 1e-7, "{x} {width}");

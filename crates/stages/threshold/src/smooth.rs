@@ -9,21 +9,20 @@ use crate::Problem;
 use crate::depth::{Depth, Soft};
 use crate::smooth_rows::Rows;
 use hpa_metrics::{Average, Metric, Ranking};
-use rayon::prelude::*;
 use std::cell::RefCell;
 
 /// A label that can be searched: its number, samples and landscape.
 pub(crate) struct Axis<'a> {
     pub(crate) label: usize,
     pub(crate) column: &'a Ranking,
-    pub(crate) depth: Depth,
+    pub(crate) depth: Depth<'a>,
 }
 
 /// The blurred metric of some labels of a problem.
 pub(crate) struct Smooth<'a> {
     problem: &'a Problem,
     axes: Vec<Axis<'a>>,
-    rows: RefCell<Rows<'a>>,
+    rows: RefCell<Rows>,
 }
 
 /// A value with its slope along each axis.
@@ -42,7 +41,7 @@ impl<'a> Smooth<'a> {
             Some(Axis { label, column, depth: Depth::new(column)? })
         };
         let axes: Vec<Axis<'_>> = labels.filter_map(find).collect();
-        let rows = Rows::new(problem.row_positives(), problem.metric().beta(), axes.len());
+        let rows = Rows::new(problem.row_positives(), problem.metric().beta(), &axes);
         Self { problem, axes, rows: RefCell::new(rows) }
     }
 
@@ -86,47 +85,17 @@ impl<'a> Smooth<'a> {
     }
 
     fn samples(&self, depths: &[f64], width: f64) -> Sloped {
-        let mut rows = self.rows.borrow_mut();
-        let value = rows.total(&self.axes, depths, width);
-        let each = rows.each();
+        let sum = self.rows.borrow_mut().sum(&self.axes, depths, width);
         let n = self.problem.n_samples() as f64;
-        let slope = |(axis, &x): (&Axis<'_>, &f64)| {
-            let mut slope = 0.0;
-            axis.walk_blurred(x, width, |row, truth, part| {
-                let (hit, predicted) = each[row];
-                slope += part.slope * (predicted + if truth { hit } else { 0.0 });
-            });
-            slope / n
-        };
-        let slopes = self.axes.par_iter().zip(depths).map(slope).collect();
-        Sloped { value: value / n, slopes }
+        let slopes = sum.slopes.into_iter().map(|slope| slope / n).collect();
+        Sloped { value: sum.value / n, slopes }
     }
 }
 
 impl Axis<'_> {
     /// The blur of this axis when that of the whole is `width`: not narrower than makes sense.
-    fn width(&self, width: f64) -> f64 {
+    pub(crate) fn width(&self, width: f64) -> f64 {
         if width > 0.0 { width.max(self.depth.finest()) } else { 0.0 }
-    }
-
-    /// How many samples are wholly predicted.
-    pub(crate) fn whole(&self, x: f64, width: f64) -> usize {
-        self.depth.cut(x - self.width(width))
-    }
-
-    /// Calls `visit` with row, truth and share of every sample that is partly predicted.
-    pub(crate) fn walk_blurred(
-        &self,
-        x: f64,
-        width: f64,
-        mut visit: impl FnMut(usize, bool, Soft),
-    ) {
-        let width = self.width(width);
-        let places = self.depth.cut(x - width)..self.depth.cut(x + width);
-        for place in places {
-            let part = self.depth.blur(place, x, width);
-            visit(self.column.rows()[place] as usize, self.column.truth()[place], part);
-        }
     }
 }
 
