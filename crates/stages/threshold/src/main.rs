@@ -51,6 +51,11 @@ fn run(Checked(args): &Checked, stage: &Stage) -> anyhow::Result<hpa_threshold::
             Some(Bootstrap::new(&groups(&labels, &folds)?, args.bootstrap, seed))
         }
         None if args.bootstrap == 0 => None,
+        None if data.folds.is_some() => {
+            let mend = "give --folds, which says what belongs together";
+            stage.notice(format!("the interval takes duplicates for independent samples: {mend}"));
+            Some(Bootstrap::of_samples(data.n_samples(), args.bootstrap, seed))
+        }
         None => Some(Bootstrap::of_samples(data.n_samples(), args.bootstrap, seed)),
     };
     let names = labels.value.names.clone();

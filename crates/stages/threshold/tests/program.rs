@@ -125,6 +125,17 @@ fn the_json_has_the_keys_of_the_contract_and_every_label() {
 }
 
 #[test]
+fn an_interval_that_takes_duplicates_for_independent_says_so() {
+    let folder = Folder::new();
+    for (folds, bootstrap, said) in [(true, 9, true), (true, 0, false), (false, 9, false)] {
+        usual(&folder, folds);
+        let output = folder.run(&format!("--method exact --bootstrap {bootstrap}"));
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(message.contains("--folds"), said, "{folds} {bootstrap}: {message}");
+    }
+}
+
+#[test]
 fn a_metric_that_couples_labels_is_searched_but_not_by_exact() {
     let folder = Folder::new();
     usual(&folder, false);
