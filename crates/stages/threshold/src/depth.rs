@@ -124,6 +124,15 @@ impl<'a> Depth<'a> {
         f64::midpoint(above, *self.places.get(predicted).unwrap_or(&1.0))
     }
 
+    /// `x` moved up past the misses below the last hit above it: each of them lowers any F.
+    pub(crate) fn at_hit(&self, x: f64) -> f64 {
+        let Some(hit) = self.truth[..self.cut(x)].iter().rposition(|&truth| truth) else {
+            return x;
+        };
+        let hit = self.places[hit];
+        self.of_cut(self.places.partition_point(|&place| place <= hit))
+    }
+
     /// The depth of each sample down to the last positive, in the order of the ranking.
     pub(crate) fn places(&self) -> &[f64] {
         &self.places
