@@ -12,7 +12,7 @@ use hpa_core::{Channel, SampleId};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
-    RowSelector,
+    RowSelectionPolicy, RowSelector,
 };
 use parquet::file::metadata::PageIndexPolicy;
 use std::path::{Path, PathBuf};
@@ -117,7 +117,12 @@ impl Shard {
             }
             start = end;
         }
-        builder.with_row_groups(groups).with_row_selection(RowSelection::from(selectors))
+        // Left to itself the reader decodes all rows and drops most again, where few are skipped at
+        // a time; a page here holds one sample, so that what is skipped need not be decompressed.
+        builder
+            .with_row_groups(groups)
+            .with_row_selection(RowSelection::from(selectors))
+            .with_row_selection_policy(RowSelectionPolicy::Selectors)
     }
 
     /// Copies the pixels of the wanted (row, slot) pairs, ascending, into their slots.
