@@ -486,11 +486,13 @@ $(bench_env)/train/ready: benches/train/requirements.txt
 # Whether a row was asked for: all are where none is named.
 row = $(if $(ROWS),$(filter $1,$(ROWS)),$1)
 bench-train: $(addprefix $(bin)/hpa-,train synth preprocess labels split)
-bench-train: $(if $(filter $(bench_env)/%,$(BENCH_PYTHON)),$(bench_env)/train/ready) ## training and evaluation against PyTorch and ONNX Runtime (ROWS, SECONDS a row)
+bench-train: $(if $(filter $(bench_env)/%,$(BENCH_PYTHON)),$(bench_env)/train/ready) ## training and evaluation against PyTorch and ONNX Runtime, into docs/performance.md too (ROWS, SECONDS a row)
 	cargo build --release --locked --workspace --example speed --example layers
 	$(if $(filter-out kernels,$(or $(ROWS),all)),$(BENCH_PYTHON) -B benches/train/run.py --ours $(bin)/examples/speed --programs $(bin) \
-	  --out $(RUNS)/bench/train.json --rows $(filter-out kernels,$(ROWS)) --threads $(THREADS) --budget $(SECONDS))
-	$(if $(call row,kernels),$(bin)/examples/layers 128 16 5 f32; $(bin)/examples/layers 128 16 5 bf16)
+	  --out $(RUNS)/bench/train.json --document docs/performance.md \
+	  --rows $(filter-out kernels,$(ROWS)) --threads $(THREADS) --budget $(SECONDS))
+	$(if $(call row,kernels),{ $(bin)/examples/layers 128 16 5 f32; echo; $(bin)/examples/layers 128 16 5 bf16; } | \
+	  $(BENCH_PYTHON) -B benches/train/document.py docs/performance.md kernels)
 
 bench_python = $(bench_env)/preprocess/bin/python
 

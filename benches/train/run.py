@@ -4,7 +4,8 @@ Every contestant is a process of its own that warms up, then answers `N` on its 
 with a line of JSON: the seconds of N steps and its peak memory. The driver asks A B A B ...,
 so that what disturbs the machine disturbs both, and takes medians over the rounds.
 
-    run.py --ours PROGRAM --out FILE.json [--programs FOLDER] [--rows NAME...] [--threads N] [--budget SECONDS]
+    run.py --ours PROGRAM --out FILE.json --document FILE.md [--programs FOLDER] [--rows NAME...]
+           [--threads N] [--budget SECONDS]
 
 The row through the loader trains by `hpa-train` on drawn pictures, an epoch a turn, beside the same
 steps in memory; FOLDER has the programs of the pipeline.
@@ -20,7 +21,10 @@ import sys
 import tempfile
 import time
 
-LABELS = 28
+import document
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PEER = os.path.join(HERE, "peer.py")
 # Name: network, px, batch, mode, precision, peer, threads of ours and of the peer (0: --threads).
 ROWS = {
     "train-resnet18-128-b32": ("resnet18", 128, 32, "train", "f32", "torch", 0, 0),
@@ -36,96 +40,12 @@ ROWS = {
     "train-resnet18-128-b32-threads": ("resnet18", 128, 32, "train", "f32", "ours", 2, 1),
     "train-resnet18-128-b32-loader": ("resnet18", 128, 32, "train", "f32", "memory", 0, 0),
 }
+HEAD = [
+    "| row | ours, images/s | peer, images/s | peer | ratio | middle half of the pairs' ratios | peak memory, MiB |",
+    "|---|---|---|---|---|---|---|",
+]
 # Seconds that a row may take, two processes' starts included.
 BUDGET = 60.0
-
-
-def network(name, torch):
-    """torchvision's network with four input channels and one logit a label."""
-    import torchvision
-
-    model = getattr(torchvision.models, name)(num_classes=LABELS)
-    model.conv1 = torch.nn.Conv2d(4, 64, 7, 2, 3, bias=False)
-    return model
-
-
-def torch_step(name, px, batch, mode, precision):
-    """One training step or one evaluation by PyTorch, channels_last."""
-    import torch
-
-    layout = torch.channels_last
-    model = network(name, torch).to(memory_format=layout)
-    images = torch.randn(batch, 4, px, px).contiguous(memory_format=layout)
-    targets = (torch.rand(batch, LABELS) > 0.9).float()
-    is_bf16 = precision == "bf16"
-
-    def evaluate():
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=is_bf16):
-            model(images)
-
-    if mode == "eval":
-        model.eval()
-        return evaluate
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-
-    def train():
-        optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16):
-            logits = model(images)
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits.float(), targets)
-        loss.backward()
-        optimizer.step()
-
-    return train
-
-
-def onnx_step(path, px, batch, threads):
-    """One evaluation by ONNX Runtime, all of its graph optimisations on."""
-    import numpy
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    images = numpy.random.default_rng(1).standard_normal((batch, 4, px, px), numpy.float32)
-    return lambda: session.run(None, {"images": images})
-
-
-def export(name, px, batch, path):
-    """Writes the network in evaluation mode for ONNX Runtime."""
-    import torch
-
-    model, images = network(name, torch).eval(), torch.randn(batch, 4, px, px)
-    torch.onnx.export(model, (images,), path, input_names=["images"], dynamo=False)
-
-
-def peak_kib():
-    """The peak of this process's memory."""
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
-
-
-def contest(peer, path, arguments):
-    """The peer's side of the conversation."""
-    name, px, batch, mode, precision, threads = arguments
-    px, batch, threads = int(px), int(batch), int(threads)
-    if peer == "onnx":
-        step = onnx_step(path, px, batch, threads)
-        import onnxruntime as framework
-    else:
-        import torch as framework
-
-        framework.set_num_threads(threads)
-        step = torch_step(name, px, batch, mode, precision)
-    step()
-    print(json.dumps({"version": framework.__version__}), flush=True)
-    for line in sys.stdin:
-        seconds = []
-        for _ in range(int(line)):
-            start = time.perf_counter()
-            step()
-            seconds.append(time.perf_counter() - start)
-        print(json.dumps({"seconds": seconds, "peak_kib": peak_kib()}), flush=True)
 
 
 class Contestant:
@@ -166,7 +86,6 @@ class Contestant:
 class Loader:
     """Training by hpa-train from Parquet, with augmentation; each turn is a run of one epoch."""
 
-    HERE = os.path.dirname(os.path.abspath(__file__))
     STEPS = 18
 
     def __init__(self, programs, folder, batch, threads):
@@ -174,7 +93,7 @@ class Loader:
         self.threads = ["--threads", str(threads), "--quiet"]
         self.greeting, self.seconds, self.peak_kib = {}, [], 0
         at = lambda name: os.path.join(folder, name)
-        config = ["--config", os.path.join(self.HERE, "synth.toml")]
+        config = ["--config", os.path.join(HERE, "synth.toml")]
         self.run("synth", *config, "--out", at("raw"), *self.threads)
         csv = ["--csv", at("raw/train.csv")]
         pictures = ["--images", at("raw/train"), "--size", "128"]
@@ -190,7 +109,7 @@ class Loader:
 
     def steps(self, count, keep=True):
         out = os.path.join(self.folder, "model.safetensors")
-        config = ["--config", os.path.join(self.HERE, "loader.toml"), "--json"]
+        config = ["--config", os.path.join(HERE, "loader.toml"), "--json"]
         fold = ["--folds", os.path.join(self.folder, "folds.parquet"), "--fold", "0"]
         device = ["--device", "cpu", "--out", out]
         answer = json.loads(self.run("train", *config, *self.data, *fold, *device, *self.threads))
@@ -209,20 +128,19 @@ def contestants(row, arguments, folder):
     work = [network_name, str(px), str(batch), mode, precision]
     path = os.path.join(folder, "network.onnx")
     if peer == "onnx":
-        script = f"import run; run.export({network_name!r}, {px}, {batch}, {path!r})"
-        where = os.path.dirname(os.path.abspath(__file__))
-        subprocess.run([sys.executable, "-B", "-c", script], cwd=where, check=True)
+        command = [sys.executable, "-B", PEER, "export", path, network_name, str(px), str(batch)]
+        subprocess.run(command, check=True)
     if peer == "memory":
         ours = Loader(arguments.programs, folder, batch, threads[0])
     else:
         ours = Contestant([arguments.ours, *work, str(threads[0])], threads[0])
     is_ours = peer in ("ours", "memory")
-    rival = [arguments.ours] if is_ours else [sys.executable, __file__, "--peer", peer, path]
+    rival = [arguments.ours] if is_ours else [sys.executable, "-B", PEER, peer, path]
     return ours, Contestant([*rival, *work, str(threads[1])], threads[1])
 
 
 def measure(name, row, arguments):
-    """Both contestants' medians, and the lines of the row."""
+    """Both contestants' medians: the row of the file and that of the document."""
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = contestants(row, arguments, folder)
@@ -243,7 +161,7 @@ def rounds(ours, theirs, deadline):
 
 
 def report(name, batch, peer, ours, theirs):
-    """The row of the table, and a line for people."""
+    """The row of the file and that of the document."""
     rate = lambda contestant: batch / statistics.median(contestant.seconds)
     # A turn through the loader is the median of an epoch.
     size = len(theirs.seconds) // len(ours.seconds)
@@ -256,14 +174,12 @@ def report(name, batch, peer, ours, theirs):
         "ours": "one thread",
         "memory": "the same on data in memory",
     }[peer]
-    quartiles = statistics.quantiles(pairs, n=4)
-    print(
-        f"{name:32} {rate(ours):8.1f} against {rate(theirs):8.1f} images/s: "
-        f"{rate(ours) / rate(theirs):.2f} (pairs {quartiles[0]:.2f} to {quartiles[2]:.2f}, "
-        f"{len(pairs)} rounds), peak {ours.peak_kib >> 10} against {theirs.peak_kib >> 10} MiB",
-        file=sys.stderr,
-        flush=True,
-    )
+    low, _, high = statistics.quantiles(pairs, n=4)
+    memory = [f"{side.peak_kib >> 10}" if side.peak_kib else "" for side in (ours, theirs)]
+    cells = [name, f"{rate(ours):.1f}", f"{rate(theirs):.1f}", peer_name, f"{rate(ours) / rate(theirs):.2f}"]
+    cells += [f"{low:.2f} to {high:.2f} of {len(pairs)}", " against ".join(filter(None, memory))]
+    line = f"| {' | '.join(cells)} |"
+    print(line, file=sys.stderr, flush=True)
     return {
         "name": name,
         "unit": "images/s",
@@ -271,7 +187,7 @@ def report(name, batch, peer, ours, theirs):
         "peer": round(rate(theirs), 2),
         "peer_name": peer_name,
         "ratio": round(rate(ours) / rate(theirs), 3),
-    }
+    }, line
 
 
 def write(rows, path):
@@ -297,11 +213,10 @@ def machine():
 
 
 def main():
-    if sys.argv[1:2] == ["--peer"]:
-        return contest(sys.argv[2], sys.argv[3], sys.argv[4:])
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ours", required=True, help="the program crates/libs/nn/examples/speed.rs")
     parser.add_argument("--out", required=True, help="where the rows go")
+    parser.add_argument("--document", required=True, help="whose tables are to be brought up to date")
     parser.add_argument("--programs", default="target/release", help="the pipeline's programs")
     parser.add_argument("--rows", nargs="*", default=[], help="some rows only")
     parser.add_argument("--threads", type=int, default=2)
@@ -310,9 +225,12 @@ def main():
     unknown = [name for name in arguments.rows if name not in ROWS]
     if unknown:
         sys.exit(f"there are no rows {', '.join(unknown)}: expected some of {', '.join(ROWS)}")
-    print(machine(), file=sys.stderr)
+    document.block(arguments.document, "train")  # before anything is measured
+    head = [f"{machine()}, {arguments.threads} threads, Python {platform.python_version()}:", "", *HEAD]
     for name in arguments.rows or ROWS:
-        write([measure(name, ROWS[name], arguments)], arguments.out)
+        row, line = measure(name, ROWS[name], arguments)
+        write([row], arguments.out)
+        document.update_table(arguments.document, "train", head, [line], ROWS)
 
 
 if __name__ == "__main__":

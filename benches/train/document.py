@@ -1,0 +1,42 @@
+"""Puts measured tables into a document, between marks that name them.
+
+    ... | document.py FILE.md NAME      replaces the block NAME by what comes in
+
+A block stands between `<!-- bench NAME -->` and `<!-- /bench NAME -->`, each on a line of its own.
+"""
+
+import os
+import sys
+
+
+def block(path, name):
+    """What stands before, in and behind the block."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    begin, end = f"<!-- bench {name} -->\n", f"<!-- /bench {name} -->\n"
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        sys.exit(f"{path} has no block {name!r}: expected one line {begin.strip()} and, below, {end.strip()}")
+    start = text.index(begin) + len(begin)
+    return text[:start], text[start : text.index(end)], text[text.index(end) :]
+
+
+def replace(path, name, content):
+    """Writes the document with another block, whole or not at all."""
+    before, _, behind = block(path, name)
+    with open(path + ".partial", "w", encoding="utf-8") as file:
+        file.write(before + "\n" + content.strip("\n") + "\n\n" + behind)
+    os.replace(path + ".partial", path)
+
+
+def update_table(path, name, head, lines, order):
+    """Puts lines, by the name in their first cell, in the place of those in the block."""
+    cell = lambda line: line.split("|")[1].strip()
+    rows = {cell(line): line for line in block(path, name)[1].splitlines() if line.startswith("|")}
+    rows |= {cell(line): line for line in lines}
+    replace(path, name, "\n".join([*head, *(rows[row] for row in order if row in rows)]))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    replace(sys.argv[1], sys.argv[2], sys.stdin.read())
