@@ -30,6 +30,8 @@ def copies(samples, folder, wanted):
         if (samples / table).exists():
             with open(samples / table, newline="") as rows:
                 found += [(row["Id"], samples / part) for row in csv.DictReader(rows)]
+    if not found:
+        sys.exit(f"{samples} has no samples: expected train.csv and train/ID_red.png and so on")
     (folder / "train").mkdir()
     ids = []
     while len(ids) < wanted:

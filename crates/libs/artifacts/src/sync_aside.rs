@@ -11,7 +11,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 /// So many bytes are handed over at a time; shorter files see no thread.
-const BYTES: usize = 32 << 20;
+const BYTES: usize = 8 << 20;
 
 /// Syncs one file aside.
 #[derive(Default)]

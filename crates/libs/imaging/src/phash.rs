@@ -13,6 +13,8 @@
 //! Source: the construction is that of pHash (Zauner, *Implementation and Benchmarking of
 //! Perceptual Image Hash Functions*, 2010), with median and 32×32 as in `imagehash`.
 
+use std::sync::LazyLock;
+
 use crate::resize::{Filter, scaled};
 use crate::{Plane, Samples, boxes};
 
@@ -66,7 +68,7 @@ fn averages(plane: &Plane) -> Vec<i64> {
 
 /// The lowest 8×8 coefficients of the cosine transform of 32×32 levels, row `v` by row.
 fn low_frequencies(levels: &[i64]) -> Vec<i64> {
-    let cosines = cosines();
+    let cosines = &*COSINES;
     let across: Vec<i64> = levels
         .chunks_exact(SIDE)
         .flat_map(|row| cosines.iter().map(move |wave| dot(wave, row.iter())))
@@ -78,6 +80,8 @@ fn low_frequencies(levels: &[i64]) -> Vec<i64> {
 fn dot<'a>(wave: &[i64; SIDE], levels: impl Iterator<Item = &'a i64>) -> i64 {
     wave.iter().zip(levels).map(|(cosine, level)| cosine * level).sum()
 }
+
+static COSINES: LazyLock<[[i64; SIDE]; LOW]> = LazyLock::new(cosines);
 
 /// cos((2x + 1) u π / 64) in units of 1/16384, for each `u` a wave over `x`.
 ///

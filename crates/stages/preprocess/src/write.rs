@@ -24,7 +24,7 @@ const AHEAD_ROWS: usize = 128;
 const PART_ROWS: usize = 128;
 
 /// Raised when the same files become other bytes, so that no older shard is confirmed.
-const RECIPE: u32 = 2;
+const RECIPE: u32 = 3;
 
 /// What to make a shard of.
 #[derive(Clone, Copy, Debug)]

@@ -23,8 +23,9 @@ use std::path::{Path, PathBuf};
 
 /// Row groups hold at most this many rows …
 const MAX_GROUP_ROWS: usize = 256;
-/// … and this many bytes of pixels.
-const MAX_GROUP_BYTES: usize = 64 << 20;
+/// … and this many bytes of pixels: the memory of a group's pages serves the next group, and less
+/// of it is cleared by the system and stays in the cache.
+const MAX_GROUP_BYTES: usize = 16 << 20;
 /// Largest side: 4 × 16384² bytes still fit the 31 bits of a fixed-size column.
 const MAX_SIZE_PX: usize = 16_384;
 /// Where the pixels stand among the columns.
