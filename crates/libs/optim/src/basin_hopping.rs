@@ -204,10 +204,10 @@ impl<L, I, T> BasinHopping<L, I, T> {
     /// Rise of the objective that is accepted with probability 1/e; 0 accepts no rise.
     ///
     /// # Errors
-    /// Negative or NaN.
+    /// Negative, infinite or NaN.
     pub fn with_temperature(mut self, temperature: f64) -> Result<Self, Error> {
-        let ok = temperature >= 0.0;
-        self.temperature = in_range("temperature", temperature, ok, "a number >= 0")?;
+        let ok = temperature >= 0.0 && temperature.is_finite();
+        self.temperature = in_range("temperature", temperature, ok, "a finite number >= 0")?;
         Ok(self)
     }
 

@@ -7,6 +7,7 @@ use std::fmt;
 
 /// Everything this crate refuses.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// Lower and upper limits of different lengths.
     #[error(

@@ -119,17 +119,17 @@ impl Lbfgsb {
     /// Relative reduction of the objective in one iteration at which to stop (SciPy's `ftol`).
     ///
     /// # Errors
-    /// Negative or NaN.
+    /// Negative, infinite or NaN.
     pub fn with_cost_tolerance(mut self, tolerance: f64) -> Result<Self, Error> {
-        self.cost_tolerance =
-            in_range("cost tolerance", tolerance, tolerance >= 0.0, "a number >= 0")?;
+        let ok = tolerance >= 0.0 && tolerance.is_finite();
+        self.cost_tolerance = in_range("cost tolerance", tolerance, ok, "a finite number >= 0")?;
         Ok(self)
     }
 
     /// The same in units of the machine precision (the papers' `factr`).
     ///
     /// # Errors
-    /// Negative or NaN.
+    /// Negative, infinite or NaN.
     pub fn with_factr(self, factr: f64) -> Result<Self, Error> {
         self.with_cost_tolerance(factr * f64::EPSILON)
     }
@@ -137,10 +137,11 @@ impl Lbfgsb {
     /// Largest projected gradient component at which to stop (SciPy's `gtol`).
     ///
     /// # Errors
-    /// Negative or NaN.
+    /// Negative, infinite or NaN.
     pub fn with_gradient_tolerance(mut self, tolerance: f64) -> Result<Self, Error> {
+        let ok = tolerance >= 0.0 && tolerance.is_finite();
         self.gradient_tolerance =
-            in_range("gradient tolerance", tolerance, tolerance >= 0.0, "a number >= 0")?;
+            in_range("gradient tolerance", tolerance, ok, "a finite number >= 0")?;
         Ok(self)
     }
 

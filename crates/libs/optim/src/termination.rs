@@ -9,6 +9,7 @@ use std::fmt;
 
 /// The reason that one of this crate's solvers gave for stopping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Stop {
     /// The projected gradient is below its tolerance: a stationary point.
     GradientSmall,
