@@ -168,7 +168,17 @@ impl Shard {
                 ids.push(text.parse().map_err(|error| self.invalid(error))?);
             }
         }
+        self.check_count(ids.len())?;
         Ok(ids)
+    }
+
+    /// Refuses columns that are shorter or longer than the footer promises.
+    fn check_count(&self, found: usize) -> Result<(), ArtifactError> {
+        if found == self.rows {
+            return Ok(());
+        }
+        let reason = format!("its footer promises {} rows, {found} are there", self.rows);
+        Err(ArtifactError::damaged(&self.path, reason))
     }
 
     pub(super) fn summaries(
@@ -176,15 +186,16 @@ impl Shard {
         ids: &[SampleId],
         summaries: &mut Vec<ImageSummary>,
     ) -> Result<(), ArtifactError> {
-        let mut ids = ids.iter();
+        let (mut ids, mut found) = (ids.iter(), 0);
         for batch in self.select(&["height", "width", "phash", "digest"], None)? {
             let columns = SummaryColumns::new(&batch)
                 .ok_or_else(|| self.invalid("expected columns height, width, phash and digest"))?;
             for (row, id) in (0..batch.num_rows()).zip(&mut ids) {
                 summaries.push(columns.row(row, id.clone()));
             }
+            found += batch.num_rows();
         }
-        Ok(())
+        self.check_count(found)
     }
 }
 
