@@ -69,21 +69,44 @@ fn truth(labels: &Labels, n_labels: usize) -> Vec<bool> {
     truth
 }
 
-/// The group of duplicates of each labelled sample.
+/// The group of duplicates of each labelled sample; `held_out` is the fold of each in the predictions.
 ///
 /// # Errors
-/// When a labelled sample is not in the folds file.
-pub fn groups(labels: &Labels, folds: &Folds) -> Result<Vec<u32>, ThresholdError> {
+/// When a labelled sample is not in the folds file, or in another fold than the predictions say.
+pub fn groups(
+    labels: &Labels,
+    folds: &Folds,
+    held_out: Option<&[Fold]>,
+) -> Result<Vec<u32>, ThresholdError> {
     let ids: Vec<SampleId> = folds.rows.iter().map(|row| row.id.clone()).collect();
     let rows = rows_of(labels, &ids).map_err(|missing| ThresholdError::Ungrouped {
         count: missing.len(),
         first: first(&missing),
     })?;
-    let group = |row: usize| folds.rows[row].group;
-    Ok(match rows {
-        Some(rows) => rows.into_iter().map(group).collect(),
-        None => (0..ids.len()).map(group).collect(),
-    })
+    let rows = rows.unwrap_or_else(|| (0..ids.len()).collect());
+    check_held_out(labels, folds, &rows, held_out.unwrap_or_default())?;
+    Ok(rows.into_iter().map(|row| folds.rows[row].group).collect())
+}
+
+/// Refuses a folds file whose folds are not those that the predictions were held out in.
+fn check_held_out(
+    labels: &Labels,
+    folds: &Folds,
+    rows: &[usize],
+    held_out: &[Fold],
+) -> Result<(), ThresholdError> {
+    let pairs = held_out.iter().zip(rows).map(|(&ours, &row)| (ours, folds.rows[row].fold));
+    let differs = |(ours, theirs): &(Fold, Fold)| ours.get() != theirs.get();
+    let count = pairs.clone().filter(differs).count();
+    match labels.rows.iter().zip(pairs).find(|(_, pair)| differs(pair)) {
+        None => Ok(()),
+        Some((row, (ours, theirs))) => Err(ThresholdError::OtherFolds {
+            count,
+            id: row.id.clone(),
+            ours: ours.get(),
+            theirs: theirs.get(),
+        }),
+    }
 }
 
 /// Refuses predictions that were made with another folds file than this one.
@@ -151,7 +174,7 @@ fn first(ids: &[&SampleId]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hpa_artifacts::{Digest, LabelRow, Provenance};
+    use hpa_artifacts::{Digest, FoldRow, LabelRow, Provenance};
     use hpa_core::{LabelNames, LabelSet};
 
     fn labels(ids: &[&str]) -> Labels {
@@ -207,10 +230,35 @@ mod tests {
     }
 
     #[test]
+    fn folds_that_are_not_those_of_the_predictions_are_refused() {
+        let count = FoldCount::try_from(2).unwrap();
+        let fold = |number: u64| count.fold(number).unwrap();
+        let row = |(id, number): (&str, u64)| FoldRow {
+            id: id.parse().unwrap(),
+            fold: fold(number),
+            group: 7,
+        };
+        let folds = Folds { count, rows: [("b", 1), ("a", 0), ("c", 0)].map(row).to_vec() };
+        let labels = labels(&["a", "b", "c"]);
+        let held_out = [0, 1, 0].map(fold);
+        assert_eq!(groups(&labels, &folds, Some(&held_out)).unwrap(), [7, 7, 7]);
+        assert!(groups(&labels, &folds, None).is_ok());
+        let others = [0, 0, 1].map(fold);
+        let error = groups(&labels, &folds, Some(&others)).unwrap_err().to_string();
+        assert!(
+            error.contains("2 labelled samples differ, the first is b, fold 0 in the predictions"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn other_label_names_are_refused() {
         let mut others = predictions(&["a"]);
         others.names = LabelNames::try_from(vec!["Nucleoplasm".to_owned()]).unwrap();
         let error = align(&labels(&["a"]), others).unwrap_err().to_string();
-        assert!(error.contains("label 1") && error.contains("Nuclear membrane"), "{error}");
+        assert!(
+            error.contains("label 1 is \"Nuclear membrane\" in --labels and absent"),
+            "{error}"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! What can be wrong with the input of a search.
 
-use hpa_core::ProbabilityError;
+use hpa_core::{ProbabilityError, SampleId};
 use hpa_metrics::Metric;
 
 /// Why no thresholds can be found.
@@ -26,7 +26,9 @@ pub enum ThresholdError {
     OneFold(u8),
     /// Labels and predictions do not speak of the same labels.
     #[error(
-        "the labels are called otherwise than in the predictions: label {label} is {ours:?} in --labels and {theirs:?} in --predictions"
+        "the labels are called otherwise than in the predictions: label {label} is {} in --labels and {} in --predictions",
+        named(ours.as_deref()),
+        named(theirs.as_deref())
     )]
     Names {
         /// The first that differs.
@@ -54,10 +56,28 @@ pub enum ThresholdError {
         /// The first twenty.
         first: String,
     },
+    /// Predictions and folds file do not agree on who was held out where.
+    #[error(
+        "the predictions were held out in other folds than --folds names: {count} labelled samples differ, the first is {id}, fold {ours} in the predictions and {theirs} in the folds file\n  mend: give the folds file that the predictions were made with"
+    )]
+    OtherFolds {
+        /// How many samples differ.
+        count: usize,
+        /// The first of them.
+        id: SampleId,
+        /// Its fold in the predictions.
+        ours: u8,
+        /// Its fold in the folds file.
+        theirs: u8,
+    },
     /// Nothing to fit on.
     #[error("there is no labelled sample to fit thresholds on")]
     Empty,
     /// A solver refused the problem.
-    #[error("the search failed: {0}")]
-    Search(hpa_optim::Error),
+    #[error("the search failed")]
+    Search(#[source] hpa_optim::Error),
+}
+
+fn named(name: Option<&str>) -> String {
+    name.map_or_else(|| "absent".to_owned(), |name| format!("{name:?}"))
 }

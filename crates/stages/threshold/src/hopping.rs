@@ -4,7 +4,7 @@
 //! The original searches the staircase itself with finite differences of 0.05 and stalls.
 //! Here F is blurred over a width (see [`crate::smooth`]) and has a true slope. Widths shrink
 //! by steps; at each width basin hopping starts from the best depths of the one before, with
-//! hops in proportion to the width. Every minimum on the way, moved up to the hit above it, is
+//! hops in proportion to the width. Every minimum that a hop ends in, moved up to the hit above it, is
 //! scored by the *exact* metric as well, for a rare label's best cut need not be where the blurred F
 //! is highest; the best one is kept.
 //! Then comes the local polish.
@@ -95,7 +95,7 @@ fn search(
     let mut evaluations = 0;
     let widths = widths(&smooth);
     for (stage, &width) in (0..).zip(&widths) {
-        let last = width <= widths[widths.len() - 1];
+        let last = stage + 1 == widths.len() as u64;
         let minimum = hop(&smooth, &depths, (width, last), seed.child(stage), &best)?;
         depths = minimum.param;
         best.borrow_mut().look_at(&depths);
@@ -137,10 +137,8 @@ impl<'a> Best<'a> {
 fn widths(smooth: &Smooth<'_>) -> Vec<f64> {
     let finest = smooth.axes().iter().map(|axis| axis.depth.finest()).fold(WIDEST, f64::min);
     let narrowest = finest.max(NARROWEST);
-    let mut widths = vec![WIDEST];
-    while widths[widths.len() - 1] * COOLING > narrowest {
-        widths.push(widths[widths.len() - 1] * COOLING);
-    }
+    let cooled = std::iter::successors(Some(WIDEST), |width| Some(width * COOLING));
+    let mut widths: Vec<f64> = cooled.take_while(|&width| width > narrowest).collect();
     widths.push(narrowest);
     widths
 }

@@ -8,10 +8,11 @@
 //! Shapes: matrices are row-major `[samples][labels]`. Units: scores and thresholds in
 //! [0, 1]; a label is predicted when its score, widened to f64, is strictly above its threshold.
 //!
-//! Rules for edge cases, all methods that look at the data: thresholds lie midway between
-//! neighbouring scores; among equal scores of the metric the fewest samples are predicted; a
-//! label without positives is never predicted (threshold 1); equal scores are predicted
-//! together or not at all; a score of 0 is never predicted.
+//! Rules for edge cases: thresholds lie midway between neighbouring scores (but those that are given,
+//! shrunk or found by the recipe, which searches scores); where several give the same metric, methods that
+//! sort predict the fewest samples and searches keep what they found first; a label without
+//! positives is never predicted (threshold 1) by methods that set each label apart; equal
+//! scores are predicted together or not at all; a score of 0 is never predicted.
 
 mod align;
 mod calibrate;

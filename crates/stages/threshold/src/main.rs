@@ -2,12 +2,12 @@
 
 mod args;
 
-use args::Checked;
-use hpa_artifacts::{Provenance, check_made_from};
+use args::{Args, Checked};
+use hpa_artifacts::{Labels, Origin, Provenance, check_made_from};
 use hpa_core::Seed;
 use hpa_metrics::Bootstrap;
 use hpa_stage::Stage;
-use hpa_threshold::{Search, align, check_folds, groups};
+use hpa_threshold::{Aligned, Search, align, check_folds, groups};
 use std::process::ExitCode;
 
 /// Buffers of columns come and go by the dozen: what was freed is used again, where the system's
@@ -43,21 +43,7 @@ fn run(Checked(args): &Checked, stage: &Stage) -> anyhow::Result<hpa_threshold::
     if data.left_out > 0 {
         stage.notice(format!("{} predictions have no label and are left out", data.left_out));
     }
-    let seed = Seed::new(args.seed);
-    let plan = match &args.folds {
-        Some(folds) => {
-            let folds = folds.read(stage)?;
-            check_folds(&origin, &folds.origin)?;
-            Some(Bootstrap::new(&groups(&labels, &folds)?, args.bootstrap, seed))
-        }
-        None if args.bootstrap == 0 => None,
-        None if data.folds.is_some() => {
-            let mend = "give --folds, which says what belongs together";
-            stage.notice(format!("the interval takes duplicates for independent samples: {mend}"));
-            Some(Bootstrap::of_samples(data.n_samples(), args.bootstrap, seed))
-        }
-        None => Some(Bootstrap::of_samples(data.n_samples(), args.bootstrap, seed)),
-    };
+    let plan = resamples(args, stage, (&labels.value, &data), &origin)?;
     let names = labels.value.names.clone();
     drop(labels); // the search needs the room
     let search = Search::run(&data, &names, args.metric, &args.settings())?;
@@ -68,4 +54,29 @@ fn run(Checked(args): &Checked, stage: &Stage) -> anyhow::Result<hpa_threshold::
     written?;
     stage.notice(&summary);
     Ok(summary)
+}
+
+/// How the interval resamples: groups of duplicates where `--folds` names them.
+fn resamples(
+    args: &Args,
+    stage: &Stage,
+    (labels, data): (&Labels, &Aligned),
+    predictions: &Origin,
+) -> anyhow::Result<Option<Bootstrap>> {
+    let seed = Seed::new(args.seed);
+    let held_out = data.folds.as_ref().map(|(_, folds)| &folds[..]);
+    if let Some(folds) = &args.folds {
+        let folds = folds.read(stage)?;
+        check_folds(predictions, &folds.origin)?;
+        let groups = groups(labels, &folds.value, held_out)?;
+        return Ok(Some(Bootstrap::new(&groups, args.bootstrap, seed)));
+    }
+    if args.bootstrap == 0 {
+        return Ok(None);
+    }
+    if held_out.is_some() {
+        let mend = "give --folds, which says what belongs together";
+        stage.notice(format!("the interval takes duplicates for independent samples: {mend}"));
+    }
+    Ok(Some(Bootstrap::of_samples(data.n_samples(), args.bootstrap, seed)))
 }

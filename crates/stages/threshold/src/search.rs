@@ -34,8 +34,8 @@ impl<'a> Search<'a> {
         settings: &Settings,
     ) -> Result<Self, ThresholdError> {
         let sorted = if data.folds.is_some() { Problem::new } else { Problem::indivisible };
-        let problem = sorted(metric, &data.scores, &data.truth, data.n_labels)?;
         let start = Instant::now();
+        let problem = sorted(metric, &data.scores, &data.truth, data.n_labels)?;
         let found = fit(&problem, settings)?;
         let folds = match &data.folds {
             Some((count, folds)) => Some(cross_fit(&problem, *count, folds, settings)?),

@@ -14,7 +14,8 @@ pub(crate) fn exact(problem: &Problem) -> Result<Fit, ThresholdError> {
     }
     let columns = problem.columns();
     let best: Vec<Cut> = columns.par_iter().map(|column| column.best(metric.beta())).collect();
-    let evaluations = columns.iter().map(|column| column.len() as u64 + 1).sum();
+    // F is computed at each hit, and of nothing predicted.
+    let evaluations = columns.iter().map(|column| column.positives() as u64 + 1).sum();
     Ok(Fit::new(best.iter().map(|cut| cut.threshold).collect(), evaluations))
 }
 
