@@ -11,7 +11,6 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-import time
 
 import numpy as np
 
@@ -30,16 +29,12 @@ class Bench:
         out = self.folder / "thresholds.parquet"
         command = [self.programs / "hpa-threshold", "--predictions", predictions, "--labels", labels,
                    "--bootstrap", "0", "--quiet", "--json", "--out", out, *flags]
-        began = time.perf_counter()
-        process = subprocess.Popen([str(word) for word in command],
-                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        text = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            sys.exit(f"bench: {' '.join(map(str, command))} failed with {process.returncode}")
-        return {**json.loads(text), "wall": wall, "peak": 1024 * usage.ru_maxrss}
+        launcher = [sys.executable, "-S", "-B", pathlib.Path(__file__).with_name("launch.py")]
+        done = subprocess.run([str(word) for word in launcher + command], check=True, stdout=subprocess.PIPE)
+        run = json.loads(done.stdout)
+        if run["code"] != 0:
+            sys.exit(f"bench: {' '.join(map(str, command))} failed with {run['code']}")
+        return {**json.loads(run["said"]), "wall": run["wall"], "peak": run["peak"]}
 
     def peer(self, method, predictions, labels, seed=0):
         script = pathlib.Path(__file__).with_name("peers.py")
