@@ -1,11 +1,27 @@
 //! What the targets share: readers want paths, the fuzzer has bytes.
 
-use hpa_artifacts::Artifact;
+use hpa_artifacts::{Artifact, is_reading_foreign};
 use std::io::{Seek, Write};
 use std::path::Path;
+use std::sync::Once;
+
+/// The fuzzer's hook ends the process at any panic; one of the Parquet crate, which the readers
+/// turn into an error, is none of ours.
+fn spare_guarded_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let end = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !is_reading_foreign() {
+                end(panic);
+            }
+        }));
+    });
+}
 
 /// Calls `read` with the path of a file that holds these bytes.
 pub fn with_file(bytes: &[u8], read: impl FnOnce(&Path)) {
+    spare_guarded_panics();
     thread_local! {
         static FILE: std::cell::RefCell<tempfile::NamedTempFile> =
             tempfile::NamedTempFile::new().expect("a temporary file").into();
