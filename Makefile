@@ -491,8 +491,9 @@ bench-train: $(if $(filter $(bench_env)/%,$(BENCH_PYTHON)),$(bench_env)/train/re
 	$(if $(filter-out kernels,$(or $(ROWS),all)),$(BENCH_PYTHON) -B benches/train/run.py --ours $(bin)/examples/speed --programs $(bin) \
 	  --out $(RUNS)/bench/train.json --document docs/performance.md \
 	  --rows $(filter-out kernels,$(ROWS)) --threads $(THREADS) --budget $(SECONDS))
-	$(if $(call row,kernels),{ $(bin)/examples/layers 128 16 5 f32; echo; $(bin)/examples/layers 128 16 5 bf16; } | \
-	  $(BENCH_PYTHON) -B benches/train/document.py docs/performance.md kernels)
+	$(if $(call row,kernels),mkdir -p $(RUNS)/bench; { $(bin)/examples/layers 128 16 5 f32; \
+	  if grep -qw avx512_bf16 /proc/cpuinfo; then echo; $(bin)/examples/layers 128 16 5 bf16; fi; } > $(RUNS)/bench/kernels.md; \
+	  $(BENCH_PYTHON) -B benches/train/document.py docs/performance.md kernels < $(RUNS)/bench/kernels.md)
 
 bench_python = $(bench_env)/preprocess/bin/python
 

@@ -30,8 +30,13 @@ def replace(path, name, content):
 
 def update_table(path, name, head, lines, order):
     """Puts lines, by the name in their first cell, in the place of those in the block."""
-    cell = lambda line: line.split("|")[1].strip()
-    rows = {cell(line): line for line in block(path, name)[1].splitlines() if line.startswith("|")}
+
+    def cell(line):
+        return line.split("|")[1].strip()
+
+    old = block(path, name)[1].strip("\n").splitlines()
+    # Rows of another machine, or of other threads, do not stay beside new ones.
+    rows = {cell(line): line for line in old[len(head) :]} if old[: len(head)] == head else {}
     rows |= {cell(line): line for line in lines}
     replace(path, name, "\n".join([*head, *(rows[row] for row in order if row in rows)]))
 

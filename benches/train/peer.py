@@ -100,6 +100,8 @@ def contest(peer, path, arguments):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 6:
+        sys.exit(__doc__)
     if sys.argv[1] == "export":
         path, name, px, batch = sys.argv[2:]
         export(name, int(px), int(batch), path)

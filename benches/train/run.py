@@ -92,7 +92,10 @@ class Loader:
         self.programs, self.folder, self.batch = programs, folder, batch
         self.threads = ["--threads", str(threads), "--quiet"]
         self.greeting, self.seconds, self.peak_kib = {}, [], 0
-        at = lambda name: os.path.join(folder, name)
+
+        def at(name):
+            return os.path.join(folder, name)
+
         config = ["--config", os.path.join(HERE, "synth.toml")]
         self.run("synth", *config, "--out", at("raw"), *self.threads)
         csv = ["--csv", at("raw/train.csv")]
@@ -104,8 +107,15 @@ class Loader:
         self.run("split", *self.data, *folds, *self.threads)
 
     def run(self, program, *arguments):
+        """What the program prints; its memory counts if it is the largest so far."""
         command = [os.path.join(self.programs, "hpa-" + program), *arguments]
-        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        answer = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            sys.exit(f"{command} ended with status {os.waitstatus_to_exitcode(status)}")
+        self.peak_kib = max(self.peak_kib, usage.ru_maxrss)
+        return answer
 
     def steps(self, count, keep=True):
         out = os.path.join(self.folder, "model.safetensors")
@@ -145,7 +155,7 @@ def measure(name, row, arguments):
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = contestants(row, arguments, folder)
         rounds(ours, theirs, start + arguments.budget)
-    return report(name, row[2], row[5], ours, theirs)
+    return report(name, row, ours, theirs)
 
 
 def rounds(ours, theirs, deadline):
@@ -160,24 +170,28 @@ def rounds(ours, theirs, deadline):
         contestant.close()
 
 
-def report(name, batch, peer, ours, theirs):
-    """The row of the file and that of the document."""
-    rate = lambda contestant: batch / statistics.median(contestant.seconds)
+def report(name, row, ours, theirs):
+    """The row of the file and that of the document, from what both took."""
+    _, _, batch, _, precision, peer, *_ = row
+
+    def rate(contestant):
+        return batch / statistics.median(contestant.seconds)
+
     # A turn through the loader is the median of an epoch.
     size = len(theirs.seconds) // len(ours.seconds)
     turns = [statistics.median(theirs.seconds[i : i + size]) for i in range(0, len(theirs.seconds), size)]
     pairs = [b / a for a, b in zip(ours.seconds, turns)]
     version = theirs.greeting.get("version")
     peer_name = {
-        "torch": f"PyTorch {version} channels_last",
+        "torch": f"PyTorch {version} channels_last" + (" autocast" if precision == "bf16" else ""),
         "onnx": f"ONNX Runtime {version}",
         "ours": "one thread",
         "memory": "the same on data in memory",
     }[peer]
     low, _, high = statistics.quantiles(pairs, n=4)
-    memory = [f"{side.peak_kib >> 10}" if side.peak_kib else "" for side in (ours, theirs)]
+    memory = [f"{side.peak_kib >> 10}" for side in (ours, theirs)]
     cells = [name, f"{rate(ours):.1f}", f"{rate(theirs):.1f}", peer_name, f"{rate(ours) / rate(theirs):.2f}"]
-    cells += [f"{low:.2f} to {high:.2f} of {len(pairs)}", " against ".join(filter(None, memory))]
+    cells += [f"{low:.2f} to {high:.2f} of {len(pairs)}", " against ".join(memory)]
     line = f"| {' | '.join(cells)} |"
     print(line, file=sys.stderr, flush=True)
     return {
@@ -212,6 +226,12 @@ def machine():
     return f"{model or platform.machine()}, {os.cpu_count()} processors"
 
 
+def has_bf16():
+    """Whether the processor multiplies pairs of bf16."""
+    with open("/proc/cpuinfo") as info:
+        return "avx512_bf16" in info.read().split()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ours", required=True, help="the program crates/libs/nn/examples/speed.rs")
@@ -228,6 +248,9 @@ def main():
     document.block(arguments.document, "train")  # before anything is measured
     head = [f"{machine()}, {arguments.threads} threads, Python {platform.python_version()}:", "", *HEAD]
     for name in arguments.rows or ROWS:
+        if ROWS[name][4] == "bf16" and not has_bf16():
+            print(f"SKIPPED {name}: this processor has no avx512_bf16", file=sys.stderr)
+            continue
         row, line = measure(name, ROWS[name], arguments)
         write([row], arguments.out)
         document.update_table(arguments.document, "train", head, [line], ROWS)

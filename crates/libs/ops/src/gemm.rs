@@ -132,7 +132,7 @@ unsafe fn rows_of<S: Simd>(tile: Tile, rows: usize) {
             match rows {
                 // SAFETY: the caller's promise.
                 $($n if $n <= S::ROWS => unsafe { tile_of::<S, $n>(tile) },)*
-                _ => debug_assert!(false, "a tile has at most S::ROWS rows"),
+                _ => unreachable!("a tile has at most S::ROWS rows"),
             }
         };
     }

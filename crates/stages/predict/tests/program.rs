@@ -114,6 +114,16 @@ fn out_of_fold_takes_each_sample_from_its_own_model_and_the_mean_from_all() {
 }
 
 #[test]
+fn the_json_says_how_fast_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    inputs(folder.path());
+    let output = predict(folder.path(), &format!("{BOTH} --json"));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["images_per_second"].as_f64().unwrap() > 0.0, "{report}");
+    assert_eq!((&report["samples"], &report["models"]), (&6.into(), &2.into()));
+}
+
+#[test]
 fn what_does_not_belong_together_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     inputs(folder.path());

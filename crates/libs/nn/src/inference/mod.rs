@@ -24,7 +24,7 @@ pub struct Answers {
     pub logits: Vec<f32>,
     /// Probabilities, the views joined, row-major `[N][L]`.
     pub probabilities: Vec<f64>,
-    /// Images per second of each batch.
+    /// Samples per second of each batch, with all their views.
     pub rates: Vec<f64>,
 }
 

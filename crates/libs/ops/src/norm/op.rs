@@ -204,6 +204,7 @@ impl CustomOp3 for BatchNorm {
             bail!("batch_norm goes backward after forward")
         };
         let gamma: Vec<f32> = with_values(affine, NAME, |v| v[..v.len() / 2].to_vec())?;
+        let wants_x = wants_gradient(x);
         let wants_residual = self.residual && wants_gradient(residual);
         with_values(x, NAME, |xs| {
             with_values(y, NAME, |y| {
@@ -212,15 +213,21 @@ impl CustomOp3 for BatchNorm {
                     let sums = sums(level, saved);
                     let rows = (xs.len() / gamma.len()) as f64;
                     let slopes = self.slopes(channels, &gamma, rows, &sums);
-                    let (dx, dr) = input_gradients(level, saved, &slopes, wants_residual);
+                    let (dx, dr) = if wants_x || wants_residual {
+                        let (dx, dr) = input_gradients(level, saved, &slopes, wants_residual);
+                        (wants_x.then_some(dx), dr)
+                    } else {
+                        (None, None)
+                    };
                     let scaled = sums
                         .1
                         .iter()
                         .zip(&channels.inverse_deviation)
                         .map(|(q, r)| q * f64::from(*r));
                     let daffine = rounded(scaled.chain(sums.0.iter().copied()));
+                    let dx = dx.map(|dx| tensor(dx, x)).transpose()?;
                     let dr = dr.map(|dr| tensor(dr, residual)).transpose()?;
-                    Ok((Some(tensor(dx, x)?), Some(tensor(daffine, affine)?), dr))
+                    Ok((dx, Some(tensor(daffine, affine)?), dr))
                 })
             })
         })???

@@ -90,7 +90,7 @@ unsafe fn rows_of<S: Simd>(
             match rows.len() {
                 // SAFETY: the caller's promise.
                 $($n if $n <= S::ROWS => unsafe { tile::<S, $n>(block, rows, panel, next) },)*
-                _ => debug_assert!(false, "a tile has at most S::ROWS rows"),
+                _ => unreachable!("a tile has at most S::ROWS rows"),
             }
         };
     }
