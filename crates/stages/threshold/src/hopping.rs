@@ -7,7 +7,7 @@
 //! hops in proportion to the width. Every minimum that a hop ends in, moved up to the hit above it, is
 //! scored by the *exact* metric as well, for a rare label's best cut need not be where the blurred F
 //! is highest; the best one is kept.
-//! Then comes the local polish.
+//! Around it shorter hops follow; then comes the local polish.
 //!
 //! A mean over labels is a sum of functions of one variable each, so there each label is
 //! searched by itself; the other metrics are searched in all variables at once.
@@ -46,6 +46,10 @@ const COUPLED_WORK: u64 = 500_000;
 const LAST_STEP: f64 = 1.0;
 /// The same where all labels hop at once, of which most stand well by then.
 const LAST_COUPLED_STEP: f64 = 0.25;
+/// Hops without improvement that end the search around a label's best cut.
+const NEAR_PATIENCE: u64 = 120;
+/// Longest hop there: of a noisy label with many positives the best cut has a better one beside it.
+const NEAR_STEP: f64 = 0.05;
 /// Rise of -F that Metropolis accepts with probability 1/e.
 const TEMPERATURE: f64 = 0.01;
 
@@ -93,10 +97,11 @@ fn search(
     let mut depths: Vec<f64> = axes.iter().map(start).collect();
     let best = RefCell::new(Best::new(&smooth, &depths));
     let mut evaluations = 0;
-    let widths = widths(&smooth);
-    for (stage, &width) in (0..).zip(&widths) {
-        let last = stage + 1 == widths.len() as u64;
-        let minimum = hop(&smooth, &depths, (width, last), seed.child(stage), &best)?;
+    for (number, stage) in (0..).zip(stages(&smooth)) {
+        if stage.is_near {
+            depths.clone_from(&best.borrow().depths);
+        }
+        let minimum = hop(&smooth, &depths, stage, seed.child(number), &best)?;
         depths = minimum.param;
         best.borrow_mut().look_at(&depths);
         evaluations += minimum.evaluations;
@@ -149,10 +154,46 @@ fn coupled_hops(smooth: &Smooth<'_>) -> u64 {
     (COUPLED_WORK / scores.max(1)).clamp(COUPLED_HOPS, MOST_COUPLED_HOPS)
 }
 
+/// Hops at one width.
+#[derive(Clone, Copy)]
+struct Stage {
+    width: f64,
+    hops: u64,
+    /// Hops without improvement that end it.
+    patience: u64,
+    /// The longest hop, at first.
+    step: f64,
+    /// Whether it looks around the best cut so far, not around the best blurred one.
+    is_near: bool,
+}
+
+fn stages(smooth: &Smooth<'_>) -> Vec<Stage> {
+    let widths = widths(smooth);
+    let narrowest = widths[widths.len() - 1];
+    let coupled = coupled_hops(smooth);
+    let is_alone = smooth.axes().len() == 1;
+    let stage = |(place, &width): (usize, &f64)| {
+        let is_last = place + 1 == widths.len();
+        let (hops, patience, step) = match (is_alone, is_last) {
+            (true, true) => (LAST_HOPS, PATIENCE, LAST_STEP),
+            (true, false) => (HOPS, HOPS, 2.0 * width),
+            (false, true) => (coupled, coupled, LAST_COUPLED_STEP),
+            (false, false) => (coupled, coupled, 2.0 * width),
+        };
+        Stage { width, hops, patience, step, is_near: false }
+    };
+    let mut stages: Vec<Stage> = widths.iter().enumerate().map(stage).collect();
+    if is_alone {
+        let (hops, patience, step) = (LAST_HOPS, NEAR_PATIENCE, NEAR_STEP);
+        stages.push(Stage { width: narrowest, hops, patience, step, is_near: true });
+    }
+    stages
+}
+
 fn hop(
     smooth: &Smooth<'_>,
     start: &[f64],
-    (width, is_last): (f64, bool),
+    Stage { width, hops, patience, step, .. }: Stage,
     seed: Seed,
     best: &RefCell<Best<'_>>,
 ) -> Result<hpa_optim::Minimum, hpa_optim::Error> {
@@ -173,13 +214,6 @@ fn hop(
     );
     let bounds = Bounds::uniform(start.len(), 0.0, 1.0)?;
     let local = Lbfgsb::new(bounds).with_cost_tolerance(1e-7)?.with_gradient_tolerance(1e-5)?;
-    let coupled = coupled_hops(smooth);
-    let (hops, patience, step) = match (start.len(), is_last) {
-        (1, true) => (LAST_HOPS, PATIENCE, LAST_STEP),
-        (1, false) => (HOPS, HOPS, 2.0 * width),
-        (_, true) => (coupled, coupled, LAST_COUPLED_STEP),
-        (_, false) => (coupled, coupled, 2.0 * width),
-    };
     let solver = BasinHopping::new(local)
         .with_seed(seed.get())
         .with_temperature(TEMPERATURE)?
