@@ -31,6 +31,16 @@ pub struct Source {
     pub name: String,
 }
 
+impl Source {
+    /// What an error calls it; the folder counts from 1 where there are several.
+    fn shown(&self, folders: &[PathBuf]) -> String {
+        match folders {
+            [_] => self.name.clone(),
+            _ => format!("{} of folder {}", self.name, self.folder + 1),
+        }
+    }
+}
+
 /// Finds the four files of a sample in the folders of images.
 ///
 /// # Errors
@@ -174,11 +184,11 @@ impl Worker {
         let mut side = None;
         for (channel, source) in Channel::ALL.into_iter().zip(&sources.files) {
             let _file = read_bytes(source, folders, settings, &mut self.file)?;
-            let file = &source.name;
-            add_file(&mut files, file, &self.file);
+            let file = &source.shown(folders);
+            add_file(&mut files, &source.name, &self.file);
             let rules = rules(channel, settings);
             let _plane = PIXELS.take(hpa_imaging::memory_needed(&self.file, &rules));
-            let plane = self.plane(file, &rules, settings)?;
+            let plane = self.plane((&source.name, file), &rules, settings)?;
             check_sides(&plane, file, *side.get_or_insert(plane.width()))?;
             resize_into(&plane, settings.size_px, settings.filter.into(), &mut self.image);
             phash[channel.index()] = perceptual_hash(&plane);
@@ -200,14 +210,14 @@ impl Worker {
         Ok(Row { summary, pixels, sources: *files.finalize().as_bytes() })
     }
 
-    /// Decodes what was read.
+    /// Decodes what was read of a file of this name.
     fn plane(
         &mut self,
-        file: &str,
+        (name, file): (&str, &str),
         rules: &Rules,
         settings: &Settings,
     ) -> Result<Plane, SampleError> {
-        let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
+        let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
         let formats = (Format::of_content(&self.file), Format::of_extension(extension));
         if let (Some(content), Some(name)) = formats
             && content != name
@@ -247,16 +257,16 @@ fn read_bytes(
     settings: &Settings,
     content: &mut Vec<u8>,
 ) -> Result<crate::budget::Share, SampleError> {
-    let file = &source.name;
+    let file = source.shown(folders);
     let io = |source| SampleError::Io { file: file.clone(), source };
-    let mut opened = fs::File::open(folders[source.folder].join(file)).map_err(io)?;
+    let mut opened = fs::File::open(folders[source.folder].join(&source.name)).map_err(io)?;
     // Components of two bytes, uncompressed.
     let components = if settings.one_colour { 3 } else { 1 };
     let limit = 2 * components * (settings.max_side_px as u64).pow(2) + BESIDE_PIXELS;
     let bytes = opened.metadata().map_err(io)?.len();
     if bytes > limit {
         let limit = settings.max_side_px;
-        return Err(SampleError::Bytes { file: file.clone(), bytes, limit });
+        return Err(SampleError::Bytes { file, bytes, limit });
     }
     let share = FILES.take(bytes);
     // In one call; what a file loses or gains meanwhile is an error.

@@ -140,6 +140,16 @@ fn a_sample_in_two_folders_is_refused_and_both_are_named() {
     assert!(message.contains("in the folders 1 own, 2 other: sample a:"), "{message}");
     let both = "a_red.png is in folder 1 of `--images` and a_red.png in folder 2";
     assert!(message.contains(both), "{message}");
+    std::fs::rename(folder.path("own/a_blue.png"), folder.path("blue.png")).unwrap();
+    std::fs::rename(folder.path("other/a_red.png"), folder.path("red.png")).unwrap();
+    for channel in ["green", "yellow"] {
+        std::fs::remove_file(folder.path(&format!("other/a_{channel}.png"))).unwrap();
+    }
+    folder.put("other/a_blue.png", b"no picture");
+    let message = refusal("--images own other");
+    assert!(message.contains("sample a: a_blue.png of folder 2: neither PNG"), "{message}");
+    grey(&folder, "other", "a", 5);
+    std::fs::rename(folder.path("blue.png"), folder.path("own/a_blue.png")).unwrap();
     // Another extension is no other sample.
     std::fs::rename(folder.path("other/a_red.png"), folder.path("other/a_red.tif")).unwrap();
     let message = refusal("--images other own");
