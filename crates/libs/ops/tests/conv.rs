@@ -29,6 +29,13 @@ fn errors(case: &Case) -> [f64; 3] {
     std::array::from_fn(|i| error(&values(got[i]), &expected[i]))
 }
 
+/// Whether Winograd's kernels may be given this shape.
+fn may_be_winograd(case: &Case) -> bool {
+    [case.kh, case.kw, case.stride, case.groups] == [3, 3, 1, 1]
+        && case.c_in.is_multiple_of(16)
+        && case.c_out.is_multiple_of(16)
+}
+
 fn check(case: &Case, bound: f64) {
     let errors = errors(case);
     assert!(errors.iter().all(|e| *e < bound), "{case:?}: {errors:?} against {bound}");
@@ -86,6 +93,12 @@ fn rectangular_kernels_and_wide_padding_work() {
     check(&case([2, 3, 3, 5, 33], [2, 2], [3, 4, 1]), DIRECT);
 }
 
+/// Whether the output and both gradients have at least eight numbers: a lone sum may cancel to
+/// nothing, and then no bound relative to it holds.
+fn is_telling(case: &Case) -> bool {
+    [case.x(), case.y(), case.weight()].iter().all(|shape| shape.iter().product::<usize>() >= 8)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
@@ -94,7 +107,54 @@ proptest! {
         kh in 1usize..5, kw in 1usize..5, stride in 1usize..4, padding in 0usize..3,
     ) {
         prop_assume!(h + 2 * padding >= kh && w + 2 * padding >= kw);
-        check(&case([n, h, w, c_in, c_out], [kh, kw], [stride, padding, 1]), WINOGRAD);
+        let case = case([n, h, w, c_in, c_out], [kh, kw], [stride, padding, 1]);
+        prop_assume!(is_telling(&case));
+        check(&case, if may_be_winograd(&case) { WINOGRAD } else { DIRECT });
+    }
+}
+
+/// Whole vectors of channels, which Winograd takes.
+fn vectors() -> impl Strategy<Value = usize> {
+    prop::sample::select(vec![16_usize, 32, 48, 64])
+}
+
+proptest! {
+    // The naive reference of one case takes up to a second.
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn any_shape_of_winograds_equals_the_definition(
+        n in 1usize..4, h in 3usize..41, w in 3usize..41, c_in in vectors(), c_out in vectors(),
+    ) {
+        prop_assume!(h != w);
+        let case = case([n, h, w, c_in, c_out], [3, 3], [1, 1, 1]);
+        prop_assert!(may_be_winograd(&case));
+        check(&case, WINOGRAD);
+    }
+}
+
+/// Groups, input channels and output channels: two groups, four, or one a channel (depthwise, with
+/// one or two outputs each).
+fn grouped_channels() -> impl Strategy<Value = [usize; 3]> {
+    prop_oneof![
+        (prop::sample::select(vec![2_usize, 4]), 1_usize..13, 1_usize..13)
+            .prop_map(|(groups, i, o)| [groups, groups * i, groups * o]),
+        (2_usize..70, 1_usize..3).prop_map(|(c, multiplier)| [c, c, c * multiplier]),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn any_grouped_shape_equals_the_definition(
+        n in 1usize..4, h in 5usize..20, w in 5usize..20, channels in grouped_channels(),
+        kernel in prop::sample::select(vec![3_usize, 5]), stride in 1usize..3, same: bool,
+    ) {
+        let [groups, c_in, c_out] = channels;
+        let padding = if same { kernel / 2 } else { 0 };
+        let sizes = [n, h, w, c_in, c_out];
+        let case = case(sizes, [kernel, kernel], [stride, padding, groups]);
+        prop_assume!(is_telling(&case));
+        check(&case, DIRECT);
     }
 }
 

@@ -1,10 +1,11 @@
-//! Normalisation, pooling, activation and the linear layer against their definitions.
+//! Normalisation, pooling, activation and the linear layer against their definitions, where a fixed
+//! input tells most; `norm.rs` and `head.rs` have the random shapes.
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod common;
 
 use candle_core::{Device, Tensor, Var};
-use common::{error, numbers, tensor, values, var};
+use common::{error, tensor, values, var};
 use hpa_ops::{
     BatchNormEval, Conv2d, RunningStatistics, batch_norm_eval, batch_norm_train, conv2d,
     conv2d_bias_act, fold_batch_norm, global_average_pool, linear, max_pool2d, relu,
@@ -30,62 +31,6 @@ fn normalise(x: &[f64], gamma: &[f32], beta: &[f32]) -> (Vec<f64>, Vec<f64>, Vec
 
 fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|v| f64::from(*v)).collect()
-}
-
-/// The loss `sum(w * relu(bn(x) + r))` in f64.
-fn loss(x: &[f64], [gamma, beta]: [&[f32]; 2], r: &[f32], w: &[f32], rectify: bool) -> f64 {
-    let (y, ..) = normalise(x, gamma, beta);
-    let y = y.iter().zip(r).map(|(y, r)| y + f64::from(*r));
-    y.zip(w).map(|(y, w)| if rectify { y.max(0.0) } else { y } * f64::from(*w)).sum()
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-    #[test]
-    fn batch_norm_and_its_gradients_equal_the_definition(
-        // Over two values the derivative is a difference of nearly equal numbers: at least eight.
-        n in 2usize..4, h in 2usize..5, w in 2usize..6, c in 1usize..36, rectify: bool, offset in -9f32..9.0,
-    ) {
-        let shape = [n, h, w, c];
-        let shifted: Vec<f32> = numbers(n * h * w * c, 1).iter().map(|v| v + offset).collect();
-        let x = Var::from_tensor(&Tensor::from_vec(shifted, &shape[..], &Device::Cpu).unwrap()).unwrap();
-        let (gamma, beta, r) = (var(&[c], 2), var(&[c], 3), var(&shape, 4));
-        let weights = tensor(&shape, 5);
-        let (y, statistics) = batch_norm_train(&x, (&gamma, &beta), Some(&r), rectify, EPS).unwrap();
-        let (xs, gs, bs, rs, ws) = (wide(&values(&x)), values(&gamma), values(&beta), values(&r), values(&weights));
-        let (plain, mean, variance) = normalise(&xs, &gs, &bs);
-        let expected: Vec<f64> = plain.iter().zip(&rs).map(|(y, r)| {
-            let v = y + f64::from(*r);
-            if rectify { v.max(0.0) } else { v }
-        }).collect();
-        prop_assert!(error(&values(&y), &expected) < 1e-5);
-        prop_assert!(error(&values(&statistics.mean), &mean) < 1e-6);
-        prop_assert!(error(&values(&statistics.variance_unbiased), &variance) < 1e-4);
-        let gradients = y.mul(&weights).unwrap().sum_all().unwrap().backward().unwrap();
-        let step = 1e-4;
-        let slopes: Vec<f64> = (0..xs.len()).map(|i| {
-            let at = |d: f64| {
-                let mut moved = xs.clone();
-                moved[i] += d;
-                loss(&moved, [&gs, &bs], &rs, &ws, rectify)
-            };
-            (at(step) - at(-step)) / (2.0 * step)
-        }).collect();
-        // A kink within the step spoils a difference, not the derivative: drop the affected sets.
-        let kink = rectify && plain.iter().zip(&rs).any(|(y, r)| (y + f64::from(*r)).abs() < 0.02);
-        if !kink {
-            prop_assert!(error(&values(gradients.get(&x).unwrap()), &slopes) < 1e-3);
-        }
-        let d: Vec<f64> = expected.iter().zip(&ws).map(|(y, w)| if rectify && *y <= 0.0 { 0.0 } else { f64::from(*w) }).collect();
-        let (normal, ..) = normalise(&xs, &vec![1.0; c], &vec![0.0; c]);
-        let per_channel = |f: &dyn Fn(usize) -> f64| -> Vec<f64> {
-            (0..c).map(|k| (k..xs.len()).step_by(c).map(f).sum()).collect()
-        };
-        prop_assert!(error(&values(gradients.get(&beta).unwrap()), &per_channel(&|i| d[i])) < 1e-4);
-        let scale = 1.0 / (variance.iter().copied().fold(f64::INFINITY, f64::min) + EPS).sqrt();
-        prop_assert!(error(&values(gradients.get(&gamma).unwrap()), &per_channel(&|i| d[i] * normal[i])) < 1e-4 + 1e-6 * scale);
-        prop_assert!(error(&values(gradients.get(&r).unwrap()), &d) < 1e-6);
-    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod common;
 use candle_core::{Device, Tensor, Var};
 use common::{error, numbers, values};
 use hpa_ops::{Reduction, bce_with_logits, focal_loss, weighted_focal_loss};
+use proptest::prelude::*;
 
 fn pair(logits: &[f32], targets: &[f32], labels: usize) -> (Var, Tensor) {
     let shape = (logits.len() / labels, labels);
@@ -43,6 +44,76 @@ fn moderate_logits_give_the_textbook_value_and_slope() {
             .map(|(x, t)| (of(step, *x, *t) - of(-step, *x, *t)) / (2.0 * step) / terms)
             .collect();
         assert!(error(&values(gradients.get(&x).unwrap()), &slopes) < 1e-5);
+    }
+}
+
+/// `ln(1 + e^x)` without overflow.
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+/// `1 / (1 + e^-x)` to full precision far below zero.
+fn sigmoid(x: f64) -> f64 {
+    (-softplus(-x)).exp()
+}
+
+/// Binary cross-entropy and its slope, for targets from 0 to 1.
+fn cross_entropy(x: f64, t: f64) -> (f64, f64) {
+    (t * softplus(-x) + (1.0 - t) * softplus(x), sigmoid(x) - t)
+}
+
+/// The focal loss and its slope worked out by hand, for targets 0 and 1: with `u` the logit of the
+/// truth and `q = sigmoid(-u)`, the loss is `q^gamma softplus(-u)`.
+fn focal(x: f64, t: f64, gamma: f64) -> (f64, f64) {
+    let sign = 2.0 * t - 1.0;
+    let (q, wrong) = (sigmoid(-sign * x), softplus(-sign * x));
+    let weight = q.powf(gamma);
+    (weight * wrong, -sign * weight * (gamma * (1.0 - q) * wrong + q))
+}
+
+/// Four samples of five labels.
+const TERMS: usize = 20;
+
+/// Mostly moderate logits, some where a sigmoid in f32 is 0 or 1.
+fn logits() -> impl Strategy<Value = Vec<f32>> {
+    let logit = prop_oneof![8 => -20f32..20.0, 1 => Just(1e4_f32), 1 => Just(-1e4_f32)];
+    prop::collection::vec(logit, TERMS)
+}
+
+/// Holds a loss and its gradient to the mean over `parts`, the value and slope of each term.
+fn check(loss: &Tensor, x: &Var, parts: &[(f64, f64)]) {
+    let value = parts.iter().map(|(v, _)| v).sum::<f64>() / parts.len() as f64;
+    let slopes: Vec<f64> = parts.iter().map(|(_, d)| d / parts.len() as f64).collect();
+    let gradient = values(loss.backward().unwrap().get(x).unwrap());
+    assert!(gradient.iter().all(|g| g.is_finite()), "{gradient:?}");
+    let errors = [error(&values(loss), &[value]), error(&gradient, &slopes)];
+    assert!(errors[0] < 1e-5 && errors[1] < 1e-4, "{errors:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+    #[test]
+    fn any_logits_give_the_cross_entropy_and_its_slope(
+        logits in logits(),
+        targets in prop::collection::vec(prop_oneof![Just(0f32), Just(1f32), 0f32..1.0], TERMS),
+    ) {
+        let (x, t) = pair(&logits, &targets, 5);
+        let loss = bce_with_logits(&x, &t, Reduction::Mean).unwrap();
+        let each = logits.iter().zip(&targets);
+        let parts: Vec<_> = each.map(|(x, t)| cross_entropy(f64::from(*x), f64::from(*t))).collect();
+        check(&loss, &x, &parts);
+    }
+
+    #[test]
+    fn any_logits_give_the_focal_loss_and_its_slope(
+        logits in logits(), gamma in prop_oneof![Just(2f64), 0f64..5.0],
+        targets in prop::collection::vec(prop::sample::select(vec![0f32, 1.0]), TERMS),
+    ) {
+        let (x, t) = pair(&logits, &targets, 5);
+        let loss = focal_loss(&x, &t, gamma, Reduction::Mean).unwrap();
+        let each = logits.iter().zip(&targets);
+        let parts: Vec<_> = each.map(|(x, t)| focal(f64::from(*x), f64::from(*t), gamma)).collect();
+        check(&loss, &x, &parts);
     }
 }
 

@@ -37,7 +37,7 @@ def case(op, settings, inputs, y, weights=()):
     return {
         "op": op, "settings": settings, "y": store(y), "dy": store(dy),
         "inputs": {k: store(v, k in weights) for k, v in inputs.items()},
-        "gradients": {k: store(v.grad, k in weights) for k, v in inputs.items()},
+        "gradients": {k: store(v.grad, k in weights) for k, v in inputs.items() if v.requires_grad},
     }
 
 

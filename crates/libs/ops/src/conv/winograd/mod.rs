@@ -9,7 +9,7 @@
 //! In bf16 the operands are rounded as they are read; transforms and products stay in `f32`, where
 //! they take less time than the direct way does on pairs.
 //!
-//! Error: the transforms multiply by up to 8 and cancel, so the result is off by a few 1e-6 of the
+//! Error: the transforms multiply by up to 8 and cancel, so the result is off by at most about 1e-5 of the
 //! largest output, where the direct sum has 1e-7; tests hold it below 2e-5.
 //! Source: Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks* (2015), points
 //! 0, 1, -1, 2, -2 and infinity.
