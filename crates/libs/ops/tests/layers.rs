@@ -80,6 +80,34 @@ fn frozen_batch_norm_passes_gradients_to_input_gamma_and_beta() {
 }
 
 #[test]
+fn batch_norm_gives_gradients_to_those_that_ask_and_to_nobody_else() {
+    let (x, gamma, beta) = (var(&[2, 3, 2, 3], 1), var(&[3], 2), var(&[3], 3));
+    let (mean, variance) = (tensor(&[3], 4), tensor(&[3], 5).abs().unwrap());
+    let statistics = RunningStatistics { mean: &mean, variance: &variance };
+    let gradients = |x: &Tensor, weight: &Tensor, bias: &Tensor, is_frozen: bool| {
+        let (residual, relu, eps) = (None, true, EPS);
+        let frozen = BatchNormEval { weight, bias, statistics, residual, relu, eps };
+        let y = if is_frozen {
+            batch_norm_eval(x, &frozen).unwrap()
+        } else {
+            batch_norm_train(x, (weight, bias), residual, relu, eps).unwrap().0
+        };
+        y.sqr().unwrap().sum_all().unwrap().backward().unwrap()
+    };
+    for is_frozen in [false, true] {
+        let all = gradients(&x, &gamma, &beta, is_frozen);
+        let of_weights = gradients(&x.detach(), &gamma, &beta, is_frozen);
+        let of_input = gradients(&x, &gamma.detach(), &beta.detach(), is_frozen);
+        assert_eq!(values(all.get(&x).unwrap()), values(of_input.get(&x).unwrap()));
+        for weight in [&gamma, &beta] {
+            assert_eq!(values(all.get(weight).unwrap()), values(of_weights.get(weight).unwrap()));
+            assert!(of_input.get(weight).is_none());
+        }
+        assert!(of_weights.get(&x).is_none());
+    }
+}
+
+#[test]
 fn a_large_mean_does_not_eat_the_variance() {
     let x: Vec<f32> = (0..4096).map(|i| 1000.0 + (i % 7) as f32 * 0.125).collect();
     let x = Tensor::from_vec(x, (1, 64, 64, 1), &Device::Cpu).unwrap();

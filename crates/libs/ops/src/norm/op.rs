@@ -113,6 +113,15 @@ fn rounded(values: impl Iterator<Item = f64>) -> Vec<f32> {
     values.map(|value| value as f32).collect()
 }
 
+impl Channels {
+    /// Gradients of the weights, then of the biases.
+    fn affine_gradient(&self, sums: &(Vec<f64>, Vec<f64>)) -> Vec<f32> {
+        let pairs = sums.1.iter().zip(&self.inverse_deviation);
+        let scaled = pairs.map(|(q, r)| q * f64::from(*r));
+        rounded(scaled.chain(sums.0.iter().copied()))
+    }
+}
+
 impl BatchNorm {
     pub(super) fn new(eps: f64, after: After, fixed: Option<[Vec<f32>; 2]>) -> Self {
         let (relu, residual) = (after.relu, after.residual.is_some());
@@ -204,13 +213,18 @@ impl CustomOp3 for BatchNorm {
             bail!("batch_norm goes backward after forward")
         };
         let gamma: Vec<f32> = with_values(affine, NAME, |v| v[..v.len() / 2].to_vec())?;
-        let wants_x = wants_gradient(x);
+        let (wants_x, wants_affine) = (wants_gradient(x), wants_gradient(affine));
         let wants_residual = self.residual && wants_gradient(residual);
         with_values(x, NAME, |xs| {
             with_values(y, NAME, |y| {
                 with_values(dy, NAME, |dy| {
                     let saved = Saved { x: xs, y, dy, relu: self.relu, mean: &channels.mean };
-                    let sums = sums(level, saved);
+                    // The batch's own statistics move with x; fixed ones do not.
+                    let sums = if wants_affine || (wants_x && self.fixed.is_none()) {
+                        sums(level, saved)
+                    } else {
+                        (vec![0.0; gamma.len()], vec![0.0; gamma.len()])
+                    };
                     let rows = (xs.len() / gamma.len()) as f64;
                     let slopes = self.slopes(channels, &gamma, rows, &sums);
                     let (dx, dr) = if wants_x || wants_residual {
@@ -219,15 +233,11 @@ impl CustomOp3 for BatchNorm {
                     } else {
                         (None, None)
                     };
-                    let scaled = sums
-                        .1
-                        .iter()
-                        .zip(&channels.inverse_deviation)
-                        .map(|(q, r)| q * f64::from(*r));
-                    let daffine = rounded(scaled.chain(sums.0.iter().copied()));
+                    let daffine = wants_affine.then(|| channels.affine_gradient(&sums));
+                    let daffine = daffine.map(|values| tensor(values, affine)).transpose()?;
                     let dx = dx.map(|dx| tensor(dx, x)).transpose()?;
                     let dr = dr.map(|dr| tensor(dr, residual)).transpose()?;
-                    Ok((dx, Some(tensor(daffine, affine)?), dr))
+                    Ok((dx, daffine, dr))
                 })
             })
         })???
