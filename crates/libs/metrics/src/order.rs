@@ -1,59 +1,125 @@
 //! Sorts scores: a radix sort, because their bits are the keys.
 //!
-//! The bits of floats in [0, 1] sort as the floats do and fill 30 bits. Two passes of eleven bits
-//! order them by all but the last eight, in linear time; the few neighbours that differ in those
-//! alone are then sorted among themselves. A column of 31,072 stays in the second-level cache.
-//! Equal scores stay in the order of their rows. The truth travels in the key, so that nothing
-//! need be looked up by row afterwards.
+//! The bits of floats in [0, 1] sort as the floats do and fill 30 bits: three passes of ten order
+//! them in linear time, with counters that stay in the first-level cache and a column of 31,072 in
+//! the second. The truth travels in the key, and the row where somebody will ask for it, so that
+//! nothing need be looked up by row afterwards. Equal scores stay in the order of their rows.
 //!
 //! Source: Knuth, *The Art of Computer Programming* 3 (1998), 5.2.5 (least significant digit first).
 
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::thread::LocalKey;
 
 /// The bits of 1.0, the highest score.
 const HIGHEST: u32 = 1.0_f32.to_bits();
-const DIGIT_BITS: usize = 11;
+const DIGIT_BITS: usize = 10;
 const DIGITS: usize = 1 << DIGIT_BITS;
-const PASSES: usize = 2;
-/// Where in a key the first digit begins: behind truth, row and the last bits of the score.
-const FIRST_DIGIT: usize = 40;
+const PASSES: usize = 3;
 /// Below this many a comparison sort is done before the counters are cleared.
-const FEW: usize = 1024;
+const FEW: usize = 512;
 
-/// The key that sorts `score`, in [0, 1], of `row`, below 2^31, from the highest score down.
-pub(crate) fn key(score: f32, row: u32, truth: bool) -> u64 {
+/// A sample of a label; keys ascend as scores fall.
+pub(crate) trait Key: Copy + Default + Send + Sync + 'static {
+    /// The key of `score`, in [0, 1], of `row`, below 2^31.
+    fn new(score: f32, row: u32, truth: bool) -> Self;
+
+    /// How far the bits of the score lie below those of 1: 30 bits.
+    fn depth(self) -> u32;
+
+    /// Whether the sample carries the label.
+    fn truth(self) -> bool;
+
+    /// The rows of these keys, nothing where keys do without.
+    fn rows(keys: &[Self]) -> Vec<u32>;
+
+    /// Where a thread keeps room for keys.
+    fn spares() -> &'static LocalKey<Spares<Self>>;
+
+    /// The score.
+    fn score(self) -> f32 {
+        f32::from_bits(HIGHEST - self.depth())
+    }
+}
+
+/// Buffers of keys that are used again.
+pub(crate) type Spares<K> = RefCell<Vec<Vec<K>>>;
+
+/// Room for keys: columns are sorted by the dozen, and fresh memory costs more than the sorting.
+/// It may hold keys of before.
+pub(crate) fn spare<K: Key>() -> Vec<K> {
+    K::spares().with_borrow_mut(Vec::pop).unwrap_or_default()
+}
+
+/// Gives room back.
+pub(crate) fn give_spare<K: Key>(keys: Vec<K>) {
+    K::spares().with_borrow_mut(|spares| spares.push(keys));
+}
+
+fn depth(score: f32) -> u32 {
     // Adding 0 turns -0 into 0.
-    let depth = HIGHEST.wrapping_sub((score + 0.0).to_bits());
-    u64::from(depth) << 32 | u64::from(row) << 1 | u64::from(truth)
+    HIGHEST.wrapping_sub((score + 0.0).to_bits())
 }
 
-/// The row in a key.
-pub(crate) fn row(key: u64) -> u32 {
-    #[expect(clippy::cast_possible_truncation, reason = "the low half is row and truth")]
-    let low = key as u32;
-    low >> 1
+/// Depth and truth.
+impl Key for u32 {
+    #[inline]
+    fn new(score: f32, _: u32, truth: bool) -> Self {
+        depth(score) << 1 | Self::from(truth)
+    }
+
+    #[inline]
+    fn depth(self) -> u32 {
+        self >> 1
+    }
+
+    #[inline]
+    fn truth(self) -> bool {
+        self & 1 == 1
+    }
+
+    fn spares() -> &'static LocalKey<Spares<Self>> {
+        thread_local!(static SPARES: Spares<u32> = const { RefCell::new(Vec::new()) });
+        &SPARES
+    }
+
+    fn rows(_: &[Self]) -> Vec<u32> {
+        Vec::new()
+    }
 }
 
-/// The truth in a key.
-pub(crate) fn truth(key: u64) -> bool {
-    key & 1 == 1
+/// Depth, row and truth.
+impl Key for u64 {
+    #[inline]
+    fn new(score: f32, row: u32, truth: bool) -> Self {
+        Self::from(depth(score)) << 32 | Self::from(row) << 1 | Self::from(truth)
+    }
+
+    #[inline]
+    fn depth(self) -> u32 {
+        (self >> 32) as u32
+    }
+
+    #[inline]
+    fn truth(self) -> bool {
+        self & 1 == 1
+    }
+
+    fn spares() -> &'static LocalKey<Spares<Self>> {
+        thread_local!(static SPARES: Spares<u64> = const { RefCell::new(Vec::new()) });
+        &SPARES
+    }
+
+    fn rows(keys: &[Self]) -> Vec<u32> {
+        #[expect(clippy::cast_possible_truncation, reason = "the low half is row and truth")]
+        let row = |&key: &Self| key as u32 >> 1;
+        keys.iter().map(row).collect()
+    }
 }
 
-/// The score in a key.
-pub(crate) fn score(key: u64) -> f32 {
-    f32::from_bits(HIGHEST - (key >> 32) as u32)
-}
-
-thread_local! {
-    /// Room for keys after a pass: columns are sorted by the dozen, and fresh memory costs more
-    /// than the sorting.
-    static ROOM: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
-}
-
-/// Sorts keys whose rows ascend.
-pub(crate) fn sort(keys: &mut Vec<u64>) {
+/// Sorts keys whose rows ascend; what `room` holds is lost.
+pub(crate) fn sort<K: Key>(keys: &mut Vec<K>, room: &mut Vec<K>) {
     if keys.len() < FEW {
-        keys.sort_unstable();
+        keys.sort_by_key(|key| key.depth());
         return;
     }
     let mut places = [[0_u32; DIGITS]; PASSES];
@@ -62,8 +128,7 @@ pub(crate) fn sort(keys: &mut Vec<u64>) {
             places[digit(key, pass)] += 1;
         }
     }
-    let mut sorted = ROOM.take();
-    sorted.resize(keys.len(), 0);
+    room.resize(keys.len(), K::default());
     for (pass, places) in places.iter_mut().enumerate() {
         if places.iter().any(|&count| count as usize == keys.len()) {
             continue; // all alike in this digit
@@ -74,33 +139,28 @@ pub(crate) fn sort(keys: &mut Vec<u64>) {
         }
         for &key in keys.iter() {
             let place = &mut places[digit(key, pass)];
-            sorted[*place as usize] = key;
+            room[*place as usize] = key;
             *place += 1;
         }
-        std::mem::swap(keys, &mut sorted);
-    }
-    ROOM.set(sorted);
-    let alike = |pair: &[u64]| pair[0] >> FIRST_DIGIT == pair[1] >> FIRST_DIGIT;
-    let mut start = 0;
-    while let Some(place) = keys[start..].windows(2).position(alike) {
-        start += place;
-        let head = keys[start] >> FIRST_DIGIT;
-        let count = keys[start..].iter().take_while(|&&key| key >> FIRST_DIGIT == head).count();
-        keys[start..start + count].sort_unstable();
-        start += count;
+        std::mem::swap(keys, room);
     }
 }
 
-fn digit(key: u64, pass: usize) -> usize {
-    #[expect(clippy::cast_possible_truncation, reason = "of what is left the low bits count")]
-    let digits = (key >> (FIRST_DIGIT + pass * DIGIT_BITS)) as usize;
-    digits % DIGITS
+fn digit<K: Key>(key: K, pass: usize) -> usize {
+    (key.depth() >> (pass * DIGIT_BITS)) as usize % DIGITS
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn sorted<K: Key>(scores: &[f32]) -> Vec<K> {
+        let key = |(row, &score): (u32, &f32)| K::new(score, row, row.is_multiple_of(3));
+        let mut keys = (0..).zip(scores).map(key).collect();
+        sort(&mut keys, &mut Vec::new());
+        keys
+    }
 
     proptest! {
         #[test]
@@ -112,14 +172,12 @@ mod tests {
         ) {
             let mut expected: Vec<u32> = (0..).take(scores.len()).collect();
             expected.sort_by(|&a, &b| scores[b as usize].total_cmp(&scores[a as usize]));
-            let truth_of = |row: u32| row.is_multiple_of(3);
-            let mut keys: Vec<u64> =
-                (0..).zip(&scores).map(|(row, &score)| key(score, row, truth_of(row))).collect();
-            sort(&mut keys);
-            for (&key, row) in keys.iter().zip(expected) {
-                prop_assert_eq!(super::row(key), row);
-                prop_assert_eq!(truth(key), truth_of(row));
-                prop_assert_eq!(score(key).to_bits(), scores[row as usize].to_bits());
+            let (short, long) = (sorted::<u32>(&scores), sorted::<u64>(&scores));
+            prop_assert_eq!(&u64::rows(&long), &expected);
+            for (row, (short, long)) in expected.into_iter().zip(short.into_iter().zip(long)) {
+                let (score, truth) = (scores[row as usize].to_bits(), row.is_multiple_of(3));
+                prop_assert_eq!((long.score().to_bits(), long.truth()), (score, truth));
+                prop_assert_eq!((short.score().to_bits(), short.truth()), (score, truth));
             }
         }
     }

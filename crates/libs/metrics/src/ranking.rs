@@ -10,7 +10,8 @@
 //! Cost: one radix sort, linear; then a walk down the curve is linear, a look-up of a threshold
 //! logarithmic and the hits above a cut a look-up in a table with an entry for 64 samples.
 
-use crate::{Counts, order};
+use crate::Counts;
+use crate::order::{self, Key};
 use hpa_core::ProbabilityError;
 use std::sync::OnceLock;
 
@@ -31,7 +32,10 @@ pub struct Ranking {
 }
 
 /// Samples between two entries of the table of hits.
-const BLOCK: usize = 64;
+pub(crate) const BLOCK: usize = 64;
+
+/// More than F can be off by, relative to itself.
+const ROUNDING: f64 = 1e-12;
 
 /// Whether a ranking knows which sample each score belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,20 +72,16 @@ impl Ranking {
             return Err(ProbabilityError(f64::from(score)));
         }
         let cells = scores.iter().zip(truth).zip(0..);
-        let mut keys = cells.map(|((&score, &truth), row)| order::key(score, row, truth)).collect();
-        Ok(Self::of_keys(&mut keys, Rows::Kept))
+        let mut keys = cells.map(|((&score, &truth), row)| u64::new(score, row, truth)).collect();
+        Ok(Self::of_keys(&mut keys, &mut Vec::new()))
     }
 
-    /// Sorts keys whose rows ascend; the sorted keys are of no further use.
-    pub(crate) fn of_keys(keys: &mut Vec<u64>, rows: Rows) -> Self {
-        order::sort(keys);
-        let scores = keys.iter().map(|&key| order::score(key)).collect();
-        let truth = keys.iter().map(|&key| order::truth(key)).collect();
-        let rows = match rows {
-            Rows::Kept => keys.iter().map(|&key| order::row(key)).collect(),
-            Rows::Forgotten => Vec::new(),
-        };
-        Self::from_sorted(scores, truth, rows)
+    /// Sorts keys whose rows ascend; what keys and room hold then is of no further use.
+    pub(crate) fn of_keys<K: Key>(keys: &mut Vec<K>, room: &mut Vec<K>) -> Self {
+        order::sort(keys, room);
+        let scores = keys.iter().map(|key| key.score()).collect();
+        let truth = keys.iter().map(|key| key.truth()).collect();
+        Self::from_sorted(scores, truth, K::rows(keys))
     }
 
     fn from_sorted(scores: Vec<f32>, truth: Vec<bool>, rows: Vec<u32>) -> Self {
@@ -239,19 +239,24 @@ impl Ranking {
     }
 
     fn walk(&self, beta: f64) -> Cut {
-        let (mut best, mut best_hits, mut best_f) = (0, 0, 0.0);
-        let (mut hits, mut measured) = (0, 0);
-        for (place, &truth) in self.truth[..self.reachable].iter().enumerate() {
-            hits += usize::from(truth);
-            // Down the curve only a further hit can raise F: the rest need no division.
-            if hits > measured && self.is_cut(place + 1) {
-                let f = self.counts_with(hits, place + 1).f_beta(beta);
-                if f > best_f {
-                    (best, best_hits, best_f) = (place + 1, hits, f);
-                }
-                measured = hits;
-                if hits == self.positives {
-                    break;
+        let (mut best, mut best_hits, mut best_f, mut measured) = (0, 0, 0.0, 0);
+        for (start, block) in (0..self.reachable).step_by(BLOCK).zip(self.block_hits.windows(2)) {
+            let (mut hits, after) = (block[0] as usize, block[1] as usize);
+            // Down the curve only a further hit can raise F, and no cut of the block has more than
+            // all of its hits or predicts less than its first place.
+            let most = self.counts_with(after, after.max(start + 1)).f_beta(beta);
+            if after == measured || most * (1.0 + ROUNDING) < best_f {
+                continue;
+            }
+            let end = self.reachable.min(start + BLOCK);
+            for (predicted, &truth) in (start + 1..).zip(&self.truth[start..end]) {
+                hits += usize::from(truth);
+                if hits > measured && self.is_cut(predicted) {
+                    let f = self.counts_with(hits, predicted).f_beta(beta);
+                    if f > best_f {
+                        (best, best_hits, best_f) = (predicted, hits, f);
+                    }
+                    measured = hits;
                 }
             }
         }

@@ -37,6 +37,14 @@ fn constant_scores_are_predicted_together_or_not_at_all() {
 }
 
 #[test]
+fn a_hit_whose_equals_end_in_a_later_block_counts_there() {
+    let scores: Vec<f32> =
+        (0..200_u8).map(|place| 1.0 - f32::from(place.min(60)) / 256.0).collect();
+    let truth: Vec<bool> = (0..200).map(|place| place == 61).collect();
+    assert_eq!(ranking(&scores, &truth).best(1.0).predicted, 200);
+}
+
+#[test]
 fn a_score_of_zero_is_never_predicted() {
     let zeros = ranking(&[0.0, -0.0, 0.5], &[true, true, true]);
     assert_eq!(zeros.cuts().map(|cut| cut.predicted).collect::<Vec<_>>(), [0, 1]);
@@ -72,10 +80,16 @@ fn the_roc_area_counts_ties_half() {
     assert_eq!(ranking(&[0.4; 6], &[true, false, true, false, true, false]).roc_auc(), Some(0.5));
 }
 
-/// Few distinct scores, so that ties, 0 and 1 are common.
+/// Few distinct scores, so that ties, 0 and 1 are common; less than a block of samples or several,
+/// and labels that are common or rare.
 fn column() -> impl Strategy<Value = Vec<(f32, bool)>> {
     let score = prop_oneof![(0_u8..=8).prop_map(|n| f32::from(n) / 8.0), 0.0_f32..=1.0];
-    prop::collection::vec((score, any::<bool>()), 0..40)
+    let rare = (score.clone(), (0_u8..40).prop_map(|one| one == 0));
+    prop_oneof![
+        prop::collection::vec((score.clone(), any::<bool>()), 0..40),
+        prop::collection::vec((score, any::<bool>()), 0..300),
+        prop::collection::vec(rare, 0..300),
+    ]
 }
 
 proptest! {

@@ -1,21 +1,13 @@
 //! The columns of a matrix, each sorted by itself, side by side.
 
-use crate::{Ranking, Rows, order};
+use crate::order::{Key, give_spare, spare};
+use crate::{Ranking, Rows};
 use hpa_core::ProbabilityError;
 use rayon::prelude::*;
-use std::cell::Cell;
 use std::ops::Range;
 
 /// Labels gathered in one pass over a matrix: their scores lie in a quarter of a cache line.
 const GATHERED: usize = 4;
-
-/// Rows gathered at a time: they stay in the cache from one label to the next.
-const BLOCK: usize = 256;
-
-thread_local! {
-    /// Room for gathered keys: fresh memory costs more than the gathering.
-    static ROOM: Cell<Vec<Vec<u64>>> = const { Cell::new(Vec::new()) };
-}
 
 /// A label whose score is no probability.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,51 +34,75 @@ pub fn rankings(
 ) -> Result<Vec<Ranking>, BadScore> {
     assert_eq!(scores.len(), truth.len(), "one score for each truth");
     assert!(n_labels > 0 && scores.len().is_multiple_of(n_labels), "whole rows of labels");
-    let starts = (0..n_labels).step_by(GATHERED).collect::<Vec<_>>();
-    let some = |start: usize| {
-        let labels = start..(start + GATHERED).min(n_labels);
-        let mut room = ROOM.take();
-        room.resize(GATHERED, Vec::new());
-        let valid = gather((scores, truth), n_labels, labels.clone(), &mut room);
-        let found = if valid {
-            let keys = room[..labels.len()].par_iter_mut();
-            Ok(keys.map(|keys| Ranking::of_keys(keys, rows)).collect::<Vec<_>>())
-        } else {
-            Err(bad_score(scores, n_labels, labels))
-        };
-        ROOM.set(room);
-        found
+    assert!(u32::try_from(2 * (scores.len() / n_labels)).is_ok(), "fewer than 2^31 samples");
+    let groups = groups(n_labels);
+    let groups: Vec<Result<Vec<Ranking>, BadScore>> = match rows {
+        Rows::Kept => groups.map(|group| ranked::<u64>(scores, truth, n_labels, group)).collect(),
+        Rows::Forgotten => {
+            groups.map(|group| ranked::<u32>(scores, truth, n_labels, group)).collect()
+        }
     };
-    let groups: Vec<Result<Vec<Ranking>, BadScore>> = starts.into_par_iter().map(some).collect();
     let groups = groups.into_iter().collect::<Result<Vec<_>, _>>()?;
     Ok(groups.into_iter().flatten().collect())
 }
 
-/// The keys of some labels, and whether all scores are in [0, 1].
-fn gather(
+/// The labels that are gathered together: fours as far as they go, the rest one by one.
+fn groups(n_labels: usize) -> impl IndexedParallelIterator<Item = Range<usize>> {
+    let fours = n_labels / GATHERED;
+    let group = move |number: usize| match number.checked_sub(fours) {
+        None => number * GATHERED..(number + 1) * GATHERED,
+        Some(rest) => fours * GATHERED + rest..fours * GATHERED + rest + 1,
+    };
+    (0..fours + n_labels % GATHERED).into_par_iter().map(group)
+}
+
+fn ranked<K: Key>(
+    scores: &[f32],
+    truth: &[bool],
+    n_labels: usize,
+    labels: Range<usize>,
+) -> Result<Vec<Ranking>, BadScore> {
+    let mut gathered: Vec<Vec<K>> = labels.clone().map(|_| spare()).collect();
+    let gather = if labels.len() == GATHERED { gather::<K, GATHERED> } else { gather::<K, 1> };
+    let valid = gather((scores, truth), n_labels, labels.start, &mut gathered);
+    let found = if valid {
+        let rank = |keys: &mut Vec<K>| {
+            let mut room = spare();
+            let ranking = Ranking::of_keys(keys, &mut room);
+            give_spare(room);
+            ranking
+        };
+        Ok(gathered.par_iter_mut().map(rank).collect())
+    } else {
+        Err(bad_score(scores, n_labels, labels))
+    };
+    gathered.into_iter().for_each(give_spare);
+    found
+}
+
+/// The keys of as many labels as there are columns, and whether all scores are in [0, 1].
+fn gather<K: Key, const LABELS: usize>(
     (scores, truth): (&[f32], &[bool]),
     width: usize,
-    labels: Range<usize>,
-    gathered: &mut [Vec<u64>],
+    first: usize,
+    columns: &mut [Vec<K>],
 ) -> bool {
-    let n_rows = scores.len() / width;
-    assert!(u32::try_from(2 * n_rows).is_ok(), "fewer than 2^31 samples");
-    for keys in gathered.iter_mut() {
-        keys.clear();
-        keys.reserve(n_rows);
-    }
-    let mut valid = true;
-    let blocks = scores.chunks(BLOCK * width).zip(truth.chunks(BLOCK * width));
-    for ((scores, truth), first) in blocks.zip((0_u32..).step_by(BLOCK)) {
-        for (label, keys) in labels.clone().zip(gathered.iter_mut()) {
-            let rows = scores.chunks_exact(width).zip(truth.chunks_exact(width));
-            keys.extend(rows.zip(first..).map(|((scores, truth), row)| {
-                valid &= (0.0..=1.0).contains(&scores[label]);
-                order::key(scores[label], row, truth[label])
-            }));
+    let mut columns = columns.iter_mut().map(|keys| {
+        keys.resize(scores.len() / width, K::default());
+        keys.as_mut_slice()
+    });
+    let columns: [&mut [K]; LABELS] = std::array::from_fn(|_| columns.next().expect("as many"));
+    let mut outside = 0;
+    let rows = scores.chunks_exact(width).zip(truth.chunks_exact(width));
+    for ((scores, truth), row) in rows.zip(0_u32..) {
+        let scores: &[f32; LABELS] = scores[first..].first_chunk().expect("as many labels");
+        let truth: &[bool; LABELS] = truth[first..].first_chunk().expect("as many labels");
+        outside |= scores.iter().fold(0, |any, s| any | u8::from(!(0.0..=1.0).contains(s)));
+        for label in 0..LABELS {
+            columns[label][row as usize] = K::new(scores[label], row, truth[label]);
         }
     }
-    valid
+    outside == 0
 }
 
 fn bad_score(scores: &[f32], width: usize, labels: Range<usize>) -> BadScore {

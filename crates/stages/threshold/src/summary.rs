@@ -119,7 +119,7 @@ impl Search<'_> {
             high: interval.map(|interval| interval.high),
             exact: f(&best.counts),
             roc_auc: column.roc_auc(),
-            calibration_error: calibration_error(column.scores(), column.truth(), CALIBRATION_BINS),
+            calibration_error: calibration_error(column, CALIBRATION_BINS),
             half_f_gap: half_f_gap(column, &best_f1),
         }
     }
