@@ -13,15 +13,18 @@ pub(crate) fn read_plain(path: &Path) -> Result<Option<Loaded<Predictions>>, Art
     let file = PlainFile::open(path, Predictions::SCHEMA)?;
     let names = file.entries.get("label_names").and_then(|text| serde_json::from_str(text).ok());
     let width = names.as_ref().map(LabelNames::count);
-    // The halves of the outer pair take about as long as each other.
-    let ((probabilities, origin), (ids, folds)) = rayon::join(
+    // The shortest part outside: it is what another thread takes first, who reads the labels beside.
+    let ((probabilities, (ids, folds)), origin) = rayon::join(
         || {
             rayon::join(
                 || part(&file, || file.probabilities("probability", width?)),
-                || file.origin(Predictions::SCHEMA),
+                || {
+                    let folds = || part(&file, || folds(&file));
+                    (part(&file, || file.ids()), file.has("fold").then(folds))
+                },
             )
         },
-        || (part(&file, || file.ids()), file.has("fold").then(|| part(&file, || folds(&file)))),
+        || file.origin(Predictions::SCHEMA),
     );
     let origin = origin?;
     let columns = || {
