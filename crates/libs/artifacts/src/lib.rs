@@ -24,6 +24,7 @@ pub mod id_table;
 mod images;
 mod labels;
 mod labels_plain;
+mod layout;
 mod parquet_file;
 mod plain;
 mod pread;

@@ -6,15 +6,15 @@
 
 use crate::atomic::AtomicFile;
 use crate::guard::guarded;
+use crate::layout::table_properties;
 use crate::sync_aside::SyncAside;
 use crate::{ArtifactError, Digest, Loaded, Origin, Provenance, canonical_json};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use parquet::file::properties::WriterPropertiesBuilder;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -74,19 +74,6 @@ impl Write for HashingFile {
 }
 
 pub(crate) type Writer = ArrowWriter<HashingFile>;
-
-/// Settings that all our files share.
-pub(crate) fn properties() -> WriterPropertiesBuilder {
-    let level = ZstdLevel::try_new(1).expect("1 is a level of Zstandard");
-    WriterProperties::builder().set_compression(Compression::ZSTD(level))
-}
-
-/// Bytes of a table's page before it is compressed: it stays in the second-level cache, and it is
-/// decoded in memory that the next one uses again.
-const PAGE_BYTES: usize = 128 << 10;
-
-/// Columns whose values hardly ever stand twice: a dictionary of them only costs time.
-const WITHOUT_DICTIONARY: [&[&str]; 2] = [&["id"], &["probability", "list", "item"]];
 
 /// Opens a writer whose metadata holds provenance and a digest still to be filled in.
 pub(crate) fn open_writer(
@@ -154,12 +141,7 @@ pub(crate) fn write_table(
     extra: Entries,
 ) -> Result<Digest, ArtifactError> {
     let entries = metadata(schema, provenance, extra);
-    let small = properties().set_data_page_size_limit(PAGE_BYTES);
-    let properties = WITHOUT_DICTIONARY.iter().fold(small, |properties, parts| {
-        let column = parts.iter().map(ToString::to_string).collect::<Vec<_>>();
-        properties.set_column_dictionary_enabled(column.into(), false)
-    });
-    let mut writer = open_writer(path, batch.schema_ref(), properties, entries)?;
+    let mut writer = open_writer(path, batch.schema_ref(), table_properties(), entries)?;
     writer.write(batch).map_err(|error| ArtifactError::unwritable(path, error))?;
     finish(path, writer.into_inner())
 }

@@ -6,7 +6,8 @@
 use super::page::{EncodedPixels, PageEncoder, Pages};
 use super::row::{arrow_schema, batch_of_summaries};
 use super::{ImageRow, ImageSummary, SCHEMA, pixels_len};
-use crate::parquet_file::{Entries, HashingFile, finish, metadata, open_writer, properties};
+use crate::layout::properties;
+use crate::parquet_file::{Entries, HashingFile, finish, metadata, open_writer};
 use crate::{ArtifactError, Digest, Provenance, canonical_json};
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
