@@ -72,9 +72,10 @@ impl EncodedPixels {
     }
 }
 
-/// The memory of bytes that nobody else holds. Cut to nothing first, so that nothing is copied.
+/// The memory of bytes that nobody else holds. Cut to one first, so that no more is copied; cut to
+/// none they would let go of their memory.
 fn memory(mut bytes: Bytes) -> Vec<u8> {
-    bytes.truncate(0);
+    bytes.truncate(1);
     bytes.into()
 }
 
@@ -219,6 +220,20 @@ mod tests {
         pages.get_read(0).unwrap().read_to_end(&mut all).unwrap();
         assert_eq!(all, b"abcdefg");
         assert!(pages.get_bytes(5, 3).is_err());
+    }
+
+    #[test]
+    fn the_memory_of_a_frame_is_used_again() {
+        let (mut encoder, pixels) = (PageEncoder::new(), [5; 9999]);
+        let frame = encoder.encode(&pixels).unwrap().into_memory();
+        let (place, room) = (frame.as_ptr(), frame.capacity());
+        assert!(room >= 9999);
+        let header = encoder.encode(&pixels).unwrap().header;
+        let page = EncodedPixels { header, frame: frame.into(), pixels_len: pixels.len() };
+        let [frame] = &Pages(vec![page.header, page.frame]).into_memory()[..] else {
+            panic!("one")
+        };
+        assert_eq!((frame.as_ptr(), frame.capacity()), (place, room));
     }
 
     #[test]
