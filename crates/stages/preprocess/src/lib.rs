@@ -10,6 +10,7 @@
 mod budget;
 mod confirm;
 mod failure;
+mod file_bytes;
 mod in_order;
 mod pattern;
 mod sample;

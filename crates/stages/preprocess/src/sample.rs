@@ -2,15 +2,17 @@
 
 use std::cell::RefCell;
 use std::fs;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use hpa_artifacts::{EncodedPixels, ImageSummary, PageEncoder};
 use hpa_core::{Channel, SampleId};
 use hpa_imaging::{Format, Plane, Rules, Scratch, decode_with, perceptual_hash, resize_into};
+use twox_hash::XxHash3_128;
 
-use crate::budget::{FILES, PIXELS};
+use crate::budget::PIXELS;
+use crate::file_bytes::FileBytes;
 use crate::{SampleError, Settings};
 
 /// A sample and its four files.
@@ -33,7 +35,7 @@ pub struct Source {
 
 impl Source {
     /// What an error calls it; the folder counts from 1 where there are several.
-    fn shown(&self, folders: &[PathBuf]) -> String {
+    pub(crate) fn shown(&self, folders: &[PathBuf]) -> String {
         match folders {
             [_] => self.name.clone(),
             _ => format!("{} of folder {}", self.name, self.folder + 1),
@@ -98,14 +100,14 @@ pub struct Row {
     pub summary: ImageSummary,
     /// Its pixels, compressed.
     pub pixels: EncodedPixels,
-    /// BLAKE3 over the names and bytes of its files.
+    /// A digest of the names and bytes of its files.
     pub sources: [u8; 32],
 }
 
 /// Buffers that a thread keeps from sample to sample.
 #[derive(Default)]
 struct Worker {
-    file: Vec<u8>,
+    file: FileBytes,
     scratch: Scratch,
     image: Vec<u8>,
     encoder: PageEncoder,
@@ -141,7 +143,7 @@ pub fn read_sample(
     WORKER.with_borrow_mut(|worker| worker.read(sources, folders, settings))
 }
 
-/// BLAKE3 over the names and bytes of a sample's files, or over why there are none; what
+/// A digest of the names and bytes of a sample's files, or of why there are none; what
 /// the files hold is not looked at.
 #[must_use]
 pub fn digest_sources(id: &SampleId, folders: &[PathBuf], settings: &Settings) -> [u8; 32] {
@@ -150,7 +152,7 @@ pub fn digest_sources(id: &SampleId, folders: &[PathBuf], settings: &Settings) -
         for channel in Channel::ALL {
             let named = find(id, channel, folders, settings);
             let read = named.and_then(|source| {
-                let _memory = read_bytes(&source, folders, settings, &mut worker.file)?;
+                let _memory = worker.file.read(&source, folders, settings)?;
                 Ok(source)
             });
             match read {
@@ -163,12 +165,12 @@ pub fn digest_sources(id: &SampleId, folders: &[PathBuf], settings: &Settings) -
     *digest.finalize().as_bytes()
 }
 
-/// A file is digested by itself: behind others it would begin somewhere within a chunk of BLAKE3,
-/// where fewer chunks are hashed at once.
+/// Of the bytes of a file there is only to be known whether they are those of before, for which no
+/// digest that withstands a forger is needed: XXH3 of 128 bits is several times as fast.
 fn add_file(digest: &mut blake3::Hasher, name: &str, bytes: &[u8]) {
     digest.update(&(name.len() as u64).to_le_bytes());
     digest.update(name.as_bytes());
-    digest.update(blake3::hash(bytes).as_bytes());
+    digest.update(&XxHash3_128::oneshot(bytes).to_le_bytes());
 }
 
 impl Worker {
@@ -183,7 +185,7 @@ impl Worker {
         let (mut digest, mut files) = (blake3::Hasher::new(), blake3::Hasher::new());
         let mut side = None;
         for (channel, source) in Channel::ALL.into_iter().zip(&sources.files) {
-            let _file = read_bytes(source, folders, settings, &mut self.file)?;
+            let _file = self.file.read(source, folders, settings)?;
             let file = &source.shown(folders);
             add_file(&mut files, &source.name, &self.file);
             let rules = rules(channel, settings);
@@ -231,51 +233,19 @@ impl Worker {
 
     /// Huge buffers must not stay for the whole run.
     fn shrink(&mut self) {
-        for buffer in [&mut self.file, &mut self.image] {
-            if buffer.capacity() > KEPT_BYTES {
-                *buffer = Vec::new();
-            }
+        self.file.shrink();
+        if self.image.capacity() > KEPT_BYTES {
+            self.image = Vec::new();
         }
     }
 }
 
 /// Buffers are kept up to this size: enough for squares of 1024 px.
-const KEPT_BYTES: usize = 5 << 20;
-/// What may be in a file beside its pixels: text, colour profiles, thumbnails.
-const BESIDE_PIXELS: u64 = 8 << 20;
+pub(crate) const KEPT_BYTES: usize = 5 << 20;
 
 fn rules(channel: Channel, settings: &Settings) -> Rules {
     let one_colour = settings.one_colour.then_some(channel);
     Rules { max_side_px: settings.max_side_px, one_colour }
-}
-
-/// Puts a file's bytes into `content`; never more than the largest picture can take.
-/// The memory is given back to others when what is returned is dropped.
-fn read_bytes(
-    source: &Source,
-    folders: &[PathBuf],
-    settings: &Settings,
-    content: &mut Vec<u8>,
-) -> Result<crate::budget::Share, SampleError> {
-    let file = source.shown(folders);
-    let io = |source| SampleError::Io { file: file.clone(), source };
-    let mut opened = fs::File::open(folders[source.folder].join(&source.name)).map_err(io)?;
-    // Components of two bytes, uncompressed.
-    let components = if settings.one_colour { 3 } else { 1 };
-    let limit = 2 * components * (settings.max_side_px as u64).pow(2) + BESIDE_PIXELS;
-    let bytes = opened.metadata().map_err(io)?.len();
-    if bytes > limit {
-        let limit = settings.max_side_px;
-        return Err(SampleError::Bytes { file, bytes, limit });
-    }
-    let share = FILES.take(bytes);
-    // In one call; what a file loses or gains meanwhile is an error.
-    content.resize(usize::try_from(bytes).unwrap_or_default(), 0);
-    opened.read_exact(content).map_err(io)?;
-    if opened.read(&mut [0]).map_err(io)? > 0 {
-        return Err(io(std::io::Error::other("it grows while it is read")));
-    }
-    Ok(share)
 }
 
 fn check_sides(plane: &Plane, file: &str, red: usize) -> Result<(), SampleError> {
