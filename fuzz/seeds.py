@@ -24,9 +24,19 @@ def put(target, name, data):
     (CORPUS / target / name).write_bytes(data)
 
 
+KINDS = [
+    ("plain", {"compression": "none", "use_dictionary": False}),
+    ("zstd", {"compression": "zstd"}),
+    # Columns that are never null and pages of the second kind, as our own programs write them.
+    ("required", {"compression": "zstd", "use_dictionary": False, "data_page_version": "2.0"}),
+]
+
+
 def table(target, columns, metadata=None):
-    for name, options in [("plain", {"compression": "none", "use_dictionary": False}), ("zstd", {"compression": "zstd"})]:
+    for name, options in KINDS:
         schema = pa.table(columns)
+        if name == "required":
+            schema = schema.cast(pa.schema([field.with_nullable(False) for field in schema.schema]))
         schema = schema.replace_schema_metadata(metadata)
         out = io.BytesIO()
         pq.write_table(schema, out, **options)
