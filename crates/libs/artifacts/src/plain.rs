@@ -13,7 +13,7 @@ use arrow::datatypes::DataType as ArrowType;
 use hpa_core::SampleId;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::Encoding;
-use parquet::column::page::PageReader;
+use parquet::column::page::{Page, PageReader};
 use parquet::column::reader::ColumnReaderImpl;
 use parquet::data_type::{ByteArrayType, DataType, FloatType, Int32Type};
 use parquet::file::serialized_reader::SerializedPageReader;
@@ -183,14 +183,20 @@ impl PlainFile {
                 SerializedPageReader::new(self.shared.clone(), chunk, rows, None).ok()?;
             let mut read = 0;
             while let Some(page) = pages.get_next_page().ok()? {
+                let promised = usize::try_from(page.num_values()).ok()?;
+                read += promised;
+                if !is_plain(&page) || read > rows {
+                    return None;
+                }
                 let mut rest = page.buffer().as_ref();
-                while let Some((length, behind)) = rest.split_first_chunk() {
+                for _ in 0..promised {
+                    let (length, behind) = rest.split_first_chunk()?;
                     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
                     let (text, behind) = behind.split_at_checked(length)?;
                     take(text)?;
-                    (rest, read) = (behind, read + 1);
+                    rest = behind;
                 }
-                if page.encoding() != Encoding::PLAIN || !rest.is_empty() {
+                if !rest.is_empty() {
                     return None;
                 }
             }
@@ -254,6 +260,18 @@ impl PlainFile {
     }
 }
 
+/// Whether a page of a bare column holds plain values from its first byte on.
+fn is_plain(page: &Page) -> bool {
+    let values = match page {
+        Page::DataPage { .. } => true,
+        Page::DataPageV2 { def_levels_byte_len, rep_levels_byte_len, .. } => {
+            *def_levels_byte_len == 0 && *rep_levels_byte_len == 0
+        }
+        Page::DictionaryPage { .. } => false,
+    };
+    values && page.encoding() == Encoding::PLAIN
+}
+
 fn is_list_of(list: &ArrowType, item: &ArrowType) -> bool {
     match list {
         ArrowType::List(field)
@@ -274,3 +292,7 @@ pub(crate) fn are_unique<T>(rows: &[T], id: impl Fn(&T) -> &SampleId) -> bool {
 pub(crate) fn part<T>(file: &PlainFile, decode: impl FnOnce() -> Option<T>) -> Option<T> {
     guarded(&file.path, || Ok(decode())).ok().flatten()
 }
+
+#[cfg(test)]
+#[path = "plain_tests.rs"]
+mod tests;

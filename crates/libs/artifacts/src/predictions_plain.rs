@@ -13,7 +13,8 @@ pub(crate) fn read_plain(path: &Path) -> Result<Option<Loaded<Predictions>>, Art
     let file = PlainFile::open(path, Predictions::SCHEMA)?;
     let names = file.entries.get("label_names").and_then(|text| serde_json::from_str(text).ok());
     let width = names.as_ref().map(LabelNames::count);
-    // The shortest part outside: it is what another thread takes first, who reads the labels beside.
+    // Another thread takes the outer half first: the digest, so that the longer ids are not begun
+    // last by the one who has read the labels.
     let ((probabilities, (ids, folds)), origin) = rayon::join(
         || {
             rayon::join(

@@ -35,8 +35,8 @@ pub struct EncodedPixels {
     pub(super) pixels_len: usize,
 }
 
-/// The pages of a column chunk, header and frame one after another. Putting them into one buffer before they
-/// are written would copy each once more.
+/// The pages of a column chunk, header and frame one after another. Putting them into one buffer
+/// before they are written would copy each once more.
 pub(super) struct Pages(pub(super) Vec<Bytes>);
 
 /// Reads on through the pages.
