@@ -95,7 +95,8 @@ mod tests {
             n_bins in 1_usize..20,
         ) {
             let (scores, truth): (Vec<f32>, Vec<bool>) = samples.into_iter().unzip();
-            let (ours, plain) = (error(&scores, &truth, n_bins), plain_error(&scores, &truth, n_bins));
+            let plain = plain_error(&scores, &truth, n_bins);
+            let ours = error(&scores, &truth, n_bins);
             prop_assert!((ours - plain).abs() < 1e-12, "{} {}", ours, plain);
         }
     }

@@ -5,8 +5,10 @@
 //! the second. The truth travels in the key, and the row where somebody will ask for it, so that
 //! nothing need be looked up by row afterwards. Equal scores stay in the order of their rows.
 //!
-//! Source: Knuth, *The Art of Computer Programming* 3 (1998), 5.2.5 (least significant digit first).
+//! Source: Knuth, *The Art of Computer Programming* 3 (1998), 5.2.5 (least significant digit
+//! first).
 
+use crate::rankings::GATHERED;
 use std::cell::RefCell;
 use std::thread::LocalKey;
 
@@ -15,6 +17,8 @@ const HIGHEST: u32 = 1.0_f32.to_bits();
 const DIGIT_BITS: usize = 10;
 const DIGITS: usize = 1 << DIGIT_BITS;
 const PASSES: usize = 3;
+/// Buffers that a thread keeps: of the labels that are gathered together, and one to sort in.
+const KEPT: usize = GATHERED + 1;
 /// Below this many a comparison sort is done before the counters are cleared.
 const FEW: usize = 512;
 
@@ -50,9 +54,13 @@ pub(crate) fn spare<K: Key>() -> Vec<K> {
     K::spares().with_borrow_mut(Vec::pop).unwrap_or_default()
 }
 
-/// Gives room back.
+/// Gives room back; a thread keeps no more than it uses at once.
 pub(crate) fn give_spare<K: Key>(keys: Vec<K>) {
-    K::spares().with_borrow_mut(|spares| spares.push(keys));
+    K::spares().with_borrow_mut(|spares| {
+        if spares.len() < KEPT {
+            spares.push(keys);
+        }
+    });
 }
 
 fn depth(score: f32) -> u32 {

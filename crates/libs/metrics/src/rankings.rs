@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 /// Labels gathered in one pass over a matrix: their scores lie in a quarter of a cache line.
-const GATHERED: usize = 4;
+pub(crate) const GATHERED: usize = 4;
 
 /// A label whose score is no probability.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -119,6 +119,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn alone(scores: &[f32], truth: &[bool], n_labels: usize, label: usize) -> Ranking {
+        let scores: Vec<f32> = scores.iter().skip(label).step_by(n_labels).copied().collect();
+        let truth: Vec<bool> = truth.iter().skip(label).step_by(n_labels).copied().collect();
+        Ranking::new(&scores, &truth).unwrap()
+    }
+
     proptest! {
         #[test]
         fn each_column_is_ranked_as_by_itself(
@@ -130,15 +136,18 @@ mod tests {
             let all = rankings(&scores, &truth, n_labels, Rows::Kept).unwrap();
             prop_assert_eq!(all.len(), n_labels);
             for (label, ranking) in all.iter().enumerate() {
-                let scores: Vec<f32> = scores.iter().skip(label).step_by(n_labels).copied().collect();
-                let truth: Vec<bool> = truth.iter().skip(label).step_by(n_labels).copied().collect();
-                let alone = Ranking::new(&scores, &truth).unwrap();
+                let alone = alone(&scores, &truth, n_labels, label);
                 prop_assert_eq!(ranking.rows(), alone.rows());
                 prop_assert_eq!(ranking.scores(), alone.scores());
                 prop_assert_eq!(ranking.truth(), alone.truth());
             }
-            for ranking in rankings(&scores, &truth, n_labels, Rows::Forgotten).unwrap() {
+            let all = rankings(&scores, &truth, n_labels, Rows::Forgotten).unwrap();
+            for (label, ranking) in all.iter().enumerate() {
+                let alone = alone(&scores, &truth, n_labels, label);
                 prop_assert!(ranking.rows().is_empty());
+                prop_assert_eq!(ranking.scores(), alone.scores());
+                // Equal scores may stand in any order.
+                prop_assert!(ranking.cuts().eq(alone.cuts()));
             }
         }
     }

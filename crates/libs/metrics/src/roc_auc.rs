@@ -3,6 +3,9 @@
 use crate::Ranking;
 use crate::ranking::BLOCK;
 
+// Counts of a block fit 8 bits, sums of its places 16.
+const _: () = assert!(BLOCK <= 255);
+
 impl Ranking {
     /// The chance that a sample with the label scores higher than one without, equal scores
     /// counting half; `None` when one kind is missing.
