@@ -2,7 +2,7 @@
 //!
 //! A table that grows by a few samples reaches every shard's recipe. A shard whose settings,
 //! rows and files are those that it records is as good as new: its files are read and
-//! digested, which costs a tenth of decoding them, and only its time is changed.
+//! digested, which costs far less than decoding them, and only its time is changed.
 
 use std::path::Path;
 

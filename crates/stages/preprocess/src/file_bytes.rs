@@ -32,7 +32,7 @@ impl FileBytes {
     /// again when what is returned is dropped.
     ///
     /// # Errors
-    /// When the file cannot be read, is too large, or changes meanwhile.
+    /// When the file cannot be read, is too large, or is seen to grow or shrink meanwhile.
     pub(crate) fn read(
         &mut self,
         source: &Source,
@@ -58,7 +58,8 @@ impl FileBytes {
     /// Reads so many bytes to the end.
     fn fill(&mut self, mut file: impl Read, length: usize) -> std::io::Result<()> {
         // Room for one more: a whole file is known by what it leaves, without a look behind it.
-        if self.memory.len() <= length {
+        if let Some(more) = (length + 1).checked_sub(self.memory.len()) {
+            self.memory.reserve_exact(more);
             self.memory.resize(length + 1, 0);
         }
         self.length = 0;

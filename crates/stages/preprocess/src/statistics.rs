@@ -19,10 +19,11 @@ const LEVELS: usize = 256;
 const CHUNK_ROWS: usize = 8;
 /// Fewer samples have correlations of their own.
 const MIN_SAMPLES: u64 = 8;
-/// Pictures 16 times too dark or bright are warned of when that leaves so little of the difference.
+/// Pictures 16 times too dark or bright are warned of when that leaves at most this share of the
+/// difference.
 const SCALED_BETTER: f64 = 0.4;
-/// Another order of the channels is warned of when it leaves so much of the difference. Chosen on
-/// draws of the atlas's pictures; `docs/preprocessing.md` has what it sees and misses.
+/// Another order of the channels is warned of when it leaves at most this share of the difference.
+/// Chosen on draws of the atlas's pictures; `docs/preprocessing.md` has what it sees and misses.
 const SWAPPED_BETTER: f64 = 0.93;
 
 /// What `--json` prints.

@@ -107,6 +107,31 @@ fn every_pair_of_swapped_channels_is_named() {
     }
 }
 
+/// Statistics whose channels correlate like those of `training` when `share` of the way to red and
+/// yellow in each other's places is gone.
+fn toward_a_swap(training: &Statistics, share: f64) -> Statistics {
+    let swapped = |channel: usize| [3, 1, 2, 0][channel];
+    let mut part = training.clone();
+    for (a, channel) in part.channels.iter_mut().enumerate() {
+        for (b, correlation) in channel.correlation.iter_mut().enumerate() {
+            let other = training.channels[swapped(a)].correlation[swapped(b)];
+            *correlation += share * (other - *correlation);
+        }
+    }
+    part
+}
+
+#[test]
+fn another_order_must_leave_at_most_93_hundredths_of_the_difference() {
+    let training = statistics(&part(0..20));
+    let warned = |left: f64| {
+        // So far along, what is left to the swap is `left` of what is left to no swap.
+        let warnings = compare(&training, &toward_a_swap(&training, 1.0 / (1.0 + left)));
+        warnings.iter().any(|text| text.contains("red looks like yellow"))
+    };
+    assert!(warned(0.9) && !warned(0.95));
+}
+
 #[test]
 fn a_handful_of_samples_is_not_judged() {
     let training = statistics(&part(0..20));
