@@ -7,7 +7,7 @@ use hpa_artifacts::{Labels, Origin, Provenance, check_made_from};
 use hpa_core::Seed;
 use hpa_metrics::Bootstrap;
 use hpa_stage::Stage;
-use hpa_threshold::{Aligned, Search, align, check_folds, groups};
+use hpa_threshold::{Aligned, Search, Summary, align, check_folds, groups};
 use std::process::ExitCode;
 
 /// Buffers of columns come and go by the dozen: what was freed is used again, where the system's
@@ -26,7 +26,13 @@ fn main() -> ExitCode {
     )
 }
 
-fn run(Checked(args): &Checked, stage: &Stage) -> anyhow::Result<hpa_threshold::Summary> {
+/// Works as one of the pool's threads from the start: otherwise every parallel part hands its work
+/// over and waits to be woken.
+fn run(Checked(args): &Checked, stage: &Stage) -> anyhow::Result<Summary> {
+    rayon::scope(|_| find(args, stage))
+}
+
+fn find(args: &Args, stage: &Stage) -> anyhow::Result<Summary> {
     let (predictions, labels) =
         rayon::join(|| args.predictions.read(stage), || args.labels.read(stage));
     let (predictions, labels) = (predictions?, labels?);
