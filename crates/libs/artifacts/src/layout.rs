@@ -23,7 +23,8 @@ const WITHOUT_DICTIONARY: [&[&str]; 2] = [&["id"], &["probability", "list", "ite
 
 /// Settings of tables that are read whole.
 pub(crate) fn table_properties() -> WriterPropertiesBuilder {
-    // Only the second kind of data page says of itself whether it is compressed.
+    // Only the second kind of data page says of itself whether it is compressed. With it go delta
+    // encodings, for columns whose dictionary grows too large.
     let properties = properties()
         .set_writer_version(WriterVersion::PARQUET_2_0)
         .set_data_page_v2_compression_ratio_threshold(WORTH_COMPRESSING)
