@@ -169,7 +169,7 @@ fn the_programs_for_cards_say_why_there_is_none() {
     ] {
         let (status, answer) = asked(&fixture, libraries, "cuda");
         assert_eq!(status, Some(1), "{answer}");
-        assert!(answer.contains(reason) && answer.contains("mend:"), "{answer}");
+        assert!(answer.contains(reason) && answer.contains("help:"), "{answer}");
         let (status, answer) = asked(&fixture, libraries, "auto");
         // The notice, and then that the inputs are missing.
         assert_eq!(status, Some(1), "{answer}");

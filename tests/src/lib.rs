@@ -1,4 +1,4 @@
-//! What only several crates together can show: the floor plan, the contracts of files, the
+//! What only several crates together can show: the layers, the contracts of files, the
 //! whole pipeline, faults, determinism.
 //!
 //! This library is the harness: it finds the workspace, runs `make` and the programs in it,

@@ -23,7 +23,7 @@ fetch() {
   python3 -m pip download --quiet --no-deps --only-binary=:all: --dest "$folder/wheels/files" \
     "${platforms[@]/%/_x86_64}" "${wheels[@]}" ||
     fail 'the compiler could not be downloaded from PyPI' \
-      '  mend: set CUDA_HOME to an installed toolkit, or see what pip says above'
+      '  help: set CUDA_HOME to an installed toolkit, or see what pip says above'
   for wheel in "$folder"/wheels/files/*.whl; do python3 -m zipfile -e "$wheel" "$folder/wheels"; done
   # Python's zip reader drops the bits that let programs run.
   chmod +x "$folder"/wheels/nvidia/cu13/bin/* "$folder"/wheels/nvidia/cu13/nvvm/bin/*
@@ -35,7 +35,7 @@ platforms=("${platforms[@]/#/--platform=}")
 if [[ ${CUDA_HOME:-} ]]; then
   toolkit=$CUDA_HOME
   [[ -x $toolkit/bin/nvcc ]] || fail "CUDA_HOME=$toolkit has no bin/nvcc" \
-    '  mend: name a toolkit, or unset CUDA_HOME to use the compiler from PyPI'
+    '  help: name a toolkit, or unset CUDA_HOME to use the compiler from PyPI'
 else
   fetch
   toolkit=$folder/wheels/nvidia/cu13
@@ -50,7 +50,7 @@ print(*(os.path.dirname(it["manifest_path"]) for it in json.load(sys.stdin)["pac
 [[ -d $cudarc ]] || fail 'Cargo.lock names no cudarc: what is the feature cuda made of?'
 grep -q "^cuda-$version = " "$cudarc/Cargo.toml" ||
   fail "CUDA $major.$minor is not among those that cudarc knows ($cudarc/Cargo.toml)" \
-    '  mend: set CUDA_HOME to a toolkit of 12.x or 13.0, or unset it'
+    '  help: set CUDA_HOME to a toolkit of 12.x or 13.0, or unset it'
 
 home=$folder/home
 rm -rf "$home" "$folder/env.sh" && mkdir -p "$home/bin" "$home/lib"

@@ -22,7 +22,7 @@ pub enum DecideError {
     },
     /// Out-of-fold predictions, but no thresholds fitted without a fold.
     #[error(
-        "the predictions are out of fold, but the thresholds of label {0} were not fitted fold by fold\n  mend: fit them on out-of-fold predictions with hpa-threshold"
+        "the predictions are out of fold, but the thresholds of label {0} were not fitted fold by fold\n  help: fit them on out-of-fold predictions with hpa-threshold"
     )]
     NoFolds(usize),
     /// Other folds.

@@ -16,7 +16,7 @@ pub enum ArtifactError {
         source: std::io::Error,
     },
     /// A file of ours, but of another kind or version.
-    #[error("{} is not a {expected} file: it holds {found}\n  mend: give the file that the flag asks for, or {}", path.display(), remake(path))]
+    #[error("{} is not a {expected} file: it holds {found}\n  help: give the file that the flag asks for, or {}", path.display(), remake(path))]
     OtherKind {
         /// The file.
         path: PathBuf,
@@ -26,7 +26,7 @@ pub enum ArtifactError {
         found: String,
     },
     /// Bytes that are not what was once written.
-    #[error("{} is damaged: {reason}\n  mend: delete it and {}", path.display(), remake(path))]
+    #[error("{} is damaged: {reason}\n  help: delete it and {}", path.display(), remake(path))]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -44,7 +44,7 @@ pub enum ArtifactError {
         reason: String,
     },
     /// A file that belongs to another run than one given beside it.
-    #[error("{} is from another run: {reason}\n  mend: {}", path.display(), remake(path))]
+    #[error("{} is from another run: {reason}\n  help: {}", path.display(), remake(path))]
     OtherRun {
         /// The file.
         path: PathBuf,
@@ -87,7 +87,7 @@ impl ArtifactError {
         source: impl std::fmt::Display,
     ) -> Self {
         let reason = format!(
-            "it cannot be opened ({source})\n  mend: give the file that the flag asks for; if it was cut short, delete it and {}",
+            "it cannot be opened ({source})\n  help: give the file that the flag asks for; if it was cut short, delete it and {}",
             remake(path)
         );
         Self::invalid(path, expected, reason)
@@ -124,7 +124,7 @@ pub(crate) fn read_regular(path: &Path) -> Result<Vec<u8>, ArtifactError> {
 fn mend_missing(path: &Path, source: &std::io::Error) -> String {
     let made_by_us = path.extension().is_some_and(|e| e == "parquet" || e == "safetensors");
     if source.kind() == std::io::ErrorKind::NotFound && made_by_us {
-        format!("\n  mend: {}", remake(path))
+        format!("\n  help: {}", remake(path))
     } else {
         String::new()
     }

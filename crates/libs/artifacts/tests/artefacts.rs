@@ -196,7 +196,7 @@ fn a_file_of_another_kind_is_named_with_the_line_that_mends_it() {
     let error = Labels::read(&path).unwrap_err().to_string();
     assert!(
         error.contains(
-            "is not a labels/1 file: it holds folds/1\n  mend: give the file that the flag asks for"
+            "is not a labels/1 file: it holds folds/1\n  help: give the file that the flag asks for"
         ),
         "{error}"
     );
@@ -206,7 +206,7 @@ fn a_file_of_another_kind_is_named_with_the_line_that_mends_it() {
 fn an_absent_file_says_how_to_make_it() {
     let error = Labels::read(Path::new("data/quick/labels.parquet")).unwrap_err().to_string();
     // Between the two stands what the Makefile was called with, if it runs this test.
-    assert!(error.contains("\n  mend: run `make"), "{error}");
+    assert!(error.contains("\n  help: run `make"), "{error}");
     assert!(error.ends_with(" data/quick/labels.parquet`"), "{error}");
 }
 

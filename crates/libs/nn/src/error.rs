@@ -17,7 +17,7 @@ pub enum NnError {
     },
     /// The loss left the numbers, or the range in which anything is learnt.
     #[error(
-        "training fell apart in epoch {epoch}, batch {batch}: the loss is {loss} (samples {})\n  mend: lower max_learning_rate, or look at these samples",
+        "training fell apart in epoch {epoch}, batch {batch}: the loss is {loss} (samples {})\n  help: lower max_learning_rate, or look at these samples",
         list(ids)
     )]
     Diverged {
@@ -32,7 +32,7 @@ pub enum NnError {
     },
     /// The loss or a weight is no number although every batch was fine.
     #[error(
-        "training fell apart in epoch {epoch}: {what} is not a finite number\n  mend: lower max_learning_rate"
+        "training fell apart in epoch {epoch}: {what} is not a finite number\n  help: lower max_learning_rate"
     )]
     NotFinite {
         /// Epoch, from 0.
@@ -42,7 +42,7 @@ pub enum NnError {
     },
     /// The network's answers about samples held out are no numbers.
     #[error(
-        "training fell apart in epoch {epoch}: the network's answers about {} samples held out are not finite numbers ({})\n  mend: lower max_learning_rate, or look at these samples",
+        "training fell apart in epoch {epoch}: the network's answers about {} samples held out are not finite numbers ({})\n  help: lower max_learning_rate, or look at these samples",
         ids.len(), list(ids)
     )]
     BrokenAnswers {
@@ -53,7 +53,7 @@ pub enum NnError {
     },
     /// Training at a larger size than the stored one.
     #[error(
-        "sizes asks for {wanted} px, but the images are stored at {stored} px: pixels that were never there teach nothing\n  mend: preprocess at {wanted} px, or ask for at most {stored}"
+        "sizes asks for {wanted} px, but the images are stored at {stored} px: pixels that were never there teach nothing\n  help: preprocess at {wanted} px, or ask for at most {stored}"
     )]
     Enlarging {
         /// The side asked for.
@@ -63,7 +63,7 @@ pub enum NnError {
     },
     /// A search for a learning rate that ended too soon to tell.
     #[error(
-        "the search ended after {0} steps: that is too short a curve for a suggestion\n  mend: take more steps, or begin at a lower rate"
+        "the search ended after {0} steps: that is too short a curve for a suggestion\n  help: take more steps, or begin at a lower rate"
     )]
     ShortCurve(usize),
     /// Fewer samples than batch norm can average over.
@@ -86,7 +86,7 @@ pub enum NnError {
     Device(#[from] hpa_ops::NoCuda),
     /// The graphics card has too little memory for a step.
     #[error(
-        "the graphics card has too little memory for batches of {batch_size} images of {side_px} px: {}\n  mend: lower batch_size{}",
+        "the graphics card has too little memory for batches of {batch_size} images of {side_px} px: {}\n  help: lower batch_size{}",
         room(*fits), hint(*fits)
     )]
     OutOfMemory {
@@ -99,7 +99,7 @@ pub enum NnError {
     },
     /// The graphics card has too little memory to look at samples.
     #[error(
-        "the graphics card has too little memory to look at {images} images of {side_px} px at once\n  mend: see what else uses the card (nvidia-smi), or compute on the processor (--device cpu)"
+        "the graphics card has too little memory to look at {images} images of {side_px} px at once\n  help: see what else uses the card (nvidia-smi), or compute on the processor (--device cpu)"
     )]
     FullCard {
         /// Images that go through the network together.

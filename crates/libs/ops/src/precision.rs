@@ -21,12 +21,12 @@ pub enum PrecisionError {
         name: String,
     },
     /// The path in use has no products of bf16.
-    #[error("precision bf16 needs the SIMD path avx512, and {path} is in use: {mend}")]
+    #[error("precision bf16 needs the SIMD path avx512, and {path} is in use: {help}")]
     Path {
         /// The path in use.
         path: &'static str,
         /// What to do.
-        mend: &'static str,
+        help: &'static str,
     },
     /// The processor lacks the instruction.
     #[error("precision bf16 needs a processor with avx512_bf16, which this one lacks: use f32")]
@@ -60,8 +60,8 @@ impl Precision {
             return Ok(Words::single(level));
         }
         if level != Level::Avx512 {
-            let mend = "use f32, or unset HPA_SIMD on a processor with avx512_bf16";
-            return Err(PrecisionError::Path { path: simd::simd_path(), mend });
+            let help = "use f32, or unset HPA_SIMD on a processor with avx512_bf16";
+            return Err(PrecisionError::Path { path: simd::simd_path(), help });
         }
         Words::pairs(level).ok_or(PrecisionError::Processor)
     }

@@ -2,8 +2,8 @@
 
 use clap::Args;
 use hpa_artifacts::{Digest, Loaded, Predictions, Provenance, Thresholds};
+use hpa_cli::{Input, Output};
 use hpa_ensemble::Method;
-use hpa_stage::{Input, Output};
 use serde::Serialize;
 
 /// What the user sets.

@@ -27,7 +27,7 @@ pub enum EnsembleError {
         listed: String,
     },
     /// Samples held out by different folds.
-    #[error("{} and {} have other folds: {listed}\n  mend: predict both with the same --folds file", path.display(), first.display())]
+    #[error("{} and {} have other folds: {listed}\n  help: predict both with the same --folds file", path.display(), first.display())]
     Folds {
         /// The member that differs.
         path: PathBuf,
@@ -44,7 +44,7 @@ pub enum EnsembleError {
     Twice(PathBuf, PathBuf),
     /// The members that the configuration names are not those given.
     #[error(
-        "the members are {named}, but the predictions lie in folders {given}\n  mend: give --predictions in the order of the members, each in a folder with its name"
+        "the members are {named}, but the predictions lie in folders {given}\n  help: give --predictions in the order of the members, each in a folder with its name"
     )]
     Members {
         /// By `--members`.

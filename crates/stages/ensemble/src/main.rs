@@ -5,25 +5,25 @@ mod args;
 use anyhow::Result;
 use args::{Arguments, Outcome};
 use hpa_artifacts::{Loaded, Predictions, Thresholds};
+use hpa_cli::RunContext;
 use hpa_ensemble::{EnsembleError, Method, align, average, check_named, lineage, maximum, vote};
-use hpa_stage::Stage;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let program = hpa_stage::program!(
+    let program = hpa_cli::program!(
         "Combines the predictions of several models",
         "hpa-ensemble --method average --predictions predictions/resnet18/oof.parquet \\\n    \
          predictions/resnet34/oof.parquet --out predictions/average/oof.parquet"
     );
-    hpa_stage::run(program, run)
+    hpa_cli::run(program, run)
 }
 
-fn run(args: &Arguments, stage: &Stage) -> Result<Outcome> {
+fn run(args: &Arguments, context: &RunContext) -> Result<Outcome> {
     let members: Vec<Loaded<Predictions>> =
-        args.predictions.iter().map(|path| path.read(stage)).collect::<Result<_, _>>()?;
+        args.predictions.iter().map(|path| path.read(context)).collect::<Result<_, _>>()?;
     check_named(&args.members, &members)?;
     let thresholds: Vec<Loaded<Thresholds>> =
-        args.thresholds.iter().map(|path| path.read(stage)).collect::<Result<_, _>>()?;
+        args.thresholds.iter().map(|path| path.read(context)).collect::<Result<_, _>>()?;
     let aligned = align(&members)?;
     let columns: Vec<&[f32]> = aligned.iter().map(|one| one.probabilities.as_slice()).collect();
     let probabilities = match args.method {

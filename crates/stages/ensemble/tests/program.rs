@@ -136,7 +136,7 @@ fn or_takes_only_the_members_own_thresholds() {
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{message}");
     assert!(message.contains("--thresholds"), "{message}");
-    assert!(folder.refusal("or", &THRESHOLDS[..2]).contains("mend: "));
+    assert!(folder.refusal("or", &THRESHOLDS[..2]).contains("help: "));
     folder.thresholds("one", Some([0.5; 2]), "one");
     folder.thresholds("two", None, "two");
     let swapped = ["--thresholds", "thresholds/two/t.parquet", "thresholds/one/t.parquet"];
@@ -197,5 +197,5 @@ fn names_must_be_those_of_the_folders() {
     let twice = ["--predictions", "predictions/one/p.parquet"];
     assert!(folder.refusal("max", &twice).contains("same file"));
     let absent = ["--predictions", "predictions/no/p.parquet"];
-    assert!(folder.refusal("max", &absent).contains("mend: "));
+    assert!(folder.refusal("max", &absent).contains("help: "));
 }

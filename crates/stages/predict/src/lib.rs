@@ -9,9 +9,9 @@ mod models;
 mod out_of_fold;
 
 use hpa_artifacts::{Checkpoint, Digest, Folds, Predictions, Provenance, check_made_from};
+use hpa_cli::{Input, Output, Progress, RunContext};
 use hpa_core::LabelSet;
 use hpa_nn::{Answers, Dataset, Device, Sample, TestTimeAugmentation, answers, median};
-use hpa_stage::{Input, Output, Progress, Stage};
 use models::Model;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -62,15 +62,15 @@ struct Decisive {
 ///
 /// # Errors
 /// When models, folds and images do not belong together, or a file is at fault.
-pub fn run(args: &Args, stage: &Stage) -> anyhow::Result<Report> {
+pub fn run(args: &Args, context: &RunContext) -> anyhow::Result<Report> {
     hpa_ops::select_simd()?;
     let computer = args.device.open()?;
     if let Some(notice) = &computer.notice {
-        stage.notice(notice);
+        context.notice(notice);
     }
-    let store = stage.open_images(&args.images)?;
-    let folds = args.folds.as_ref().map(|folds| folds.read(stage)).transpose()?;
-    let models = models::read(&args.model, store.size_px(), (stage, &computer))?;
+    let store = context.open_images(&args.images)?;
+    let folds = args.folds.as_ref().map(|folds| folds.read(context)).transpose()?;
+    let models = models::read(&args.model, store.size_px(), (context, &computer))?;
     let digests: Vec<Digest> = models.iter().map(|model| model.origin.digest).collect();
     // The same models are the same ancestor, however the command line lists them.
     let mut lineage = digests.clone();
@@ -87,7 +87,7 @@ pub fn run(args: &Args, stage: &Stage) -> anyhow::Result<Report> {
         provenance = provenance.with_input("folds", folds.origin.digest);
     }
     let mut looking =
-        Looking { args, stage, workers: computer.loaders(stage.threads()), rates: Vec::new() };
+        Looking { args, context, workers: computer.loaders(context.threads()), rates: Vec::new() };
     let predictions = match &folds {
         Some(folds) => out_of_fold::predict(&models, folds, &store, &mut looking)?,
         None => average::predict(&models, &store, &mut looking)?,
@@ -104,14 +104,14 @@ pub fn run(args: &Args, stage: &Stage) -> anyhow::Result<Report> {
 /// How samples are looked at, and how fast that went.
 struct Looking<'a> {
     args: &'a Args,
-    stage: &'a Stage,
+    context: &'a RunContext,
     workers: usize,
     rates: Vec<f64>,
 }
 
 impl Looking<'_> {
     fn progress(&self, samples: usize) -> Progress {
-        self.stage.progress("predicting", samples as u64, "images")
+        self.context.progress("predicting", samples as u64, "images")
     }
 
     /// Probabilities `[N][L]` of one model.

@@ -11,5 +11,5 @@ const EXAMPLE: &str = "hpa-predict --model data/quick/models/resnet18/fold-*.saf
 
 fn main() -> ExitCode {
     let about = "Probabilities from checkpoints: out of fold, or the mean over folds";
-    hpa_stage::run(hpa_stage::program!(about, EXAMPLE), hpa_predict::run)
+    hpa_cli::run(hpa_cli::program!(about, EXAMPLE), hpa_predict::run)
 }

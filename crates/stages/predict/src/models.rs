@@ -2,9 +2,9 @@
 
 use anyhow::{Context, bail};
 use hpa_artifacts::{ArtifactError, Checkpoint, Origin};
+use hpa_cli::{Input, RunContext};
 use hpa_core::LabelNames;
 use hpa_nn::{Architecture, ChannelStatistics, Computer, Evaluator, Network};
-use hpa_stage::{Input, Stage};
 
 /// A trained network.
 pub(crate) struct Model {
@@ -21,17 +21,17 @@ pub(crate) struct Model {
 pub(crate) fn read(
     paths: &[Input<Checkpoint>],
     size_px: usize,
-    (stage, computer): (&Stage, &Computer),
+    (context, computer): (&RunContext, &Computer),
 ) -> anyhow::Result<Vec<Model>> {
     let mut models: Vec<Model> = Vec::new();
     for path in paths {
-        let model = read_one(path, size_px, (stage, computer))?;
+        let model = read_one(path, size_px, (context, computer))?;
         if let Some(first) = models.first() {
             agree(first, &model)?;
         }
         if let Some(twin) = models.iter().find(|it| it.origin.digest == model.origin.digest) {
             bail!(
-                "{} and {} are the same checkpoint, which would count twice\n  mend: give each once",
+                "{} and {} are the same checkpoint, which would count twice\n  help: give each once",
                 twin.origin.path.display(),
                 model.origin.path.display()
             );
@@ -44,13 +44,13 @@ pub(crate) fn read(
 fn read_one(
     path: &Input<Checkpoint>,
     size_px: usize,
-    (stage, computer): (&Stage, &Computer),
+    (context, computer): (&RunContext, &Computer),
 ) -> anyhow::Result<Model> {
-    let checkpoint = path.read(stage)?;
+    let checkpoint = path.read(context)?;
     let (meta, shown) = (&checkpoint.value.meta, path.path().display());
     if meta.size_px != size_px {
         bail!(
-            "{shown} was trained on images of {} px, these have {size_px} px\n  mend: preprocess with --size {}, or train anew (`make retrain`)",
+            "{shown} was trained on images of {} px, these have {size_px} px\n  help: preprocess with --size {}, or train anew (`make retrain`)",
             meta.size_px,
             meta.size_px
         );

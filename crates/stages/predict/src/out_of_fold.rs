@@ -61,7 +61,7 @@ fn the_one(models: &[Model], fold: Fold) -> anyhow::Result<&Model> {
     match (those.next(), those.next()) {
         (Some(model), None) => Ok(model),
         (None, _) => bail!(
-            "no model holds out fold {fold}: out-of-fold predictions need one model for each fold\n  mend: give all of them to --model (`make train` makes them)"
+            "no model holds out fold {fold}: out-of-fold predictions need one model for each fold\n  help: give all of them to --model (`make train` makes them)"
         ),
         (Some(one), Some(two)) => bail!(
             "{} and {} both hold out fold {fold}: expected one model for each fold",

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::ValueHint;
+use hpa_cli::in_range;
 use hpa_preprocess::{FilePattern, Resampling, Settings, Shard};
-use hpa_stage::in_range;
 
 /// What the user asks for.
 #[derive(clap::Args, Debug)]

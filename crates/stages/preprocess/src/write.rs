@@ -172,7 +172,7 @@ const fn end_of_part(seen: usize) -> usize {
 
 fn incomplete(failures: &Failures, job: ShardJob<'_>) -> anyhow::Error {
     anyhow::anyhow!(
-        "in {}: {failures}\n  mend: put the files right, or leave such samples out with \
+        "in {}: {failures}\n  help: put the files right, or leave such samples out with \
          `--out-skipped LIST.csv`",
         shown(job.folders)
     )

@@ -51,7 +51,7 @@ pub enum ReportError {
     },
     /// Thresholds of a model that has no predictions.
     #[error(
-        "{}: no predictions of {name:?} are given\n  mend: the folder of a thresholds file is named like that of its predictions; give --predictions …/{name}/oof.parquet too", path.display()
+        "{}: no predictions of {name:?} are given\n  help: the folder of a thresholds file is named like that of its predictions; give --predictions …/{name}/oof.parquet too", path.display()
     )]
     NoPredictions {
         /// The thresholds file.
@@ -60,7 +60,7 @@ pub enum ReportError {
         name: String,
     },
     /// Predictions and thresholds, or folds, that do not belong together.
-    #[error("{} is from another run: {reason}\n  mend: run `make {}`", path.display(), path.display())]
+    #[error("{} is from another run: {reason}\n  help: run `make {}`", path.display(), path.display())]
     OtherRun {
         /// The file that is blamed.
         path: PathBuf,

@@ -3,8 +3,8 @@
 use clap::Args;
 use hpa_artifacts::{Artifact, ArtifactError, Digest, Loaded, Provenance};
 use hpa_artifacts::{Folds, History, ImageStore, Labels, Predictions, Scores, Thresholds};
+use hpa_cli::{Input, Output, RunContext, in_range};
 use hpa_report::Inputs;
-use hpa_stage::{Input, Output, Stage, in_range};
 use std::path::PathBuf;
 
 #[derive(Args, Debug)]
@@ -49,14 +49,14 @@ pub(crate) struct Flags {
 
 impl Flags {
     /// Reads every file.
-    pub(crate) fn read(&self, stage: &Stage) -> Result<Inputs, ArtifactError> {
+    pub(crate) fn read(&self, context: &RunContext) -> Result<Inputs, ArtifactError> {
         Ok(Inputs {
-            labels: self.labels.read(stage)?,
-            test_labels: self.test_labels.as_ref().map(|file| file.read(stage)).transpose()?,
-            folds: self.folds.read(stage)?,
-            histories: read_all(&self.history, stage)?,
-            predictions: read_all(&self.predictions, stage)?,
-            thresholds: read_all(&self.thresholds, stage)?,
+            labels: self.labels.read(context)?,
+            test_labels: self.test_labels.as_ref().map(|file| file.read(context)).transpose()?,
+            folds: self.folds.read(context)?,
+            histories: read_all(&self.history, context)?,
+            predictions: read_all(&self.predictions, context)?,
+            thresholds: read_all(&self.thresholds, context)?,
         })
     }
 
@@ -85,9 +85,9 @@ impl Flags {
 
 fn read_all<T: Artifact>(
     files: &[Input<T>],
-    stage: &Stage,
+    context: &RunContext,
 ) -> Result<Vec<Loaded<T>>, ArtifactError> {
-    files.iter().map(|file| file.read(stage)).collect()
+    files.iter().map(|file| file.read(context)).collect()
 }
 
 fn combined<T>(files: &[Loaded<T>]) -> Digest {

@@ -5,8 +5,8 @@ mod flags;
 use flags::Flags;
 use hpa_artifacts::ScoreRow;
 use hpa_artifacts::atomic::{self, AtomicFile};
+use hpa_cli::RunContext;
 use hpa_report::{Material, Run, judge, render_page, resampling, score_table, text_table};
-use hpa_stage::Stage;
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -18,7 +18,7 @@ const EXAMPLE: &str = "hpa-report --labels labels.parquet --folds folds.parquet 
 
 fn main() -> ExitCode {
     let about = "Shows scores, curves and samples of a run on one self-contained page";
-    hpa_stage::run(hpa_stage::program!(about, EXAMPLE), run)
+    hpa_cli::run(hpa_cli::program!(about, EXAMPLE), run)
 }
 
 /// What `--json` prints.
@@ -33,16 +33,16 @@ struct Line {
     high: f64,
 }
 
-fn run(flags: &Flags, stage: &Stage) -> anyhow::Result<Vec<Line>> {
+fn run(flags: &Flags, context: &RunContext) -> anyhow::Result<Vec<Line>> {
     // Both can be written or neither is: else scores would be left without their page.
     for path in [flags.out.as_path(), flags.out_scores.path()] {
         AtomicFile::create(path)?;
     }
-    let inputs = flags.read(stage)?;
-    let images = stage.open_images(&flags.images)?;
+    let inputs = flags.read(context)?;
+    let images = context.open_images(&flags.images)?;
     let provenance = flags.provenance(&inputs, &images);
     let run = Run::new(inputs)?;
-    run.notices.iter().for_each(|notice| stage.notice(notice));
+    run.notices.iter().for_each(|notice| context.notice(notice));
     let resampling = resampling(flags.bootstrap, flags.seed);
     let verdicts = judge(&run, resampling);
     let (verdicts, images, provenance) = (verdicts.as_slice(), &images, &provenance);
@@ -51,9 +51,9 @@ fn run(flags: &Flags, stage: &Stage) -> anyhow::Result<Vec<Line>> {
     let scores = score_table(&run, verdicts);
     flags.out_scores.write(&scores, provenance)?;
     atomic::write_bytes(&flags.out, page.as_bytes())?;
-    stage.notice(format_args!("\n{}\n", text_table(&run, verdicts)));
-    stage.notice(format_args!("page    {}", flags.out.display()));
-    stage.notice(format_args!("scores  {}", flags.out_scores.path().display()));
+    context.notice(format_args!("\n{}\n", text_table(&run, verdicts)));
+    context.notice(format_args!("page    {}", flags.out.display()));
+    context.notice(format_args!("scores  {}", flags.out_scores.path().display()));
     Ok(scores.rows.into_iter().map(line).collect())
 }
 

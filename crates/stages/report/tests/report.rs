@@ -129,7 +129,7 @@ fn thresholds_without_predictions_are_refused() {
     let mut flags = flags(folder.path());
     flags.push(to.display().to_string());
     let said = refusal(folder.path(), &flags);
-    assert!(said.contains("nobody") && said.contains("mend:"), "{said}");
+    assert!(said.contains("nobody") && said.contains("help:"), "{said}");
 }
 
 #[test]

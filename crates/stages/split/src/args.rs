@@ -2,7 +2,7 @@
 
 use clap::Args;
 use hpa_artifacts::{Folds, Labels};
-use hpa_stage::{Input, Output, in_range};
+use hpa_cli::{Input, Output, in_range};
 use serde::Serialize;
 use std::path::PathBuf;
 

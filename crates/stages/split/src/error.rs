@@ -7,7 +7,7 @@ use std::path::PathBuf;
 pub enum SplitError {
     /// Labelled samples that have no picture, and nobody said that they were skipped.
     #[error(
-        "{count} labelled samples have no image: {first}\n  mend: add their images, or hand the list of skipped samples to --skipped"
+        "{count} labelled samples have no image: {first}\n  help: add their images, or hand the list of skipped samples to --skipped"
     )]
     NoImage {
         /// How many.
@@ -20,7 +20,7 @@ pub enum SplitError {
     Empty,
     /// A fold would hold nothing out.
     #[error(
-        "{folds} folds of {groups} groups of samples: a fold would be empty\n  mend: give --folds at most {groups}"
+        "{folds} folds of {groups} groups of samples: a fold would be empty\n  help: give --folds at most {groups}"
     )]
     TooFewGroups {
         /// What was asked for.
@@ -32,7 +32,7 @@ pub enum SplitError {
     #[error(transparent)]
     Unreadable(#[from] hpa_artifacts::csv_table::CsvTableError),
     /// A line that is no list of ids.
-    #[error("{} line {line}: {source}\n  mend: write one group of ids a line, with commas between them", path.display())]
+    #[error("{} line {line}: {source}\n  help: write one group of ids a line, with commas between them", path.display())]
     DuplicateLine {
         /// The list.
         path: PathBuf,

@@ -4,11 +4,11 @@ use crate::args::{Arguments, Settings};
 use anyhow::Result;
 use hpa_artifacts::id_table::read_id_csv;
 use hpa_artifacts::{Digest, ImageStore, Provenance};
+use hpa_cli::RunContext;
 use hpa_core::{Channel, SampleId};
 use hpa_split::{
     DisjointSets, Duplicates, Fingerprint, Roster, join_near, read_duplicates, twins, twins_csv,
 };
-use hpa_stage::Stage;
 use std::path::PathBuf;
 
 /// The inputs beside the labels.
@@ -22,10 +22,10 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    pub(crate) fn open(args: &Arguments, stage: &Stage) -> Result<Self> {
+    pub(crate) fn open(args: &Arguments, context: &RunContext) -> Result<Self> {
         let open = |shards: &[PathBuf]| match shards {
             [] => Ok(None),
-            shards => stage.open_images(shards).map(Some),
+            shards => context.open_images(shards).map(Some),
         };
         let (images, test_images) = (open(&args.images)?, open(&args.test_images)?);
         let duplicates = args.duplicates.as_deref().map(read_duplicates).transpose()?;
@@ -66,26 +66,26 @@ pub(crate) fn group(
     roster: &Roster<'_>,
     sources: &Sources,
     distance: u32,
-    stage: &Stage,
+    context: &RunContext,
 ) -> Result<Vec<u32>> {
     let sets = DisjointSets::new(roster.rows.len());
     if roster.skipped > 0 {
-        stage.notice(format!("{} labelled samples are skipped", roster.skipped));
+        context.notice(format!("{} labelled samples are skipped", roster.skipped));
     }
     if let Some(duplicates) = &sources.duplicates {
         let strangers = duplicates.join(&roster.ids(), &sets);
         if strangers > 0 {
-            stage.notice(format!("{strangers} ids in the list of duplicates take no part"));
+            context.notice(format!("{strangers} ids in the list of duplicates take no part"));
         }
     }
     if let Some(images) = &sources.images {
         let unused = roster.unused(images);
         if unused > 0 {
-            stage.notice(format!("{unused} pictures have no label or are skipped: left out"));
+            context.notice(format!("{unused} pictures have no label or are skipped: left out"));
         }
         let blank = join_near(&fingerprints(&roster.ids(), images)?, distance, &sets);
         if blank > 0 {
-            stage.notice(format!(
+            context.notice(format!(
                 "{blank} samples are blank in two of red, green and blue: not compared"
             ));
         }

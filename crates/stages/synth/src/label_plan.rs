@@ -22,7 +22,7 @@ const SWAPS_PER_SAMPLE: usize = 60;
 pub enum PlanError {
     /// Too few samples for the rarest labels.
     #[error(
-        "{part}_samples = {samples}: they carry {slots} labels in all, but {LABELS} labels with min_positives = {min_positives} need {}\n  mend: raise {part}_samples or lower min_positives",
+        "{part}_samples = {samples}: they carry {slots} labels in all, but {LABELS} labels with min_positives = {min_positives} need {}\n  help: raise {part}_samples or lower min_positives",
         LABELS * min_positives
     )]
     TooFewSamples {
@@ -36,7 +36,7 @@ pub enum PlanError {
         min_positives: usize,
     },
     /// No table has these sums.
-    #[error("{0} samples cannot hold the labels asked for\n  mend: lower min_positives")]
+    #[error("{0} samples cannot hold the labels asked for\n  help: lower min_positives")]
     Infeasible(usize),
 }
 

@@ -1,8 +1,8 @@
 //! Draws a data set in Kaggle's layout.
 
 use anyhow::Context;
+use hpa_cli::RunContext;
 use hpa_core::Seed;
-use hpa_stage::Stage;
 use hpa_synth::{Settings, plan, prepare_folder, write_pictures, write_tables};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -31,16 +31,16 @@ struct Summary {
 fn main() -> ExitCode {
     let about = "Draws fields of cells with labelled proteins in Kaggle's layout";
     let example = "hpa-synth --config pipelines/quick/synth.toml --out data/quick/raw";
-    hpa_stage::run(hpa_stage::program!(about, example), run)
+    hpa_cli::run(hpa_cli::program!(about, example), run)
 }
 
-fn run(args: &Args, stage: &Stage) -> anyhow::Result<Summary> {
+fn run(args: &Args, context: &RunContext) -> anyhow::Result<Summary> {
     let begun = Instant::now();
     let settings = &args.settings;
     let samples = plan(settings)?;
     let mark = serde_json::to_string_pretty(settings).context("settings are no JSON")?;
     prepare_folder(&args.out, &(mark + "\n"))?;
-    let progress = stage.progress("drawing", samples.len() as u64, "samples");
+    let progress = context.progress("drawing", samples.len() as u64, "samples");
     samples.par_iter().try_for_each(|sample| {
         write_pictures(&args.out, sample, settings.size_px, &sample.draw(settings))?;
         progress.inc(1);

@@ -1,6 +1,6 @@
 //! What a data set is drawn with.
 
-use hpa_stage::{in_range, in_range_f64};
+use hpa_cli::{in_range, in_range_f64};
 use serde::Serialize;
 
 /// Every number that shapes the pictures; flags of the program and keys of its TOML file.

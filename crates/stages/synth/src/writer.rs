@@ -25,7 +25,7 @@ const TABLES: [&str; 3] = ["train.csv", "test_labels.csv", "sample_submission.cs
 pub enum WriteError {
     /// The folder holds something that this program did not draw.
     #[error(
-        "{} exists, but nothing says that it was drawn ({MARK} is missing)\n  mend: give --out an empty or new folder; nothing was changed",
+        "{} exists, but nothing says that it was drawn ({MARK} is missing)\n  help: give --out an empty or new folder; nothing was changed",
         .0.display()
     )]
     NotOurs(PathBuf),

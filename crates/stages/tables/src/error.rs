@@ -45,7 +45,7 @@ pub enum TableError {
     #[error("{0}")]
     Mismatch(String),
     /// Labelled or wanted samples without a prediction.
-    #[error("{count} {what} samples have no prediction: {first}\n  mend: {mend}")]
+    #[error("{count} {what} samples have no prediction: {first}\n  help: {help}")]
     Unpredicted {
         /// How many.
         count: usize,
@@ -54,14 +54,14 @@ pub enum TableError {
         /// The first twenty.
         first: String,
         /// What to do.
-        mend: &'static str,
+        help: &'static str,
     },
 }
 
 impl TableError {
-    pub(crate) fn unpredicted(ids: &[&str], what: &'static str, mend: &'static str) -> Self {
+    pub(crate) fn unpredicted(ids: &[&str], what: &'static str, help: &'static str) -> Self {
         let rest = if ids.len() > 20 { ", …" } else { "" };
         let first = format!("{}{rest}", ids[..ids.len().min(20)].join(", "));
-        Self::Unpredicted { count: ids.len(), what, first, mend }
+        Self::Unpredicted { count: ids.len(), what, first, help }
     }
 }

@@ -59,7 +59,7 @@ fn check_width(width: usize, names: &LabelNames) -> Result<(), TableError> {
         return Ok(());
     }
     Err(TableError::Mismatch(format!(
-        "{width} columns for {} label names\n  mend: name the columns with --label-names",
+        "{width} columns for {} label names\n  help: name the columns with --label-names",
         names.count()
     )))
 }

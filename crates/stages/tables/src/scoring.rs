@@ -59,8 +59,8 @@ impl Judged {
         let unpredicted = labels.rows.iter().filter(|row| !places.contains_key(&row.id));
         let unpredicted: Vec<&str> = unpredicted.map(|row| row.id.as_str()).collect();
         if !unpredicted.is_empty() {
-            let mend = "predict them too, or take them out of the labels";
-            return Err(TableError::unpredicted(&unpredicted, "labelled", mend));
+            let help = "predict them too, or take them out of the labels";
+            return Err(TableError::unpredicted(&unpredicted, "labelled", help));
         }
         let width = labels.names.count();
         let mut truth = vec![false; labels.rows.len() * width];
@@ -116,7 +116,7 @@ impl Judged {
         let value = auc.weighted(&vec![1; self.n_samples()]).ok_or_else(|| {
             TableError::Mismatch(format!(
                 "no label has at least {min_positives} samples with it and as many without\n  \
-                 mend: lower --min-positives"
+                 help: lower --min-positives"
             ))
         })?;
         // A resample without any label that counts says nothing new.

@@ -2,8 +2,8 @@
 
 use clap::{ArgMatches, Command, Error, FromArgMatches, error::ErrorKind};
 use hpa_artifacts::{Folds, Labels, Predictions, Thresholds};
+use hpa_cli::{Input, Output, in_range};
 use hpa_metrics::Metric;
-use hpa_stage::{Input, Output, in_range};
 use hpa_threshold::{Calibration, Method, Settings, ThresholdError};
 use serde::Serialize;
 

@@ -21,7 +21,7 @@ pub enum ThresholdError {
     Coupled(Metric),
     /// Every sample lies in one fold.
     #[error(
-        "fold {0} holds every labelled sample: nothing is left to fit its thresholds on\n  mend: give labels of more than one fold, or predictions without a fold column"
+        "fold {0} holds every labelled sample: nothing is left to fit its thresholds on\n  help: give labels of more than one fold, or predictions without a fold column"
     )]
     OneFold(u8),
     /// Labels and predictions do not speak of the same labels.
@@ -40,7 +40,7 @@ pub enum ThresholdError {
     },
     /// Labelled samples that nobody predicted.
     #[error(
-        "{count} labelled samples have no prediction: {first}\n  mend: predict them too, or take them out of the labels"
+        "{count} labelled samples have no prediction: {first}\n  help: predict them too, or take them out of the labels"
     )]
     Unpredicted {
         /// How many.
@@ -58,7 +58,7 @@ pub enum ThresholdError {
     },
     /// Predictions and folds file do not agree on who was held out where.
     #[error(
-        "the predictions were held out in other folds than --folds names: {count} labelled samples differ, the first is {id}, fold {ours} in the predictions and {theirs} in the folds file\n  mend: give the folds file that the predictions were made with"
+        "the predictions were held out in other folds than --folds names: {count} labelled samples differ, the first is {id}, fold {ours} in the predictions and {theirs} in the folds file\n  help: give the folds file that the predictions were made with"
     )]
     OtherFolds {
         /// How many samples differ.

@@ -97,11 +97,11 @@ fn search(
     let mut depths: Vec<f64> = axes.iter().map(start).collect();
     let best = RefCell::new(Best::new(&smooth, &depths));
     let mut evaluations = 0;
-    for (number, stage) in (0..).zip(stages(&smooth)) {
-        if stage.is_near {
+    for (number, context) in (0..).zip(stages(&smooth)) {
+        if context.is_near {
             depths.clone_from(&best.borrow().depths);
         }
-        let minimum = hop(&smooth, &depths, stage, seed.child(number), &best)?;
+        let minimum = hop(&smooth, &depths, context, seed.child(number), &best)?;
         depths = minimum.param;
         best.borrow_mut().look_at(&depths);
         evaluations += minimum.evaluations;
@@ -156,7 +156,7 @@ fn coupled_hops(smooth: &Smooth<'_>) -> u64 {
 
 /// Hops at one width.
 #[derive(Clone, Copy)]
-struct Stage {
+struct RunContext {
     width: f64,
     hops: u64,
     /// Hops without improvement that end it.
@@ -167,12 +167,12 @@ struct Stage {
     is_near: bool,
 }
 
-fn stages(smooth: &Smooth<'_>) -> Vec<Stage> {
+fn stages(smooth: &Smooth<'_>) -> Vec<RunContext> {
     let widths = widths(smooth);
     let narrowest = widths[widths.len() - 1];
     let coupled = coupled_hops(smooth);
     let is_alone = smooth.axes().len() == 1;
-    let stage = |(place, &width): (usize, &f64)| {
+    let context = |(place, &width): (usize, &f64)| {
         let is_last = place + 1 == widths.len();
         let (hops, patience, step) = match (is_alone, is_last) {
             (true, true) => (LAST_HOPS, PATIENCE, LAST_STEP),
@@ -180,12 +180,12 @@ fn stages(smooth: &Smooth<'_>) -> Vec<Stage> {
             (false, true) => (coupled, coupled, LAST_COUPLED_STEP),
             (false, false) => (coupled, coupled, 2.0 * width),
         };
-        Stage { width, hops, patience, step, is_near: false }
+        RunContext { width, hops, patience, step, is_near: false }
     };
-    let mut stages: Vec<Stage> = widths.iter().enumerate().map(stage).collect();
+    let mut stages: Vec<RunContext> = widths.iter().enumerate().map(context).collect();
     if is_alone {
         let (hops, patience, step) = (LAST_HOPS, NEAR_PATIENCE, NEAR_STEP);
-        stages.push(Stage { width: narrowest, hops, patience, step, is_near: true });
+        stages.push(RunContext { width: narrowest, hops, patience, step, is_near: true });
     }
     stages
 }
@@ -193,7 +193,7 @@ fn stages(smooth: &Smooth<'_>) -> Vec<Stage> {
 fn hop(
     smooth: &Smooth<'_>,
     start: &[f64],
-    Stage { width, hops, patience, step, .. }: Stage,
+    RunContext { width, hops, patience, step, .. }: RunContext,
     seed: Seed,
     best: &RefCell<Best<'_>>,
 ) -> Result<hpa_optim::Minimum, hpa_optim::Error> {

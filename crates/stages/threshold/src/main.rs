@@ -4,9 +4,9 @@ mod args;
 
 use args::{Args, Checked};
 use hpa_artifacts::{Labels, Origin, Provenance, check_made_from};
+use hpa_cli::RunContext;
 use hpa_core::Seed;
 use hpa_metrics::Bootstrap;
-use hpa_stage::Stage;
 use hpa_threshold::{Aligned, Search, Summary, align, check_folds, groups};
 use std::process::ExitCode;
 
@@ -16,8 +16,8 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    hpa_stage::run(
-        hpa_stage::program!(
+    hpa_cli::run(
+        hpa_cli::program!(
             "Finds the threshold of each label",
             "hpa-threshold --predictions predictions/resnet18/oof.parquet \\\n    \
              --labels labels.parquet --method exact --out thresholds/resnet18/exact.parquet"
@@ -28,13 +28,13 @@ fn main() -> ExitCode {
 
 /// Works as one of the pool's threads from the start: otherwise every parallel part hands its work
 /// over and waits to be woken.
-fn run(Checked(args): &Checked, stage: &Stage) -> anyhow::Result<Summary> {
-    rayon::scope(|_| find(args, stage))
+fn run(Checked(args): &Checked, context: &RunContext) -> anyhow::Result<Summary> {
+    rayon::scope(|_| find(args, context))
 }
 
-fn find(args: &Args, stage: &Stage) -> anyhow::Result<Summary> {
+fn find(args: &Args, context: &RunContext) -> anyhow::Result<Summary> {
     let (predictions, labels) =
-        rayon::join(|| args.predictions.read(stage), || args.labels.read(stage));
+        rayon::join(|| args.predictions.read(context), || args.labels.read(context));
     let (predictions, labels) = (predictions?, labels?);
     let origin = predictions.origin;
     let provenance = Provenance::new(&args.recorded())
@@ -47,9 +47,9 @@ fn find(args: &Args, stage: &Stage) -> anyhow::Result<Summary> {
     }
     let data = align(&labels, predictions.value)?;
     if data.left_out > 0 {
-        stage.notice(format!("{} predictions have no label and are left out", data.left_out));
+        context.notice(format!("{} predictions have no label and are left out", data.left_out));
     }
-    let plan = resamples(args, stage, (&labels.value, &data), &origin)?;
+    let plan = resamples(args, context, (&labels.value, &data), &origin)?;
     let names = labels.value.names.clone();
     drop(labels); // the search needs the room
     let search = Search::run(&data, &names, args.metric, &args.settings())?;
@@ -58,21 +58,21 @@ fn find(args: &Args, stage: &Stage) -> anyhow::Result<Summary> {
     let (written, summary) =
         rayon::join(|| args.out.write(&thresholds, &provenance), || search.summary(plan.as_ref()));
     written?;
-    stage.notice(&summary);
+    context.notice(&summary);
     Ok(summary)
 }
 
 /// How the interval resamples: groups of duplicates where `--folds` names them.
 fn resamples(
     args: &Args,
-    stage: &Stage,
+    context: &RunContext,
     (labels, data): (&Labels, &Aligned),
     predictions: &Origin,
 ) -> anyhow::Result<Option<Bootstrap>> {
     let seed = Seed::new(args.seed);
     let held_out = data.folds.as_ref().map(|(_, folds)| &folds[..]);
     if let Some(folds) = &args.folds {
-        let folds = folds.read(stage)?;
+        let folds = folds.read(context)?;
         check_folds(predictions, &folds.origin)?;
         let groups = groups(labels, &folds.value, held_out)?;
         return Ok(Some(Bootstrap::new(&groups, args.bootstrap, seed)));
@@ -82,7 +82,7 @@ fn resamples(
     }
     if held_out.is_some() {
         let mend = "give --folds, which says what belongs together";
-        stage.notice(format!("the interval takes duplicates for independent samples: {mend}"));
+        context.notice(format!("the interval takes duplicates for independent samples: {mend}"));
     }
     Ok(Some(Bootstrap::of_samples(data.n_samples(), args.bootstrap, seed)))
 }

@@ -4,8 +4,8 @@ use crate::Settings;
 use crate::find::Search;
 use anyhow::Context;
 use hpa_artifacts::{Checkpoint, Folds, History, Labels};
+use hpa_cli::{Input, Output, in_range};
 use hpa_nn::Device;
-use hpa_stage::{Input, Output, in_range};
 use std::path::PathBuf;
 
 /// Inputs, outputs and settings.

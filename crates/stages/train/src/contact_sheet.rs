@@ -8,9 +8,9 @@
 use crate::Settings;
 use anyhow::{Context, bail};
 use hpa_artifacts::{ImageStore, atomic};
+use hpa_cli::RunContext;
 use hpa_core::{Channel, LabelSet, Seed};
 use hpa_nn::{Augmentation, ChannelStatistics, Dataset, Preparation, Sample, for_each_batch};
-use hpa_stage::Stage;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -49,9 +49,9 @@ pub(crate) fn draw(
     settings: &Settings,
     images: &[PathBuf],
     (rows, out): (usize, &Path),
-    stage: &Stage,
+    context: &RunContext,
 ) -> anyhow::Result<Sheet> {
-    let store = stage.open_images(images)?;
+    let store = context.open_images(images)?;
     if store.is_empty() {
         bail!("the shards of --images have no sample to draw");
     }
@@ -74,7 +74,7 @@ pub(crate) fn draw(
     }
     let bytes = canvas.png().context("cannot encode the sheet")?;
     atomic::write_bytes(out, &bytes)?;
-    stage.notice(format!("{} samples in {COLUMNS} views: {}", canvas.rows, out.display()));
+    context.notice(format!("{} samples in {COLUMNS} views: {}", canvas.rows, out.display()));
     let (width, height) = canvas.size();
     Ok(Sheet { rows: canvas.rows, columns: COLUMNS, width, height })
 }

@@ -5,8 +5,8 @@
 
 use anyhow::bail;
 use clap::FromArgMatches;
+use hpa_cli::{in_range, in_range_f64};
 use hpa_nn::{Course, Curve, Freeze, FrozenNorms, Monitor, Plateau, Sizes};
-use hpa_stage::{in_range, in_range_f64};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -108,26 +108,26 @@ impl CourseSettings {
     pub(crate) fn check(&self, epochs: usize, max_learning_rate: f64) -> anyhow::Result<()> {
         if self.freeze_epochs >= epochs {
             bail!(
-                "freeze_epochs {} leaves no epoch of {epochs} to train the body\n  mend: freeze fewer epochs than there are",
+                "freeze_epochs {} leaves no epoch of {epochs} to train the body\n  help: freeze fewer epochs than there are",
                 self.freeze_epochs
             );
         }
         if self.sizes.epochs() > epochs {
             bail!(
-                "sizes {} takes {} epochs, but there are {epochs}\n  mend: raise epochs or shorten sizes",
+                "sizes {} takes {} epochs, but there are {epochs}\n  help: raise epochs or shorten sizes",
                 self.sizes,
                 self.sizes.epochs()
             );
         }
         if self.min_learning_rate > max_learning_rate {
             bail!(
-                "min_learning_rate {} is above max_learning_rate {max_learning_rate}\n  mend: lower it",
+                "min_learning_rate {} is above max_learning_rate {max_learning_rate}\n  help: lower it",
                 self.min_learning_rate
             );
         }
         match self.first_group_learning_rate {
             Some(first) if first > max_learning_rate => bail!(
-                "first_group_learning_rate {first} is above max_learning_rate {max_learning_rate}, the head's\n  mend: give the early body the smaller one"
+                "first_group_learning_rate {first} is above max_learning_rate {max_learning_rate}, the head's\n  help: give the early body the smaller one"
             ),
             _ => Ok(()),
         }

@@ -5,8 +5,8 @@ use crate::{Args, Inputs, network};
 use anyhow::Context;
 use hpa_artifacts::atomic::{AtomicFile, write_bytes};
 use hpa_artifacts::{RateCurve, RatePoint};
+use hpa_cli::{Output, RunContext, in_range, in_range_f64};
 use hpa_nn::{Computer, RateSearch, Trainer, steepest};
-use hpa_stage::{Output, Stage, in_range, in_range_f64};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -39,7 +39,7 @@ impl Search {
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         anyhow::ensure!(
             self.find_learning_rate || (self.out_curve.is_none() && self.out_curve_plot.is_none()),
-            "--out-curve and --out-curve-plot are for the search, not for training\n  mend: add --find-learning-rate, or leave them out"
+            "--out-curve and --out-curve-plot are for the search, not for training\n  help: add --find-learning-rate, or leave them out"
         );
         Ok(())
     }
@@ -70,12 +70,16 @@ pub(crate) struct Range {
 }
 
 /// Searches and writes.
-pub(crate) fn find(args: &Args, stage: &Stage, computer: &Computer) -> anyhow::Result<Found> {
+pub(crate) fn find(
+    args: &Args,
+    context: &RunContext,
+    computer: &Computer,
+) -> anyhow::Result<Found> {
     let Search { out_curve, out_curve_plot, find_from, find_to, find_steps, .. } = &args.search;
     let out = out_curve.as_ref().context("--find-learning-rate needs --out-curve")?;
     anyhow::ensure!(
         find_from < find_to,
-        "find_from {find_from} is not below find_to {find_to}\n  mend: begin lower or end higher"
+        "find_from {find_from} is not below find_to {find_to}\n  help: begin lower or end higher"
     );
     // Dropped, an unfinished file leaves nothing.
     [Some(out.path()), out_curve_plot.as_deref()]
@@ -84,12 +88,12 @@ pub(crate) fn find(args: &Args, stage: &Stage, computer: &Computer) -> anyhow::R
         .try_for_each(|path| AtomicFile::create(path).map(drop))?;
     let search = RateSearch { from: *find_from, to: *find_to, steps: *find_steps };
     let range = Range { from: search.from, to: search.to, steps: search.steps };
-    let inputs = Inputs::read(args, stage, Some(&range))?;
-    let task = inputs.task(stage, computer)?;
-    let mut network = network(args, stage, task.labels)?;
+    let inputs = Inputs::read(args, context, Some(&range))?;
+    let task = inputs.task(context, computer)?;
+    let mut network = network(args, context, task.labels)?;
     network.move_to(computer)?;
     let trainer = Trainer::new(task, args.settings.recipe(), network)?;
-    let progress = stage.progress("searching", search.steps as u64, "steps");
+    let progress = context.progress("searching", search.steps as u64, "steps");
     let points = trainer.find_rate(search, &mut |point: &RatePoint| {
         progress.inc(1);
         progress.message(format!("rate {:.1e}, loss {:.4}", point.learning_rate, point.loss));
@@ -101,7 +105,7 @@ pub(crate) fn find(args: &Args, stage: &Stage, computer: &Computer) -> anyhow::R
         write_bytes(path, plot::svg(&curve).as_bytes())?;
     }
     out.write(&curve, &inputs.provenance)?;
-    stage.notice(format!("the loss falls most steeply at a learning rate of {suggestion:.2e}"));
+    context.notice(format!("the loss falls most steeply at a learning rate of {suggestion:.2e}"));
     let least = curve.points.iter().map(|point| point.smooth_loss).reduce(f64::min);
     let last_rate = curve.points.last().map(|point| point.learning_rate);
     Ok(Found { suggestion, steps: curve.points.len(), last_rate, least_loss: least })

@@ -39,8 +39,8 @@ use hpa_artifacts::{
     ArtifactError, Digest, Folds, History, ImageStore, Labels, Loaded, Provenance, check_made_from,
     read_foreign_weights,
 };
+use hpa_cli::{Output, RunContext};
 use hpa_nn::{ChannelStatistics, Computer, Dataset, Task, Trainer};
-use hpa_stage::{Output, Stage};
 use outcome::Made;
 use resume::Keeper;
 use samples::Samples;
@@ -82,7 +82,7 @@ struct Inputs {
 ///
 /// # Errors
 /// When an input is at fault, the outputs cannot be written, or training falls apart.
-pub fn run(args: &Args, stage: &Stage) -> anyhow::Result<Answer> {
+pub fn run(args: &Args, context: &RunContext) -> anyhow::Result<Answer> {
     hpa_ops::select_simd()?;
     let computer = args.device.open()?;
     computer.check(args.settings.precision)?;
@@ -90,31 +90,31 @@ pub fn run(args: &Args, stage: &Stage) -> anyhow::Result<Answer> {
     course.check(*epochs, *max_learning_rate)?;
     args.search.check()?;
     if let Some(notice) = &computer.notice {
-        stage.notice(notice);
+        context.notice(notice);
     }
     if args.search.find_learning_rate {
-        find::find(args, stage, &computer).map(Answer::Found)
+        find::find(args, context, &computer).map(Answer::Found)
     } else {
-        train(args, stage, &computer).map(Answer::Trained)
+        train(args, context, &computer).map(Answer::Trained)
     }
 }
 
-fn train(args: &Args, stage: &Stage, computer: &Computer) -> anyhow::Result<Report> {
+fn train(args: &Args, context: &RunContext, computer: &Computer) -> anyhow::Result<Report> {
     let out = args.out()?.path();
-    let inputs = Inputs::read(args, stage, None)?;
+    let inputs = Inputs::read(args, context, None)?;
     let mut keeper = Keeper::new(args, &inputs.provenance, computer);
     if let Some(report) = confirm::confirm(args, &inputs.provenance) {
-        stage.notice(format!("{} is up to date", out.display()));
+        context.notice(format!("{} is up to date", out.display()));
         keeper.clear()?;
         return Ok(report);
     }
     check_writable(args)?;
-    let task = inputs.task(stage, computer)?;
-    let mut network = network(args, stage, task.labels)?;
+    let task = inputs.task(context, computer)?;
+    let mut network = network(args, context, task.labels)?;
     network.move_to(computer)?;
     let mut trainer = Trainer::new(task, args.settings.recipe(), network)?;
-    keeper.resume(&mut trainer, stage)?;
-    let rates = Session::open(args, stage, &trainer, (&mut keeper, &inputs.labels.names))?
+    keeper.resume(&mut trainer, context)?;
+    let rates = Session::open(args, context, &trainer, (&mut keeper, &inputs.labels.names))?
         .train(&mut trainer)?;
     let made = Made {
         tensors: trainer.tensors()?,
@@ -145,11 +145,15 @@ fn check_writable(args: &Args) -> Result<(), ArtifactError> {
 }
 
 impl Inputs {
-    fn read(args: &Args, stage: &Stage, search: Option<&find::Range>) -> anyhow::Result<Self> {
-        let labels = args.labels.read(stage)?;
-        let folds = args.folds.read(stage)?;
+    fn read(
+        args: &Args,
+        context: &RunContext,
+        search: Option<&find::Range>,
+    ) -> anyhow::Result<Self> {
+        let labels = args.labels.read(context)?;
+        let folds = args.folds.read(context)?;
         let fold = folds.count.fold(args.fold).context("--fold")?;
-        let store = stage.open_images(&args.images)?;
+        let store = context.open_images(&args.images)?;
         let labels_at_hand = (labels.origin.digest, labels.origin.path.as_path());
         check_made_from(&folds.origin, "labels", labels_at_hand)?;
         check_made_from(&folds.origin, "images", (store.digest(), &args.images[0]))?;
@@ -174,7 +178,7 @@ impl Inputs {
         Ok(Self { store, labels, folds, samples, label_weights, provenance })
     }
 
-    fn task(&self, stage: &Stage, computer: &Computer) -> anyhow::Result<Task<'_>> {
+    fn task(&self, context: &RunContext, computer: &Computer) -> anyhow::Result<Task<'_>> {
         let Self { store, labels, samples, .. } = self;
         let rows: Vec<usize> = samples.train.iter().map(|sample| sample.row).collect();
         Ok(Task {
@@ -183,18 +187,18 @@ impl Inputs {
             labels: labels.names.count(),
             label_weights: &self.label_weights,
             statistics: ChannelStatistics::of(store, &rows)?,
-            workers: computer.loaders(stage.threads()),
+            workers: computer.loaders(context.threads()),
         })
     }
 }
 
 /// A network with the weights that training starts from.
-fn network(args: &Args, stage: &Stage, labels: usize) -> anyhow::Result<hpa_nn::Network> {
+fn network(args: &Args, context: &RunContext, labels: usize) -> anyhow::Result<hpa_nn::Network> {
     let Settings { architecture, seed, pretrained, first_conv, .. } = args.settings;
     let seed = hpa_core::Seed::new(seed);
     let Some(path) = &args.weights else {
         if pretrained {
-            stage.notice("pretrained = true, but there are no --weights: training from scratch");
+            context.notice("pretrained = true, but there are no --weights: training from scratch");
         }
         return Ok(hpa_nn::Network::new(architecture, labels, seed)?);
     };
@@ -202,7 +206,7 @@ fn network(args: &Args, stage: &Stage, labels: usize) -> anyhow::Result<hpa_nn::
     let (network, imported) =
         hpa_nn::Network::pretrained(architecture, labels, seed, (file, first_conv))
             .with_context(|| format!("cannot start from {}", path.display()))?;
-    stage.notice(format!(
+    context.notice(format!(
         "starting from {}{}{}",
         path.display(),
         if imported.widened_first_convolution {

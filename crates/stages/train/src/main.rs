@@ -12,5 +12,5 @@ const EXAMPLE: &str = "hpa-train --config pipelines/quick/models/resnet18.toml \
 
 fn main() -> ExitCode {
     let about = "Trains one network on all folds but one";
-    hpa_stage::run(hpa_stage::program!(about, EXAMPLE), hpa_train::answer)
+    hpa_cli::run(hpa_cli::program!(about, EXAMPLE), hpa_train::answer)
 }

@@ -5,7 +5,7 @@ use crate::surgery::{self, Verdict};
 use crate::{Args, Found, Report, Settings};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
-use hpa_stage::Stage;
+use hpa_cli::RunContext;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -59,14 +59,14 @@ pub enum Answer {
 ///
 /// # Errors
 /// When an input is at fault, an output cannot be written, or the comparison fails.
-pub fn answer(request: &Request, stage: &Stage) -> anyhow::Result<Answer> {
+pub fn answer(request: &Request, context: &RunContext) -> anyhow::Result<Answer> {
     match request {
-        Request::Train(args) => crate::run(args, stage),
+        Request::Train(args) => crate::run(args, context),
         Request::CheckSurgery { settings, weights } => {
-            surgery::check(settings, weights.as_deref(), stage).map(Answer::Surgery)
+            surgery::check(settings, weights.as_deref(), context).map(Answer::Surgery)
         }
         Request::ShowAugmentation { settings, images, rows, out } => {
-            contact_sheet::draw(settings, images, (*rows, out), stage).map(Answer::Sheet)
+            contact_sheet::draw(settings, images, (*rows, out), context).map(Answer::Sheet)
         }
     }
 }
@@ -116,7 +116,7 @@ impl FromArgMatches for Request {
             let message = "--show-augmentation draws samples of --images: give it shards\n";
             return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, message));
         }
-        let rows = hpa_stage::in_range(1..=MOST_ROWS)(words[0]).map_err(|reason| {
+        let rows = hpa_cli::in_range(1..=MOST_ROWS)(words[0]).map_err(|reason| {
             let message = format!(
                 "invalid value '{}' for '--show-augmentation <N> <OUT.png>': {reason}\n",
                 words[0]

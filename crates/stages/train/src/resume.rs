@@ -2,8 +2,8 @@
 
 use crate::{Args, RECIPE_VERSION};
 use hpa_artifacts::{ArtifactError, Digest, Provenance, canonical_json};
+use hpa_cli::RunContext;
 use hpa_nn::{Computer, State, Trainer, Unusable};
-use hpa_stage::Stage;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -36,14 +36,14 @@ impl Keeper {
     }
 
     /// The state of this run; one from another kind of device where there is none from this.
-    fn find(&self, path: &Path, stage: &Stage) -> Result<State, Unusable> {
+    fn find(&self, path: &Path, context: &RunContext) -> Result<State, Unusable> {
         let found = State::read(path, self.run);
         if !matches!(found, Err(Unusable::OtherRun)) {
             return found;
         }
         for (run, other) in &self.elsewhere {
             if let Ok(state) = State::read(path, *run) {
-                stage.notice(format!(
+                context.notice(format!(
                     "this run was begun on another device ({other}): its weights will be those of neither alone"
                 ));
                 return Ok(state);
@@ -53,22 +53,26 @@ impl Keeper {
     }
 
     /// Goes on from the state on disk if it is this run's, and says so.
-    pub(crate) fn resume(&self, trainer: &mut Trainer<'_>, stage: &Stage) -> anyhow::Result<()> {
+    pub(crate) fn resume(
+        &self,
+        trainer: &mut Trainer<'_>,
+        context: &RunContext,
+    ) -> anyhow::Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         hpa_artifacts::atomic::remove_leftovers(path)?;
         let shown = path.display();
-        match self.find(path, stage) {
+        match self.find(path, context) {
             Ok(found) => {
                 trainer.restore(found)?;
                 let (epochs, steps) = (trainer.history().len(), trainer.steps());
-                stage.notice(format!("going on after epoch {epochs}, step {steps} ({shown})"));
+                context.notice(format!("going on after epoch {epochs}, step {steps} ({shown})"));
             }
             Err(Unusable::Absent) => {}
-            Err(Unusable::OtherRun) => stage.notice(format!(
+            Err(Unusable::OtherRun) => context.notice(format!(
                 "{shown} is the state of a run with other settings or inputs: training starts anew"
             )),
             Err(Unusable::Damaged(reason)) => {
-                stage.warn(format!("{shown} is damaged ({reason}): training starts anew"));
+                context.warn(format!("{shown} is damaged ({reason}): training starts anew"));
             }
         }
         Ok(())

@@ -54,7 +54,7 @@ fn refuse(ids: &[&SampleId], what: &str) -> anyhow::Result<()> {
     let list: Vec<&str> = ids.iter().take(LISTED).map(|id| id.as_str()).collect();
     let more = if ids.len() > LISTED { ", …" } else { "" };
     bail!(
-        "{} samples {what}: {}{more}\n  mend: split again with these images and labels (`make split`)",
+        "{} samples {what}: {}{more}\n  help: split again with these images and labels (`make split`)",
         ids.len(),
         list.join(", ")
     )

@@ -4,15 +4,15 @@ use crate::Args;
 use crate::events::Events;
 use crate::resume::Keeper;
 use anyhow::Context;
+use hpa_cli::{GracefulShutdown, Progress, RunContext};
 use hpa_core::LabelNames;
 use hpa_nn::{Flow, Step, Trainer};
-use hpa_stage::{Patience, Progress, Stage};
 
 /// One run of the program.
 pub(crate) struct Session<'a> {
     keeper: &'a mut Keeper,
     events: Option<Events>,
-    patience: Patience,
+    patience: GracefulShutdown,
     progress: Progress,
     epochs: usize,
     /// Images per second of each step.
@@ -25,7 +25,7 @@ impl<'a> Session<'a> {
     /// Begins where the trainer is.
     pub(crate) fn open(
         args: &Args,
-        stage: &Stage,
+        context: &RunContext,
         trainer: &Trainer<'_>,
         (keeper, names): (&'a mut Keeper, &LabelNames),
     ) -> anyhow::Result<Self> {
@@ -33,8 +33,8 @@ impl<'a> Session<'a> {
         Ok(Self {
             keeper,
             events: events.transpose()?,
-            patience: stage.patience(),
-            progress: stage.progress("training", trainer.images_to_go() as u64, "images"),
+            patience: context.patience(),
+            progress: context.progress("training", trainer.images_to_go() as u64, "images"),
             epochs: args.settings.epochs,
             rates: Vec::new(),
             trouble: None,

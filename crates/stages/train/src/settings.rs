@@ -1,12 +1,12 @@
 //! The settings of a model's TOML file.
 
 use crate::{CourseSettings, DataSettings};
+use hpa_cli::{in_range, in_range_f64};
 use hpa_core::Seed;
 use hpa_nn::{
     Architecture, Augmentation, FirstConvolution, Keep, Loss, LossKind, LossReduction,
     OptimizerKind, Precision, Recipe, ScheduleShape,
 };
-use hpa_stage::{in_range, in_range_f64};
 use serde::Serialize;
 
 /// Everything that decides the outcome of training beside its inputs.

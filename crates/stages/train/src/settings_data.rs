@@ -3,8 +3,8 @@
 //! The defaults change nothing, and a setting that has its default is not written into the
 //! checkpoint: a recipe that says nothing of these things keeps its bytes and its digest.
 
+use hpa_cli::{in_range, in_range_f64};
 use hpa_nn::{LabelWeighting, Sampling, SamplingKind};
-use hpa_stage::{in_range, in_range_f64};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};

@@ -3,9 +3,9 @@
 use crate::Settings;
 use anyhow::Context;
 use hpa_artifacts::read_foreign_weights;
+use hpa_cli::{CheckFailed, RunContext};
 use hpa_core::Seed;
 use hpa_nn::{SurgeryCheck, check_surgery};
-use hpa_stage::{Refuted, Stage};
 use serde::Serialize;
 use std::path::Path;
 
@@ -25,20 +25,20 @@ pub struct Verdict {
 pub(crate) fn check(
     settings: &Settings,
     weights: Option<&Path>,
-    stage: &Stage,
+    context: &RunContext,
 ) -> anyhow::Result<Verdict> {
     hpa_ops::select_simd()?;
     let architecture = settings.architecture;
     let file = weights.map(read_foreign_weights).transpose()?;
     let name = weights.map(|path| path.display().to_string());
     if name.is_none() {
-        stage.notice("no --weights: a three-channel network of random weights is widened");
+        context.notice("no --weights: a three-channel network of random weights is widened");
     }
     let shown = name.as_deref().unwrap_or("random weights");
     let checks = check_surgery(architecture, file, Seed::new(settings.seed))
         .with_context(|| format!("cannot check {shown}"))?;
     for check in &checks {
-        stage.notice(line(check));
+        context.notice(line(check));
     }
     let all_hold = checks.iter().all(|check| check.holds);
     let verdict = if all_hold { "equal" } else { "different" };
@@ -46,12 +46,12 @@ pub(crate) fn check(
         Verdict { verdict, architecture: architecture.name(), weights: name.clone(), checks };
     if !all_hold {
         let message = format!(
-            "different: with {} the four-channel {architecture} of {shown} does not answer as the three-channel one\n  mend: this is a fault of the program, please report it with the file",
+            "different: with {} the four-channel {architecture} of {shown} does not answer as the three-channel one\n  help: this is a fault of the program, please report it with the file",
             broken(&verdict.checks)
         );
-        return Err(Refuted::new(message, &verdict)?.into());
+        return Err(CheckFailed::new(message, &verdict)?.into());
     }
-    stage.notice(format!(
+    context.notice(format!(
         "equal: with `zero` the four-channel {architecture} of {shown} answers as the three-channel one about red, green and blue; the other ways keep their promises"
     ));
     Ok(verdict)

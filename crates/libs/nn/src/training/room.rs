@@ -118,7 +118,7 @@ mod tests {
         let said = explain(&mut network, full(), (8, 32)).to_string();
         // Nothing is short on the processor: all that were tried fit.
         assert!(said.contains("batches of 8 images of 32 px: 7 images fit"), "{said}");
-        assert!(said.contains("mend: lower batch_size to 7"), "{said}");
+        assert!(said.contains("help: lower batch_size to 7"), "{said}");
         let other = || NnError::Tensor(Error::Msg("shapes differ".into()));
         assert!(matches!(explain(&mut network, other(), (8, 32)), NnError::Tensor(_)));
         let said = explain_look(full(), (128, 512)).to_string();

@@ -9,17 +9,17 @@
 pub enum NoCuda {
     /// The feature is off.
     #[error(
-        "this program was built without CUDA\n  mend: use --device cpu, or build it with `make cuda`"
+        "this program was built without CUDA\n  help: use --device cpu, or build it with `make cuda`"
     )]
     NotBuilt,
     /// There is no driver.
     #[error(
-        "there is no NVIDIA driver here (libcuda.so.1 cannot be loaded)\n  mend: install the driver, or use --device cpu"
+        "there is no NVIDIA driver here (libcuda.so.1 cannot be loaded)\n  help: install the driver, or use --device cpu"
     )]
     NoDriver,
     /// The driver knows an older CUDA than the program.
     #[error(
-        "the NVIDIA driver has CUDA {}, this program needs {}\n  mend: update the driver, build with an older toolkit in CUDA_HOME, or use --device cpu",
+        "the NVIDIA driver has CUDA {}, this program needs {}\n  help: update the driver, build with an older toolkit in CUDA_HOME, or use --device cpu",
         release(*has), release(*needs)
     )]
     OldDriver {
@@ -30,12 +30,12 @@ pub enum NoCuda {
     },
     /// The driver is there, a card is not.
     #[error(
-        "the NVIDIA driver finds no graphics card\n  mend: see what nvidia-smi and CUDA_VISIBLE_DEVICES say, or use --device cpu"
+        "the NVIDIA driver finds no graphics card\n  help: see what nvidia-smi and CUDA_VISIBLE_DEVICES say, or use --device cpu"
     )]
     NoDevice,
     /// The card is older than the code.
     #[error(
-        "the graphics card has compute capability {}.{}, this program needs 8.0 (Ampere) or later\n  mend: use --device cpu",
+        "the graphics card has compute capability {}.{}, this program needs 8.0 (Ampere) or later\n  help: use --device cpu",
         has.0, has.1
     )]
     OldDevice {
@@ -44,12 +44,12 @@ pub enum NoCuda {
     },
     /// A library beside the driver is missing.
     #[error(
-        "{0} cannot be loaded\n  mend: name its folder in LD_LIBRARY_PATH (docs/cuda.md says where to get it), or use --device cpu"
+        "{0} cannot be loaded\n  help: name its folder in LD_LIBRARY_PATH (docs/cuda.md says where to get it), or use --device cpu"
     )]
     NoLibrary(&'static str),
     /// The driver refuses to work.
     #[error(
-        "the NVIDIA driver does not start ({0})\n  mend: see what nvidia-smi says, or use --device cpu"
+        "the NVIDIA driver does not start ({0})\n  help: see what nvidia-smi says, or use --device cpu"
     )]
     Refused(String),
 }
@@ -213,7 +213,7 @@ mod tests {
         );
         assert!(said(Fake { start: 999, ..SOUND }).contains("error 999"));
         for fake in [Fake { start: 34, ..SOUND }, Fake { devices: 0, ..SOUND }] {
-            assert!(said(fake).contains("\n  mend: "));
+            assert!(said(fake).contains("\n  help: "));
         }
     }
 

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::ValueHint;
 use hpa_artifacts::{Artifact, Provenance, Statistics};
+use hpa_cli::{Input, Output, RunContext};
 use hpa_preprocess::{StatisticsSummary, compare, count};
-use hpa_stage::{Input, Output, Stage};
 
 /// What the user asks for.
 #[derive(clap::Args, Debug)]
@@ -26,18 +26,18 @@ fn main() -> ExitCode {
     let about = "Count the grey levels of shards, and warn of wrong scales and swapped channels";
     let example = "hpa-statistics --images images/test-*.parquet \\\n    \
                    --reference statistics/train.parquet --out statistics/test.parquet";
-    hpa_stage::run(hpa_stage::program!(about, example), run)
+    hpa_cli::run(hpa_cli::program!(about, example), run)
 }
 
-fn run(args: &Args, stage: &Stage) -> anyhow::Result<StatisticsSummary> {
-    let store = stage.open_images(&args.images)?;
-    let reference = args.reference.as_ref().map(|input| input.read(stage)).transpose()?;
-    let progress = stage.progress("counting grey levels", store.len() as u64, "samples");
+fn run(args: &Args, context: &RunContext) -> anyhow::Result<StatisticsSummary> {
+    let store = context.open_images(&args.images)?;
+    let reference = args.reference.as_ref().map(|input| input.read(context)).transpose()?;
+    let progress = context.progress("counting grey levels", store.len() as u64, "samples");
     let statistics = count(&store, |done| progress.inc(done as u64))?;
     progress.finish();
     let warnings = reference.as_ref().map_or_else(Vec::new, |r| compare(&r.value, &statistics));
     for text in &warnings {
-        stage.warn(text);
+        context.warn(text);
     }
     let provenance = Provenance::new(&Statistics::SCHEMA).with_input("images", store.digest());
     args.out.write(&statistics, &provenance)?;

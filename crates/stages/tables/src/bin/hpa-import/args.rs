@@ -1,7 +1,7 @@
 //! The flags of `hpa-import`, and what `--json` prints.
 
 use hpa_artifacts::Predictions;
-use hpa_stage::Output;
+use hpa_cli::Output;
 use serde::Serialize;
 use std::path::PathBuf;
 

@@ -7,22 +7,22 @@ use anyhow::Result;
 use args::{Args, Outcome};
 use hpa_artifacts::id_table::read_id_csv;
 use hpa_artifacts::{Digest, Provenance};
-use hpa_stage::Stage;
+use hpa_cli::RunContext;
 use hpa_tables::import::predictions;
 use hpa_tables::label_names::read_label_names;
 use read::{from_csv, from_npy};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let program = hpa_stage::program!(
+    let program = hpa_cli::program!(
         "Takes in probabilities made elsewhere",
         "hpa-import --npy DenseNet121.npz --key pred --ids sample_submission.csv \\\n    \
          --out predictions/densenet121/test.parquet"
     );
-    hpa_stage::run(program, run)
+    hpa_cli::run(program, run)
 }
 
-fn run(args: &Args, stage: &Stage) -> Result<Outcome> {
+fn run(args: &Args, context: &RunContext) -> Result<Outcome> {
     let given = args.label_names.as_deref().map(read_label_names).transpose()?;
     let ids = args.ids.as_deref().map(read_id_csv).transpose()?;
     let (flag, path) = match (&args.csv, &args.npy) {
@@ -42,7 +42,7 @@ fn run(args: &Args, stage: &Stage) -> Result<Outcome> {
     }
     args.out.write(&predictions, &provenance)?;
     let (samples, labels) = (predictions.ids.len(), predictions.names.count());
-    stage.notice(format!("{samples} samples, {labels} labels"));
+    context.notice(format!("{samples} samples, {labels} labels"));
     let folds = predictions.folds.map(|column| column.count.get());
     Ok(Outcome { samples, labels, folds })
 }

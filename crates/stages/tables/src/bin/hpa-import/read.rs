@@ -25,8 +25,8 @@ pub(crate) fn from_csv(
         }
         (Some(ids), None) | (None, Some(ids)) => ids,
         (None, None) => {
-            let mend = "name it with --id-column, or give --ids";
-            let reason = format!("{} has no column of ids\n  mend: {mend}", path.display());
+            let help = "name it with --id-column, or give --ids";
+            let reason = format!("{} has no column of ids\n  help: {help}", path.display());
             return Err(TableError::Mismatch(reason).into());
         }
     };

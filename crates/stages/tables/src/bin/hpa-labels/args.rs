@@ -1,7 +1,7 @@
 //! The flags of `hpa-labels`, and what `--json` prints.
 
 use hpa_artifacts::Labels;
-use hpa_stage::Output;
+use hpa_cli::Output;
 use serde::Serialize;
 use std::path::PathBuf;
 

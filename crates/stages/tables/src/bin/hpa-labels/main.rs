@@ -6,8 +6,8 @@ use anyhow::Result;
 use args::{Args, Outcome};
 use hpa_artifacts::csv_table::read_label_csv;
 use hpa_artifacts::{Digest, Labels, Provenance};
+use hpa_cli::RunContext;
 use hpa_core::LabelNames;
-use hpa_stage::Stage;
 use hpa_tables::import::column_names;
 use hpa_tables::label_names::read_label_names;
 use hpa_tables::matrix_csv::read_matrix_csv;
@@ -15,14 +15,14 @@ use hpa_tables::one_hot::one_hot;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let program = hpa_stage::program!(
+    let program = hpa_cli::program!(
         "Reads which labels each sample carries",
         "hpa-labels --csv train.csv --out labels.parquet"
     );
-    hpa_stage::run(program, run)
+    hpa_cli::run(program, run)
 }
 
-fn run(args: &Args, stage: &Stage) -> Result<Outcome> {
+fn run(args: &Args, context: &RunContext) -> Result<Outcome> {
     let names = args.label_names.as_deref().map(read_label_names).transpose()?;
     let labels = read(args, names)?;
     let files: Vec<Digest> =
@@ -35,7 +35,7 @@ fn run(args: &Args, stage: &Stage) -> Result<Outcome> {
         label_counts[label.index()] += 1;
     }
     let (samples, labels) = (labels.rows.len(), labels.names.count());
-    stage.notice(format!("{samples} samples, {labels} labels"));
+    context.notice(format!("{samples} samples, {labels} labels"));
     Ok(Outcome { samples, labels, label_counts })
 }
 

@@ -2,7 +2,7 @@
 
 use clap::{ArgMatches, Command, Error, FromArgMatches, error::ErrorKind};
 use hpa_artifacts::{Folds, Labels, Predictions, Thresholds};
-use hpa_stage::{Input, in_range};
+use hpa_cli::{Input, in_range};
 use hpa_tables::scoring::Score;
 
 /// What the user sets.

@@ -1,7 +1,7 @@
 //! The flags of `hpa-submit`, and what `--json` prints.
 
 use hpa_artifacts::{Predictions, Thresholds};
-use hpa_stage::Input;
+use hpa_cli::Input;
 use serde::Serialize;
 use std::path::PathBuf;
 

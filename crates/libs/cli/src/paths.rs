@@ -1,6 +1,6 @@
 //! Paths that know what they hold.
 
-use crate::Stage;
+use crate::RunContext;
 use hpa_artifacts::{Artifact, ArtifactError, Digest, Loaded, Provenance};
 use std::convert::Infallible;
 use std::marker::PhantomData;
@@ -26,10 +26,10 @@ impl<T: Artifact> Input<T> {
     ///
     /// # Errors
     /// As [`Artifact::read`].
-    pub fn read(&self, stage: &Stage) -> Result<Loaded<T>, ArtifactError> {
+    pub fn read(&self, context: &RunContext) -> Result<Loaded<T>, ArtifactError> {
         let loaded = T::read(&self.path)?;
         if loaded.origin.provenance.is_none() {
-            stage.warn_foreign(&self.path);
+            context.warn_foreign(&self.path);
         }
         Ok(loaded)
     }

@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM: nothing half-written stays, and the exit status says which it was.
 //!
 //! By default a signal ends the program at once. Work that can be left and taken up again holds a
-//! [`Patience`]: while it lives, the first signal only asks it to stop, so that it can finish its
+//! [`GracefulShutdown`]: while it lives, the first signal only asks it to stop, so that it can finish its
 //! step and save; a second signal ends the program at once after all.
 
 use anyhow::Context;
@@ -31,9 +31,9 @@ pub(crate) fn install() -> anyhow::Result<()> {
 
 /// While it lives, a signal waits for the work to stop by itself.
 #[derive(Debug)]
-pub struct Patience(());
+pub struct GracefulShutdown(());
 
-impl Patience {
+impl GracefulShutdown {
     pub(crate) fn new() -> Self {
         PATIENT.store(true, Ordering::SeqCst);
         Self(())
@@ -49,7 +49,7 @@ impl Patience {
     }
 }
 
-impl Drop for Patience {
+impl Drop for GracefulShutdown {
     fn drop(&mut self) {
         PATIENT.store(false, Ordering::SeqCst);
     }

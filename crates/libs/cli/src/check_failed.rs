@@ -5,12 +5,12 @@ use serde::Serialize;
 /// The result of a check that did not hold: `--json` prints it like any other result, the message
 /// goes to standard error, and the exit status is 1.
 #[derive(Debug)]
-pub struct Refuted {
+pub struct CheckFailed {
     message: String,
     pub(crate) value: serde_json::Value,
 }
 
-impl Refuted {
+impl CheckFailed {
     /// From what a person reads and what a program reads.
     ///
     /// # Errors
@@ -20,10 +20,10 @@ impl Refuted {
     }
 }
 
-impl std::fmt::Display for Refuted {
+impl std::fmt::Display for CheckFailed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Refuted {}
+impl std::error::Error for CheckFailed {}

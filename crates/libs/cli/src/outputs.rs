@@ -17,7 +17,7 @@ pub(crate) fn check_apart(command: &Command, matches: &ArgMatches) -> anyhow::Re
         for (other_place, (flag, other)) in named.iter().enumerate() {
             if place != other_place && is_same_file(path, other, is_output(flag)) {
                 bail!(
-                    "--{out} {} would take the place of what --{flag} names\n  mend: give another path",
+                    "--{out} {} would take the place of what --{flag} names\n  help: give another path",
                     path.display()
                 );
             }

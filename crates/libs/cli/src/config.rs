@@ -72,7 +72,7 @@ fn find_flag<'a>(
         };
         let key = full.unwrap_or_else(|| key.to_owned());
         anyhow::anyhow!(
-            "{}: unknown key `{key}`\n  mend: use one of {}",
+            "{}: unknown key `{key}`\n  help: use one of {}",
             path.display(),
             known.join(", ")
         )

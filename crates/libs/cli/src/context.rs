@@ -1,6 +1,6 @@
 //! What a program's function is handed beside its own flags.
 
-use crate::{Common, Patience, Progress};
+use crate::{Common, GracefulShutdown, Progress};
 use anyhow::Context;
 use hpa_artifacts::{ArtifactError, ImageStore};
 use serde::Serialize;
@@ -10,13 +10,13 @@ use std::path::PathBuf;
 
 /// The way to the terminal and the thread pool.
 #[derive(Debug)]
-pub struct Stage {
+pub struct RunContext {
     quiet: bool,
     threads: usize,
     bars: bool,
 }
 
-impl Stage {
+impl RunContext {
     pub(crate) fn new(common: &Common) -> anyhow::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let threads = common.threads.unwrap_or(cores);
@@ -42,8 +42,8 @@ impl Stage {
 
     /// Makes signals wait for the work to stop by itself, as long as the result lives.
     #[must_use]
-    pub fn patience(&self) -> Patience {
-        Patience::new()
+    pub fn patience(&self) -> GracefulShutdown {
+        GracefulShutdown::new()
     }
 
     /// Tells the user something on standard error, unless `--quiet`.

@@ -1,13 +1,13 @@
-//! A crate uses crates on lower floors only, and each heavy dependency has its owners.
+//! A crate uses crates on lower layers only, and each heavy dependency has its owners.
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use std::collections::BTreeMap;
 
-/// The floors of ARCHITECTURE.md.
-const FLOORS: &[(u8, &[&str])] = &[
+/// The layers of ARCHITECTURE.md.
+const LAYERS: &[(u8, &[&str])] = &[
     (0, &["hpa-core", "hpa-optim", "hpa-ops"]),
     (1, &["hpa-artifacts", "hpa-imaging", "hpa-metrics"]),
-    (2, &["hpa-nn", "hpa-stage"]),
+    (2, &["hpa-nn", "hpa-cli"]),
     (
         3,
         &[
@@ -25,8 +25,8 @@ const FLOORS: &[(u8, &[&str])] = &[
     (4, &["hpa-tests"]),
 ];
 
-/// Edges on one floor that are meant.
-const SAME_FLOOR: &[(&str, &str)] = &[];
+/// Edges on one layer that are meant.
+const SAME_LAYER: &[(&str, &str)] = &[];
 
 /// Heavy dependencies and the only crates that may name them.
 const OWNERS: &[(&str, &[&str])] = &[
@@ -37,7 +37,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("parquet", &["hpa-artifacts"]),
     ("safetensors", &["hpa-artifacts", "hpa-nn", "hpa-ops"]),
     ("image", &["hpa-imaging"]),
-    ("clap", &["hpa-stage"]),
+    ("clap", &["hpa-cli"]),
 ];
 
 fn metadata() -> Metadata {
@@ -50,19 +50,19 @@ fn metadata() -> Metadata {
 
 #[test]
 fn no_edge_climbs() {
-    let floor: BTreeMap<&str, u8> =
-        FLOORS.iter().flat_map(|(floor, names)| names.iter().map(|name| (*name, *floor))).collect();
+    let layer: BTreeMap<&str, u8> =
+        LAYERS.iter().flat_map(|(layer, names)| names.iter().map(|name| (*name, *layer))).collect();
     for package in metadata().packages {
         let name = package.name.as_str();
-        let own = floor
+        let own = layer
             .get(name)
-            .unwrap_or_else(|| panic!("{name} has no floor: add it here and to ARCHITECTURE.md"));
+            .unwrap_or_else(|| panic!("{name} has no layer: add it here and to ARCHITECTURE.md"));
         for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
-            let Some(below) = floor.get(dependency.name.as_str()) else { continue };
-            let meant = SAME_FLOOR.contains(&(name, dependency.name.as_str()));
+            let Some(below) = layer.get(dependency.name.as_str()) else { continue };
+            let meant = SAME_LAYER.contains(&(name, dependency.name.as_str()));
             assert!(
                 below < own || meant,
-                "{name} (floor {own}) uses {} (floor {below}): move the shared part to a lower floor",
+                "{name} (layer {own}) uses {} (layer {below}): move the shared part to a lower layer",
                 dependency.name
             );
         }
@@ -71,7 +71,7 @@ fn no_edge_climbs() {
 
 #[test]
 fn heavy_dependencies_have_their_owners() {
-    let stages: Vec<&str> = FLOORS[3].1.to_vec();
+    let stages: Vec<&str> = LAYERS[3].1.to_vec();
     for package in metadata().packages {
         let name = package.name.as_str();
         for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {

@@ -4,7 +4,7 @@ use crate::Interrupted;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Prints an error with its causes, the `mend:` lines last.
+/// Prints an error with its causes, the `help:` lines last.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
         writeln!(std::io::stderr(), "{error:#}").ok();
@@ -16,19 +16,19 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 }
 
 fn text(error: &anyhow::Error) -> String {
-    let (mut said, mut mends): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut said, mut help_lines): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for cause in error.chain().map(ToString::to_string) {
-        let (mend, message): (Vec<&str>, Vec<&str>) =
-            cause.lines().partition(|line| line.trim_start().starts_with("mend:"));
+        let (help, message): (Vec<&str>, Vec<&str>) =
+            cause.lines().partition(|line| line.trim_start().starts_with("help:"));
         let message = message.join("\n");
         // Many errors already quote their source.
         if !said.iter().any(|earlier| earlier.contains(&message)) {
             said.push(message);
         }
-        mends.extend(mend.into_iter().map(|line| format!("\n  {}", line.trim_start())));
+        help_lines.extend(help.into_iter().map(|line| format!("\n  {}", line.trim_start())));
     }
-    mends.dedup();
-    format!("error: {}{}", said.join(": "), mends.concat())
+    help_lines.dedup();
+    format!("error: {}{}", said.join(": "), help_lines.concat())
 }
 
 /// Adds to the message of a panic whose fault it is.
@@ -49,11 +49,11 @@ mod tests {
 
     #[test]
     fn causes_follow_and_the_mend_comes_last() {
-        let error = anyhow::anyhow!("x.parquet is damaged\n  mend: run `make x.parquet`")
+        let error = anyhow::anyhow!("x.parquet is damaged\n  help: run `make x.parquet`")
             .context("cannot split");
         assert_eq!(
             text(&error),
-            "error: cannot split: x.parquet is damaged\n  mend: run `make x.parquet`"
+            "error: cannot split: x.parquet is damaged\n  help: run `make x.parquet`"
         );
     }
 

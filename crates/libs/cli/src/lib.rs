@@ -10,8 +10,9 @@
 //! 3. The function's value is printed as one JSON value under `--json`.
 //! 4. Errors become a message and exit status 1, usage errors 2, a panic 101, and a signal
 //!    130 or 143 after unfinished files are removed, or after the work has stopped by itself
-//!    where it holds a [`Patience`].
+//!    where it holds a [`GracefulShutdown`].
 
+mod check_failed;
 mod config;
 mod context;
 mod failure;
@@ -19,15 +20,14 @@ mod outputs;
 mod paths;
 mod progress;
 mod range;
-mod refuted;
 mod signals;
 
-pub use context::Stage;
+pub use check_failed::CheckFailed;
+pub use context::RunContext;
 pub use paths::{Input, Output};
 pub use progress::Progress;
 pub use range::{in_range, in_range_f64};
-pub use refuted::Refuted;
-pub use signals::{Interrupted, Patience};
+pub use signals::{GracefulShutdown, Interrupted};
 
 use clap::{Args, Command, FromArgMatches};
 use serde::Serialize;
@@ -81,7 +81,7 @@ pub struct Common {
 /// Runs a program: parses, prepares, calls `work`, reports.
 ///
 /// `work` returns the value that `--json` prints.
-pub fn run<A, R>(program: Program, work: fn(&A, &Stage) -> anyhow::Result<R>) -> ExitCode
+pub fn run<A, R>(program: Program, work: fn(&A, &RunContext) -> anyhow::Result<R>) -> ExitCode
 where
     A: Args,
     R: Serialize,
@@ -131,17 +131,18 @@ fn command<A: Args>(program: Program) -> Command {
 fn execute<A, R: Serialize>(
     args: &A,
     common: &Common,
-    work: fn(&A, &Stage) -> anyhow::Result<R>,
+    work: fn(&A, &RunContext) -> anyhow::Result<R>,
 ) -> anyhow::Result<()> {
     signals::install()?;
-    let stage = Stage::new(common)?;
-    let result = work(args, &stage);
+    let context = RunContext::new(common)?;
+    let result = work(args, &context);
     if common.json {
         match &result {
             Ok(value) => context::print_json(value)?,
             Err(error) => {
-                let refuted = error.downcast_ref::<Refuted>();
-                refuted.map_or(Ok(()), |refuted| context::print_json(&refuted.value))?;
+                let check_failed = error.downcast_ref::<CheckFailed>();
+                check_failed
+                    .map_or(Ok(()), |check_failed| context::print_json(&check_failed.value))?;
             }
         }
     }
