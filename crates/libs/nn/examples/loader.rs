@@ -8,9 +8,9 @@
 use hpa_artifacts::{ImageRow, ImageStore, ImageWriter, Provenance};
 use hpa_core::{Channel, LabelNames, Seed};
 use hpa_nn::{
-    Architecture, Augmentation, ChannelStatistics, Course, Dataset, Keep, Loss, LossKind,
-    LossReduction, Network, NnError, OptimizerKind, Precision, Preparation, Recipe, Sample,
-    Sampling, ScheduleShape, Task, Trainer, for_each_batch, median, shuffled_batches,
+    Architecture, Augmentation, ChannelStatistics, CheckpointPolicy, Course, Dataset, LoaderConfig,
+    Loss, LossKind, LossReduction, Network, NnError, OptimizerKind, Precision, Recipe, Sample,
+    Sampler, ScheduleKind, TrainData, Trainer, for_each_batch, median, shuffled_batches,
 };
 use std::time::Instant;
 
@@ -63,7 +63,7 @@ fn shard(folder: &std::path::Path, px: usize, count: usize) -> Result<(ImageStor
 fn loading(dataset: Dataset<'_>, batches: &[Vec<usize>]) -> Result<f64> {
     let view = |index: usize| vec![TALK.draw(Seed::new(1), 0, &dataset.samples[index].id, 0)];
     let mixup = TALK.mixing(Seed::new(1), 0);
-    let preparation = Preparation { views: &view, statistics: STATISTICS, workers: 1, mixup };
+    let preparation = LoaderConfig { views: &view, statistics: STATISTICS, workers: 1, mixup };
     let (start, mut images) = (Instant::now(), 0);
     for_each_batch::<NnError>(dataset, batches, &preparation, |batch| {
         images += batch.indices.len();
@@ -78,16 +78,16 @@ fn recipe(batch_size: usize) -> Recipe {
         batch_size,
         optimizer: OptimizerKind::AdamW,
         weight_decay: 0.01,
-        schedule: ScheduleShape::OneCycle,
+        schedule: ScheduleKind::OneCycle,
         max_learning_rate: 0.001,
         momentum: 0.9,
         loss: Loss { kind: LossKind::Focal, gamma: 2.0, reduction: LossReduction::Sum },
         course: Course::default(),
         augmentation: TALK,
-        sampling: Sampling::UNIFORM,
+        sampling: Sampler::UNIFORM,
         label_smoothing: 0.0,
         precision: Precision::F32,
-        keep: Keep::Last,
+        keep: CheckpointPolicy::Last,
         seed: Seed::new(1),
     }
 }
@@ -97,7 +97,8 @@ fn training(dataset: Dataset<'_>, batch_size: usize) -> Result<f64> {
     let network = Network::new(Architecture::ResNet18, 28, Seed::new(1))?;
     let valid = Dataset { samples: &dataset.samples[..1], ..dataset };
     let (statistics, workers) = (STATISTICS, 1);
-    let task = Task { train: dataset, valid, labels: 28, label_weights: &[], statistics, workers };
+    let task =
+        TrainData { train: dataset, valid, labels: 28, label_weights: &[], statistics, workers };
     let mut trainer = Trainer::new(task, recipe(batch_size), network)?;
     let mut rates = Vec::new();
     trainer.epoch(&mut |step| rates.push(step.samples as f64 / step.seconds))?;

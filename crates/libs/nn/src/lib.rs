@@ -10,45 +10,46 @@
 //! Shapes: images `[N, S, S, 4]` (channels red, green, blue, yellow; normalised), logits
 //! `[N, L]`, targets `[N, L]` of 0 and 1.
 
+mod config;
+mod data;
 mod device;
 mod error;
 mod inference;
-mod input;
 mod network;
 mod photographs;
-mod training;
+mod train;
 mod weights;
 
 #[cfg(test)]
 extern crate self as hpa_nn;
 
+pub use config::{BatchNormMode, Course, Freeze, Sizes};
+pub use data::augment::Augmentation;
+pub use data::dataset::{Dataset, Sample, ordered_batches, shuffled_batches};
+pub use data::label_weights::LabelWeighting;
+pub use data::loader::{Batch, LoaderConfig, for_each_batch};
+pub use data::mixup::{Mixup, MixupPair};
+pub use data::sampler::{EpochSamples, Sampler, SamplingKind};
+pub use data::statistics::ChannelStatistics;
+pub use data::transform::{Crop, Cutout, Transform};
 pub use device::{Computer, Device};
 pub use error::NnError;
 pub use hpa_ops::{NoCuda, Precision, PrecisionError};
 pub use inference::tta::TestTimeAugmentation;
 pub use inference::{Answers, answers, median};
-pub use input::augment::Augmentation;
-pub use input::dataset::{Dataset, Sample, ordered_batches, shuffled_batches};
-pub use input::loader::{Batch, Preparation, for_each_batch};
-pub use input::mixup::{Mixup, Partner};
-pub use input::sampling::{Drawn, Sampling, SamplingKind};
-pub use input::statistics::ChannelStatistics;
-pub use input::view::{Crop, Holes, View};
 pub use network::Network;
 pub use network::architecture::{Architecture, UnknownArchitecture};
 pub use network::cost::Cost;
 pub use network::evaluator::Evaluator;
-pub use training::balance::LabelWeighting;
-pub use training::course::{Course, Freeze, FrozenNorms, Sizes};
-pub use training::drill::Drill;
-pub use training::finder::{RateSearch, steepest};
-pub use training::loss::{Loss, LossKind, LossReduction};
-pub use training::monitor::{Monitor, Plateau};
-pub use training::recipe::{Keep, OptimizerKind, Recipe};
-pub use training::schedule::{Curve, Pace, Schedule, Shape as ScheduleShape};
-pub use training::state::{Place, State, Unusable};
-pub use training::trainer::{Task, Trainer};
-pub use training::watch::{Flow, Step, Watch};
+pub use train::loss::{Loss, LossKind, LossReduction};
+pub use train::lr_finder::{LrFinder, suggest};
+pub use train::lr_scheduler::{Curve, Schedule, ScheduleKind, StepParams};
+pub use train::monitor::{Monitor, Plateau};
+pub use train::recipe::{CheckpointPolicy, OptimizerKind, Recipe};
+pub use train::state::{Position, StateError, TrainState};
+pub use train::synthetic_step::SyntheticStep;
+pub use train::trainer::{TrainData, Trainer};
+pub use train::watch::{Step, StepCallback};
 pub use weights::import::{Imported, Misfits};
 pub use weights::surgery::FirstConvolution;
 pub use weights::surgery_check::{SurgeryCheck, check_surgery};

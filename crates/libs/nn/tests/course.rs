@@ -5,11 +5,12 @@
 use hpa_artifacts::{Digest, ImageRow, ImageStore, ImageWriter, Provenance, Weights};
 use hpa_core::{LabelNames, Seed};
 use hpa_nn::{
-    Architecture, Augmentation, ChannelStatistics, Course, Dataset, Flow, Freeze, FrozenNorms,
-    Keep, Loss, LossKind, LossReduction, Monitor, Network, NnError, OptimizerKind, Plateau,
-    Precision, Recipe, Sample, Sampling, ScheduleShape, State, Task, Trainer,
+    Architecture, Augmentation, BatchNormMode, ChannelStatistics, CheckpointPolicy, Course,
+    Dataset, Freeze, Loss, LossKind, LossReduction, Monitor, Network, NnError, OptimizerKind,
+    Plateau, Precision, Recipe, Sample, Sampler, ScheduleKind, TrainData, TrainState, Trainer,
 };
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
 const SIZE: usize = 40;
@@ -61,16 +62,16 @@ fn recipe(course: Course) -> Recipe {
         batch_size: 4,
         optimizer: OptimizerKind::AdamW,
         weight_decay: 0.01,
-        schedule: ScheduleShape::OneCycle,
+        schedule: ScheduleKind::OneCycle,
         max_learning_rate: 0.002,
         momentum: 0.9,
         course,
         loss: Loss { kind: LossKind::Bce, gamma: 0.0, reduction: LossReduction::Sum },
         augmentation: Augmentation { d4: true, ..Augmentation::NONE },
-        sampling: Sampling::UNIFORM,
+        sampling: Sampler::UNIFORM,
         label_smoothing: 0.0,
         precision: Precision::F32,
-        keep: Keep::Last,
+        keep: CheckpointPolicy::Last,
         seed: Seed::new(3),
     }
 }
@@ -80,7 +81,7 @@ fn trainer(recipe: &Recipe) -> Result<Trainer<'static>, NnError> {
     let dataset = |samples| Dataset { store, samples };
     let statistics = ChannelStatistics { mean: [0.3; 4], std: [0.2; 4] };
     let (train, valid) = (dataset(&samples[..22]), dataset(&samples[22..]));
-    let task = Task { train, valid, labels: 2, label_weights: &[], statistics, workers: 1 };
+    let task = TrainData { train, valid, labels: 2, label_weights: &[], statistics, workers: 1 };
     Trainer::new(task, *recipe, Network::new(Architecture::ResNet18, 2, recipe.seed)?)
 }
 
@@ -98,7 +99,7 @@ fn changed<'a>(one: &'a Tensors, two: &Tensors) -> Vec<&'a str> {
     one.iter().filter(|(name, weights)| two[*name] != **weights).map(|it| it.0.as_str()).collect()
 }
 
-fn frozen(norms: FrozenNorms) -> Course {
+fn frozen(norms: BatchNormMode) -> Course {
     let freeze = Freeze { epochs: 1, learning_rate: Some(0.01), norms };
     Course { freeze, ..Course::default() }
 }
@@ -106,7 +107,7 @@ fn frozen(norms: FrozenNorms) -> Course {
 #[test]
 fn a_frozen_body_stands_still_and_then_learns() {
     let start = trainer(&recipe(Course::default())).unwrap().tensors().unwrap();
-    let mut run = trainer(&recipe(frozen(FrozenNorms::Fixed))).unwrap();
+    let mut run = trainer(&recipe(frozen(BatchNormMode::Fixed))).unwrap();
     run.epoch(&mut |_| {}).unwrap();
     let head = run.tensors().unwrap();
     assert_eq!(changed(&start, &head), ["fc.bias", "fc.weight"]);
@@ -122,7 +123,7 @@ fn a_frozen_body_stands_still_and_then_learns() {
 #[test]
 fn norms_of_a_frozen_body_may_go_on_learning() {
     let start = trainer(&recipe(Course::default())).unwrap().tensors().unwrap();
-    let mut run = trainer(&recipe(frozen(FrozenNorms::Training))).unwrap();
+    let mut run = trainer(&recipe(frozen(BatchNormMode::Training))).unwrap();
     run.epoch(&mut |_| {}).unwrap();
     let after = run.tensors().unwrap();
     let changed = changed(&start, &after);
@@ -132,7 +133,7 @@ fn norms_of_a_frozen_body_may_go_on_learning() {
 
 #[test]
 fn the_head_has_a_schedule_of_its_own() {
-    let mut run = trainer(&recipe(frozen(FrozenNorms::Fixed))).unwrap();
+    let mut run = trainer(&recipe(frozen(BatchNormMode::Fixed))).unwrap();
     let mut rates = Vec::new();
     while !run.is_done() {
         run.epoch(&mut |step| rates.push(step.learning_rate)).unwrap();
@@ -179,9 +180,10 @@ fn a_run_that_was_left_after_any_step_ends_like_one_that_was_not() {
         plateau: Plateau { patience: 0, factor: 0.5 },
         monitor: Monitor::MacroF1,
         first_group_learning_rate: Some(1e-4),
-        ..frozen(FrozenNorms::Training)
+        ..frozen(BatchNormMode::Training)
     };
-    let recipe = Recipe { schedule: ScheduleShape::Plateau, keep: Keep::Best, ..recipe(course) };
+    let recipe =
+        Recipe { schedule: ScheduleKind::Plateau, keep: CheckpointPolicy::Best, ..recipe(course) };
     let mut whole = trainer(&recipe).unwrap();
     let expected = finish(&mut whole);
     let folder = tempfile::tempdir().unwrap();
@@ -190,12 +192,12 @@ fn a_run_that_was_left_after_any_step_ends_like_one_that_was_not() {
     for stop in [1, 3, 4, 6, 8] {
         let mut first = trainer(&recipe).unwrap();
         let watch = &mut |_: &Trainer<'static>, step: hpa_nn::Step| {
-            Ok(if step.number == stop { Flow::Stop } else { Flow::GoOn })
+            Ok(if step.number == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         };
-        while first.watched_epoch(watch).unwrap() == Flow::GoOn {}
+        while first.train_epoch(watch).unwrap() == ControlFlow::Continue(()) {}
         first.state().unwrap().write(&path, run).unwrap();
         let mut second = trainer(&recipe).unwrap();
-        second.restore(State::read(&path, run).unwrap()).unwrap();
+        second.restore(TrainState::read(&path, run).unwrap()).unwrap();
         assert_eq!(second.steps(), stop);
         assert!(finish(&mut second) == expected, "stopped after step {stop}");
         assert_eq!(second.history(), whole.history(), "stopped after step {stop}");

@@ -4,7 +4,7 @@
 use hpa_artifacts::{ArtifactError, ImageRow, ImageStore, ImageWriter, Provenance};
 use hpa_core::{LabelNames, Seed};
 use hpa_nn::{
-    Augmentation, Batch, ChannelStatistics, Dataset, Preparation, Sample, Sampling, SamplingKind,
+    Augmentation, Batch, ChannelStatistics, Dataset, LoaderConfig, Sample, Sampler, SamplingKind,
     for_each_batch, shuffled_batches,
 };
 
@@ -49,7 +49,7 @@ fn epoch(
     augmentation: &Augmentation,
     (number, workers): (u64, usize),
 ) -> Vec<(Batch, Vec<f32>)> {
-    let sampling = Sampling { kind: SamplingKind::Oversample, cap: 4.0 };
+    let sampling = Sampler { kind: SamplingKind::Oversample, cap: 4.0 };
     let drawn = sampling.draw(samples, SEED, number);
     let train: Dataset<'_> = drawn.dataset(store);
     let view = |index: usize| {
@@ -57,7 +57,7 @@ fn epoch(
     };
     let statistics = ChannelStatistics { mean: [0.5; 4], std: [0.3; 4] };
     let mixup = augmentation.mixing(SEED, number);
-    let preparation = Preparation { views: &view, statistics, workers, mixup };
+    let preparation = LoaderConfig { views: &view, statistics, workers, mixup };
     let mut all = Vec::new();
     for_each_batch::<ArtifactError>(
         train,
@@ -120,7 +120,7 @@ fn targets_are_smoothed_and_mixed_like_the_images() {
                 let is_rare = |place: usize| f32::from(u8::from(batch.indices[place] >= 39));
                 let share = match batch.partners.get(place) {
                     None => is_rare(place),
-                    Some(p) => p.share * is_rare(place) + (1.0 - p.share) * is_rare(p.place),
+                    Some(p) => p.lambda * is_rare(place) + (1.0 - p.lambda) * is_rare(p.index),
                 };
                 let smooth = |share: f32| 0.9 * share + 0.05;
                 assert!((row[1] - smooth(share)).abs() < 1e-6, "{place}: {row:?}");

@@ -4,9 +4,9 @@
 use hpa_artifacts::{ImageRow, ImageStore, ImageWriter, Provenance, Weights};
 use hpa_core::{LabelNames, Rng, Seed};
 use hpa_nn::{
-    Architecture, Augmentation, ChannelStatistics, Course, Dataset, Keep, Loss, LossKind,
-    LossReduction, Network, NnError, OptimizerKind, Recipe, Sample, Sampling, ScheduleShape, Task,
-    TestTimeAugmentation, Trainer, answers,
+    Architecture, Augmentation, ChannelStatistics, CheckpointPolicy, Course, Dataset, Loss,
+    LossKind, LossReduction, Network, NnError, OptimizerKind, Recipe, Sample, Sampler,
+    ScheduleKind, TestTimeAugmentation, TrainData, Trainer, answers,
 };
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -72,7 +72,7 @@ fn recipe(optimizer: OptimizerKind) -> Recipe {
         batch_size: 16,
         optimizer,
         weight_decay: 0.01,
-        schedule: ScheduleShape::OneCycle,
+        schedule: ScheduleKind::OneCycle,
         max_learning_rate: if optimizer == OptimizerKind::Sgd { 0.02 } else { 0.002 },
         momentum: 0.9,
         loss: Loss { kind: LossKind::Bce, gamma: 0.0, reduction: LossReduction::Sum },
@@ -84,10 +84,10 @@ fn recipe(optimizer: OptimizerKind) -> Recipe {
             probability: 0.5,
             ..Augmentation::NONE
         },
-        sampling: Sampling::UNIFORM,
+        sampling: Sampler::UNIFORM,
         label_smoothing: 0.0,
         course: Course::default(),
-        keep: Keep::Last,
+        keep: CheckpointPolicy::Last,
         precision: hpa_nn::Precision::F32,
         seed: Seed::new(3),
     }
@@ -100,7 +100,7 @@ fn trainer(recipe: &Recipe, workers: usize) -> Trainer<'static> {
     let dataset = |samples| Dataset { store, samples };
     let statistics = ChannelStatistics::of(store, &rows).unwrap();
     let (train, valid) = (dataset(train), dataset(valid));
-    let task = Task { train, valid, labels: LABELS, label_weights: &[], statistics, workers };
+    let task = TrainData { train, valid, labels: LABELS, label_weights: &[], statistics, workers };
     let network = Network::new(Architecture::ResNet18, LABELS, recipe.seed).unwrap();
     Trainer::new(task, *recipe, network).unwrap()
 }
@@ -148,7 +148,7 @@ fn neither_threads_nor_workers_move_a_bit() {
 #[test]
 fn a_run_that_was_stopped_ends_like_one_that_was_not() {
     for optimizer in [OptimizerKind::Sgd, OptimizerKind::AdamW] {
-        let recipe = Recipe { keep: Keep::Best, ..recipe(optimizer) };
+        let recipe = Recipe { keep: CheckpointPolicy::Best, ..recipe(optimizer) };
         let mut whole = trainer(&recipe, 1);
         let expected = finish(&mut whole);
         let mut first = trainer(&recipe, 1);
@@ -157,7 +157,7 @@ fn a_run_that_was_stopped_ends_like_one_that_was_not() {
         let (path, run) = (folder.path().join("state"), hpa_artifacts::Digest::of_bytes(b""));
         first.state().unwrap().write(&path, run).unwrap();
         let mut second = trainer(&recipe, 2);
-        second.restore(hpa_nn::State::read(&path, run).unwrap()).unwrap();
+        second.restore(hpa_nn::TrainState::read(&path, run).unwrap()).unwrap();
         assert_eq!(second.history(), first.history());
         assert!(finish(&mut second) == expected);
         assert_eq!(second.history(), whole.history());
@@ -168,7 +168,7 @@ fn a_run_that_was_stopped_ends_like_one_that_was_not() {
 fn exploding_training_names_the_batch() {
     let recipe = Recipe {
         max_learning_rate: 1e6,
-        schedule: ScheduleShape::Constant,
+        schedule: ScheduleKind::Constant,
         ..recipe(OptimizerKind::Sgd)
     };
     let mut trainer = trainer(&recipe, 1);
@@ -185,7 +185,7 @@ fn answers_that_are_no_numbers_name_the_samples_held_out() {
     let recipe = Recipe {
         batch_size: 128,
         max_learning_rate: 1e38,
-        schedule: ScheduleShape::Constant,
+        schedule: ScheduleKind::Constant,
         ..recipe(OptimizerKind::Sgd)
     };
     let error = trainer(&recipe, 1).epoch(&mut |_| {}).unwrap_err();
@@ -216,7 +216,8 @@ fn one_sample_is_too_few() {
     let Fixture { store, samples, .. } = fixture();
     let statistics = ChannelStatistics { mean: [0.0; 4], std: [1.0; 4] };
     let (train, valid) = (Dataset { store, samples: &samples[..1] }, Dataset { store, samples });
-    let task = Task { train, valid, labels: LABELS, label_weights: &[], statistics, workers: 1 };
+    let task =
+        TrainData { train, valid, labels: LABELS, label_weights: &[], statistics, workers: 1 };
     let network = Network::new(Architecture::ResNet18, LABELS, Seed::new(1)).unwrap();
     let error = Trainer::new(task, recipe(OptimizerKind::Sgd), network).err().unwrap();
     assert!(matches!(error, NnError::TooFewSamples(1)), "{error}");

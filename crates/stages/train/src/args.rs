@@ -35,10 +35,10 @@ pub struct Args {
     /// Where to write events for `TensorBoard` while training runs; the name must hold `tfevents`
     #[arg(long, value_name = "FILE.tfevents", value_parser = event_file)]
     pub out_events: Option<PathBuf>,
-    /// Keep the state of unfinished training here, and go on from it
+    /// CheckpointPolicy the state of unfinished training here, and go on from it
     #[arg(long, value_name = "DIR")]
     pub resume_dir: Option<PathBuf>,
-    /// Keep a state after every epoch, and within one after so many seconds; 0: after every step
+    /// CheckpointPolicy a state after every epoch, and within one after so many seconds; 0: after every step
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = in_range::<u64>(0..=86_400))]
     pub save_every_s: u64,
     /// Start from these weights: safetensors under torchvision's or timm's names

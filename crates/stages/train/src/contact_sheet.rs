@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use hpa_artifacts::{ImageStore, atomic};
 use hpa_cli::RunContext;
 use hpa_core::{Channel, LabelSet, Seed};
-use hpa_nn::{Augmentation, ChannelStatistics, Dataset, Preparation, Sample, for_each_batch};
+use hpa_nn::{Augmentation, ChannelStatistics, Dataset, LoaderConfig, Sample, for_each_batch};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -97,7 +97,7 @@ fn pictures(
     let epoch = column.saturating_sub(1) as u64;
     let view = |index: usize| vec![augmentation.draw(seed, epoch, &dataset.samples[index].id, 0)];
     let mixup = augmentation.mixing(seed, epoch);
-    let preparation = Preparation { views: &view, statistics, workers: 1, mixup };
+    let preparation = LoaderConfig { views: &view, statistics, workers: 1, mixup };
     let batch: Vec<usize> = (0..dataset.len()).collect();
     let size = Channel::COUNT * dataset.store.size_px().pow(2);
     let mut pictures = Vec::new();

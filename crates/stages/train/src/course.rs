@@ -6,7 +6,7 @@
 use anyhow::bail;
 use clap::FromArgMatches;
 use hpa_cli::{in_range, in_range_f64};
-use hpa_nn::{Course, Curve, Freeze, FrozenNorms, Monitor, Plateau, Sizes};
+use hpa_nn::{BatchNormMode, Course, Curve, Freeze, Monitor, Plateau, Sizes};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -26,7 +26,7 @@ pub struct CourseSettings {
     pub freeze_learning_rate: Option<f64>,
     /// Batch norms of a frozen body: fixed (running statistics, no gradient) or training
     #[arg(long, default_value = "fixed")]
-    pub freeze_norms: FrozenNorms,
+    pub freeze_norms: BatchNormMode,
     /// Least rate of the cosine and of the plateau
     #[arg(long, default_value_t = 0.0, value_parser = in_range_f64(0.0..=100.0))]
     pub min_learning_rate: f64,

@@ -6,7 +6,7 @@ use anyhow::Context;
 use hpa_artifacts::atomic::{AtomicFile, write_bytes};
 use hpa_artifacts::{RateCurve, RatePoint};
 use hpa_cli::{Output, RunContext, in_range, in_range_f64};
-use hpa_nn::{Computer, RateSearch, Trainer, steepest};
+use hpa_nn::{Computer, LrFinder, Trainer, suggest};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -86,7 +86,7 @@ pub(crate) fn find(
         .into_iter()
         .flatten()
         .try_for_each(|path| AtomicFile::create(path).map(drop))?;
-    let search = RateSearch { from: *find_from, to: *find_to, steps: *find_steps };
+    let search = LrFinder { from: *find_from, to: *find_to, steps: *find_steps };
     let range = Range { from: search.from, to: search.to, steps: search.steps };
     let inputs = Inputs::read(args, context, Some(&range))?;
     let task = inputs.task(context, computer)?;
@@ -99,7 +99,7 @@ pub(crate) fn find(
         progress.message(format!("rate {:.1e}, loss {:.4}", point.learning_rate, point.loss));
     })?;
     progress.finish();
-    let suggestion = steepest(&points, search.steps)?;
+    let suggestion = suggest(&points, search.steps)?;
     let curve = RateCurve { points, suggestion };
     if let Some(path) = out_curve_plot {
         write_bytes(path, plot::svg(&curve).as_bytes())?;

@@ -40,7 +40,7 @@ use hpa_artifacts::{
     read_foreign_weights,
 };
 use hpa_cli::{Output, RunContext};
-use hpa_nn::{ChannelStatistics, Computer, Dataset, Task, Trainer};
+use hpa_nn::{ChannelStatistics, Computer, Dataset, TrainData, Trainer};
 use outcome::Made;
 use resume::Keeper;
 use samples::Samples;
@@ -178,10 +178,10 @@ impl Inputs {
         Ok(Self { store, labels, folds, samples, label_weights, provenance })
     }
 
-    fn task(&self, context: &RunContext, computer: &Computer) -> anyhow::Result<Task<'_>> {
+    fn task(&self, context: &RunContext, computer: &Computer) -> anyhow::Result<TrainData<'_>> {
         let Self { store, labels, samples, .. } = self;
         let rows: Vec<usize> = samples.train.iter().map(|sample| sample.row).collect();
-        Ok(Task {
+        Ok(TrainData {
             train: Dataset { store, samples: &samples.train },
             valid: Dataset { store, samples: &samples.valid },
             labels: labels.names.count(),

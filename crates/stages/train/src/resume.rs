@@ -3,7 +3,7 @@
 use crate::{Args, RECIPE_VERSION};
 use hpa_artifacts::{ArtifactError, Digest, Provenance, canonical_json};
 use hpa_cli::RunContext;
-use hpa_nn::{Computer, State, Trainer, Unusable};
+use hpa_nn::{Computer, StateError, TrainState, Trainer};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -36,13 +36,13 @@ impl Keeper {
     }
 
     /// The state of this run; one from another kind of device where there is none from this.
-    fn find(&self, path: &Path, context: &RunContext) -> Result<State, Unusable> {
-        let found = State::read(path, self.run);
-        if !matches!(found, Err(Unusable::OtherRun)) {
+    fn find(&self, path: &Path, context: &RunContext) -> Result<TrainState, StateError> {
+        let found = TrainState::read(path, self.run);
+        if !matches!(found, Err(StateError::OtherRun)) {
             return found;
         }
         for (run, other) in &self.elsewhere {
-            if let Ok(state) = State::read(path, *run) {
+            if let Ok(state) = TrainState::read(path, *run) {
                 context.notice(format!(
                     "this run was begun on another device ({other}): its weights will be those of neither alone"
                 ));
@@ -67,11 +67,11 @@ impl Keeper {
                 let (epochs, steps) = (trainer.history().len(), trainer.steps());
                 context.notice(format!("going on after epoch {epochs}, step {steps} ({shown})"));
             }
-            Err(Unusable::Absent) => {}
-            Err(Unusable::OtherRun) => context.notice(format!(
+            Err(StateError::Absent) => {}
+            Err(StateError::OtherRun) => context.notice(format!(
                 "{shown} is the state of a run with other settings or inputs: training starts anew"
             )),
-            Err(Unusable::Damaged(reason)) => {
+            Err(StateError::Damaged(reason)) => {
                 context.warn(format!("{shown} is damaged ({reason}): training starts anew"));
             }
         }

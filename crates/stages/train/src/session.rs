@@ -6,7 +6,8 @@ use crate::resume::Keeper;
 use anyhow::Context;
 use hpa_cli::{GracefulShutdown, Progress, RunContext};
 use hpa_core::LabelNames;
-use hpa_nn::{Flow, Step, Trainer};
+use hpa_nn::{Step, Trainer};
+use std::ops::ControlFlow;
 
 /// One run of the program.
 pub(crate) struct Session<'a> {
@@ -45,11 +46,11 @@ impl<'a> Session<'a> {
     pub(crate) fn train(mut self, trainer: &mut Trainer<'_>) -> anyhow::Result<Vec<f64>> {
         while !trainer.is_done() {
             let flow =
-                trainer.watched_epoch(&mut |trainer, step| Ok(self.after_step(trainer, step)))?;
+                trainer.train_epoch(&mut |trainer, step| Ok(self.after_step(trainer, step)))?;
             if let Some(trouble) = self.trouble.take() {
                 return Err(trouble);
             }
-            if flow == Flow::GoOn {
+            if flow == ControlFlow::Continue(()) {
                 self.after_epoch(trainer)?;
             }
         }
@@ -58,14 +59,18 @@ impl<'a> Session<'a> {
         Ok(self.rates)
     }
 
-    fn after_step(&mut self, trainer: &Trainer<'_>, step: Step) -> Flow {
+    fn after_step(&mut self, trainer: &Trainer<'_>, step: Step) -> ControlFlow<()> {
         self.try_after_step(trainer, step).unwrap_or_else(|error| {
             self.trouble = Some(error);
-            Flow::Stop
+            ControlFlow::Break(())
         })
     }
 
-    fn try_after_step(&mut self, trainer: &Trainer<'_>, step: Step) -> anyhow::Result<Flow> {
+    fn try_after_step(
+        &mut self,
+        trainer: &Trainer<'_>,
+        step: Step,
+    ) -> anyhow::Result<ControlFlow<()>> {
         self.rates.push(step.samples as f64 / step.seconds);
         self.progress.inc(step.samples as u64);
         let epoch = trainer.history().len() + 1;
@@ -74,12 +79,12 @@ impl<'a> Session<'a> {
             events.step(step)?;
         }
         if self.patience.interruption().is_some() {
-            return self.leave(trainer).map(|()| Flow::Stop);
+            return self.leave(trainer).map(|()| ControlFlow::Break(()));
         }
         if self.keeper.is_due() {
             self.keeper.save(trainer)?;
         }
-        Ok(Flow::GoOn)
+        Ok(ControlFlow::Continue(()))
     }
 
     fn after_epoch(&mut self, trainer: &Trainer<'_>) -> anyhow::Result<()> {

@@ -4,8 +4,8 @@ use crate::{CourseSettings, DataSettings};
 use hpa_cli::{in_range, in_range_f64};
 use hpa_core::Seed;
 use hpa_nn::{
-    Architecture, Augmentation, FirstConvolution, Keep, Loss, LossKind, LossReduction,
-    OptimizerKind, Precision, Recipe, ScheduleShape,
+    Architecture, Augmentation, CheckpointPolicy, FirstConvolution, Loss, LossKind, LossReduction,
+    OptimizerKind, Precision, Recipe, ScheduleKind,
 };
 use serde::Serialize;
 
@@ -30,7 +30,7 @@ pub struct Settings {
     pub max_learning_rate: f64,
     /// Schedule: one-cycle, constant, cosine-restarts, step or plateau
     #[arg(long, default_value = "one-cycle")]
-    pub schedule: ScheduleShape,
+    pub schedule: ScheduleKind,
     /// Momentum (beta 1 of adamw) of every schedule but one-cycle, which has its own
     #[arg(long, default_value_t = 0.9, value_parser = in_range_f64(0.0..=0.9999))]
     pub momentum: f64,
@@ -48,7 +48,7 @@ pub struct Settings {
     pub reduction: LossReduction,
     /// Epoch to keep: last, or best on the fold held out (its scores are then selected on)
     #[arg(long, default_value = "last")]
-    pub checkpoint: Keep,
+    pub checkpoint: CheckpointPolicy,
     /// Precision of products in training: f32, or bf16 (sums, weights, norms and losses stay f32)
     #[arg(long, default_value = "f32")]
     #[serde(serialize_with = "by_name")]

@@ -4,7 +4,7 @@
 //! checkpoint: a recipe that says nothing of these things keeps its bytes and its digest.
 
 use hpa_cli::{in_range, in_range_f64};
-use hpa_nn::{LabelWeighting, Sampling, SamplingKind};
+use hpa_nn::{LabelWeighting, Sampler, SamplingKind};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -55,8 +55,8 @@ pub struct DataSettings {
 impl DataSettings {
     /// How often samples are seen.
     #[must_use]
-    pub const fn sampling(&self) -> Sampling {
-        Sampling { kind: self.sampling, cap: self.sampling_cap }
+    pub const fn sampling(&self) -> Sampler {
+        Sampler { kind: self.sampling, cap: self.sampling_cap }
     }
 
     /// Name, value and default of each setting.

@@ -5,10 +5,11 @@ use crate::noise::distance;
 use crate::{Error, Size, processor};
 use hpa_core::Seed;
 use hpa_nn::{
-    Architecture, Augmentation, Computer, Course, Drill, Flow, Keep, Loss, LossKind, LossReduction,
-    Network, NnError, OptimizerKind, Precision, Recipe, Sampling, ScheduleShape,
+    Architecture, Augmentation, CheckpointPolicy, Computer, Course, Loss, LossKind, LossReduction,
+    Network, NnError, OptimizerKind, Precision, Recipe, Sampler, ScheduleKind, SyntheticStep,
     TestTimeAugmentation, Trainer, answers,
 };
+use std::ops::ControlFlow;
 
 type Check = fn(&Data, &Computer, Size) -> Result<String, Error>;
 
@@ -39,15 +40,15 @@ fn recipe(size: Size, precision: Precision) -> Recipe {
         batch_size: size.batch,
         optimizer: OptimizerKind::AdamW,
         weight_decay: 0.01,
-        schedule: ScheduleShape::OneCycle,
+        schedule: ScheduleKind::OneCycle,
         max_learning_rate: 0.001,
         momentum: 0.9,
         course: Course::default(),
         loss: Loss { kind: LossKind::Focal, gamma: 2.0, reduction: LossReduction::Sum },
         augmentation: AUGMENTATION,
-        sampling: Sampling::UNIFORM,
+        sampling: Sampler::UNIFORM,
         label_smoothing: 0.0,
-        keep: Keep::Last,
+        keep: CheckpointPolicy::Last,
         precision,
         seed: Seed::new(3),
     }
@@ -72,9 +73,9 @@ fn trainer<'a>(
 fn losses(mut trainer: Trainer<'_>) -> Result<Vec<f64>, Error> {
     let mut losses = Vec::new();
     while !trainer.is_done() {
-        trainer.watched_epoch(&mut |_, step| {
+        trainer.train_epoch(&mut |_, step| {
             losses.push(step.loss);
-            Ok(Flow::GoOn)
+            Ok(ControlFlow::Continue(()))
         })?;
     }
     Ok(losses)
@@ -105,9 +106,9 @@ fn follow(
 fn moved(data: &Data, card: &Computer, size: Size) -> Result<String, Error> {
     let mut near = trainer(data, (&processor(), Precision::F32), 1.0, size)?;
     let mut left = 3;
-    near.watched_epoch(&mut |_, _| {
+    near.train_epoch(&mut |_, _| {
         left -= 1;
-        Ok(if left == 0 { Flow::Stop } else { Flow::GoOn })
+        Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
     let state = near.state()?;
     let mut far = trainer(data, (card, Precision::F32), 1.0, size)?;
@@ -115,7 +116,7 @@ fn moved(data: &Data, card: &Computer, size: Size) -> Result<String, Error> {
     if far.state()? != state {
         return Err("what the card was given is not what it gives back".into());
     }
-    far.watched_epoch(&mut |_, _| Ok(Flow::GoOn))?;
+    far.train_epoch(&mut |_, _| Ok(ControlFlow::Continue(())))?;
     near.restore(far.state()?)?;
     Ok(format!("{} tensors there and back, {} steps", state.tensors.len(), near.steps()))
 }
@@ -142,7 +143,8 @@ fn full(_: &Data, card: &Computer, _: Size) -> Result<String, Error> {
     for batch in (5..14).map(|power| 1 << power) {
         let mut network = Network::new(Architecture::ResNet50, LABELS, Seed::new(1))?;
         network.move_to(card)?;
-        let outcome = Drill::new(network, batch, 512, Seed::new(1)).and_then(|mut it| it.steps(1));
+        let outcome =
+            SyntheticStep::new(network, batch, 512, Seed::new(1)).and_then(|mut it| it.steps(1));
         match outcome {
             Ok(_) => {}
             Err(error @ NnError::OutOfMemory { fits: Some(fits), .. }) if fits < batch => {

@@ -3,7 +3,7 @@
 use crate::{Error, Size};
 use hpa_artifacts::{ImageRow, ImageStore, ImageWriter, Provenance};
 use hpa_core::{LabelNames, Rng, SampleId, Seed};
-use hpa_nn::{ChannelStatistics, Dataset, Sample, Task};
+use hpa_nn::{ChannelStatistics, Dataset, Sample, TrainData};
 
 pub(crate) const LABELS: usize = 2;
 /// Epochs that the steps are spread over, so that the way from one to the next is checked too.
@@ -44,9 +44,9 @@ impl Data {
         Ok(Self { store, train: samples, valid, statistics, _folder: folder })
     }
 
-    pub(crate) fn task(&self) -> Task<'_> {
+    pub(crate) fn task(&self) -> TrainData<'_> {
         let store = &self.store;
-        Task {
+        TrainData {
             train: Dataset { store, samples: &self.train },
             valid: Dataset { store, samples: &self.valid },
             labels: LABELS,

@@ -4,8 +4,8 @@ use crate::{Error, LABELS, Work};
 use hpa_artifacts::{ImageRow, ImageStore, ImageWriter, Provenance};
 use hpa_core::{LabelSet, Seed};
 use hpa_nn::{
-    Augmentation, ChannelStatistics, Course, Dataset, Keep, Loss, LossKind, LossReduction,
-    OptimizerKind, Recipe, Sample, Sampling, ScheduleShape, Task, Trainer,
+    Augmentation, ChannelStatistics, CheckpointPolicy, Course, Dataset, Loss, LossKind,
+    LossReduction, OptimizerKind, Recipe, Sample, Sampler, ScheduleKind, TrainData, Trainer,
 };
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ fn recipe(work: &Work, batch_size: usize) -> Recipe {
         batch_size,
         optimizer: OptimizerKind::Sgd,
         weight_decay: 0.0,
-        schedule: ScheduleShape::Constant,
+        schedule: ScheduleKind::Constant,
         max_learning_rate: 1e-3,
         momentum: 0.9,
         course: Course::default(),
@@ -33,9 +33,9 @@ fn recipe(work: &Work, batch_size: usize) -> Recipe {
             probability: 0.75,
             ..Augmentation::NONE
         },
-        sampling: Sampling::UNIFORM,
+        sampling: Sampler::UNIFORM,
         label_smoothing: 0.0,
-        keep: Keep::Last,
+        keep: CheckpointPolicy::Last,
         precision: work.precision,
         seed: Seed::new(1),
     }
@@ -48,7 +48,7 @@ pub(crate) fn rates(work: &Work, batch: usize, count: usize) -> Result<Vec<f64>,
     let mut samples = draw(&path, work.px, count + VALID)?;
     let store = ImageStore::open(&[path])?;
     let valid = samples.split_off(count);
-    let task = Task {
+    let task = TrainData {
         train: Dataset { store: &store, samples: &samples },
         valid: Dataset { store: &store, samples: &valid },
         labels: LABELS,

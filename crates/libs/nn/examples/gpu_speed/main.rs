@@ -11,7 +11,7 @@
 mod epochs;
 
 use hpa_core::Seed;
-use hpa_nn::{Architecture, Computer, Device, Drill, Network, NnError, Precision};
+use hpa_nn::{Architecture, Computer, Device, Network, NnError, Precision, SyntheticStep};
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -28,7 +28,7 @@ pub(crate) struct Work {
     pub(crate) px: usize,
     pub(crate) computer: Computer,
     pub(crate) precision: Precision,
-    drill: Option<(usize, Drill)>,
+    drill: Option<(usize, SyntheticStep)>,
 }
 
 impl Work {
@@ -72,7 +72,7 @@ impl Work {
     fn try_steps(&mut self, batch: usize, count: usize) -> Result<f64, NnError> {
         if self.drill.as_ref().is_none_or(|(size, _)| *size != batch) {
             self.drill = None;
-            let drill = Drill::new(self.network()?, batch, self.px, Seed::new(1))?;
+            let drill = SyntheticStep::new(self.network()?, batch, self.px, Seed::new(1))?;
             let (_, drill) = self.drill.insert((batch, drill));
             // Algorithms are chosen and memory is had in the first steps.
             drill.steps(3)?;

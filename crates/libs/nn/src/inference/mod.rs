@@ -2,14 +2,14 @@
 
 pub(crate) mod tta;
 
+use crate::data::dataset::{Dataset, ordered_batches};
+use crate::data::device_loader::{DeviceLoaderConfig, for_each_device_batch};
+use crate::data::loader::LoaderConfig;
+use crate::data::statistics::ChannelStatistics;
 use crate::error::NnError;
 use crate::inference::tta::TestTimeAugmentation;
-use crate::input::dataset::{Dataset, ordered_batches};
-use crate::input::feed::{Order, for_each_ready};
-use crate::input::loader::Preparation;
-use crate::input::statistics::ChannelStatistics;
 use crate::network::evaluator::Evaluator;
-use crate::training::room::explain_look;
+use crate::train::oom::explain_look;
 use std::time::Instant;
 
 /// Images that go through the network together. Fixed, so that no setting moves a bit.
@@ -39,16 +39,21 @@ pub fn answers(
     on_batch: &mut dyn FnMut(usize),
 ) -> Result<Answers, NnError> {
     let views = tta.views();
-    let preparation = Preparation { views: &|_| views.clone(), statistics, workers, mixup: None };
+    let preparation = LoaderConfig { views: &|_| views.clone(), statistics, workers, mixup: None };
     let at_once = if evaluator.device.is_cpu() { IMAGES_AT_ONCE } else { ON_A_CARD };
     let batches = ordered_batches(dataset.len(), (at_once / views.len()).max(1));
     let labels = evaluator.labels();
     let mut answers = Answers { logits: vec![], probabilities: vec![], rates: vec![] };
     let mut clock = Instant::now();
     let (side, device) = (dataset.store.size_px(), &evaluator.device);
-    let order =
-        Order { preparation: &preparation, targets: None, views: views.len(), side, device };
-    let looked = for_each_ready::<NnError>(dataset, &batches, &order, |batch| {
+    let order = DeviceLoaderConfig {
+        preparation: &preparation,
+        targets: None,
+        views: views.len(),
+        side,
+        device,
+    };
+    let looked = for_each_device_batch::<NnError>(dataset, &batches, &order, |batch| {
         let samples = batch.indices.len();
         let logits = evaluator.answer(&batch.images)?;
         for sample in logits.chunks_exact(views.len() * labels) {

@@ -1,6 +1,6 @@
 //! Test-time augmentation: a sample is looked at in several ways, and the answers become one.
 
-use crate::input::view::View;
+use crate::data::transform::Transform;
 use hpa_imaging::Dihedral;
 
 /// In which ways, and how the probabilities are joined.
@@ -38,13 +38,17 @@ const PLACES: [[f32; 2]; 9] = [
 impl TestTimeAugmentation {
     /// The views of every sample; the first is the plain one, or the central crop.
     #[must_use]
-    pub fn views(self) -> Vec<View> {
+    pub fn views(self) -> Vec<Transform> {
         match self {
-            Self::None => vec![View::turned(Dihedral::default())],
-            Self::D4 | Self::D4Max | Self::Mix => Dihedral::all().map(View::turned).to_vec(),
+            Self::None => vec![Transform::turned(Dihedral::default())],
+            Self::D4 | Self::D4Max | Self::Mix => Dihedral::all().map(Transform::turned).to_vec(),
             Self::Crops(count) => PLACES[..count.min(PLACES.len())]
                 .iter()
-                .map(|&focus| View { zoom: CROP_ZOOM, focus, ..View::turned(Dihedral::default()) })
+                .map(|&focus| Transform {
+                    zoom: CROP_ZOOM,
+                    focus,
+                    ..Transform::turned(Dihedral::default())
+                })
                 .collect(),
         }
     }

@@ -14,6 +14,7 @@ pub(crate) mod training_walk;
 
 use crate::Architecture;
 use crate::Computer;
+use crate::config::BatchNormMode;
 use crate::error::NnError;
 use crate::network::evaluator::Evaluator;
 use crate::network::held::Held;
@@ -21,7 +22,6 @@ use crate::network::initial::initial;
 use crate::network::layers::Unit;
 use crate::network::plan::Plan;
 use crate::network::training_walk::Training;
-use crate::training::course::FrozenNorms;
 use crate::weights::import::{Imported, adapt, misfits};
 use crate::weights::surgery::FirstConvolution;
 use candle_core::{Device, Tensor, Var};
@@ -38,7 +38,7 @@ pub struct Network {
     parameters: BTreeMap<String, Var>,
     buffers: BTreeMap<String, Held>,
     device: Device,
-    frozen: Option<FrozenNorms>,
+    frozen: Option<BatchNormMode>,
     precision: Precision,
 }
 
@@ -159,8 +159,8 @@ impl Network {
     }
 
     /// Freezes everything but the classifier, or nothing. What is frozen gets no gradient, and
-    /// with [`FrozenNorms::Fixed`] none is computed for it or for anything below it.
-    pub const fn freeze(&mut self, frozen: Option<FrozenNorms>) {
+    /// with [`BatchNormMode::Fixed`] none is computed for it or for anything below it.
+    pub const fn freeze(&mut self, frozen: Option<BatchNormMode>) {
         self.frozen = frozen;
     }
 

@@ -1,8 +1,8 @@
 //! The walk through a network that records gradients and batch statistics.
 
+use crate::config::BatchNormMode;
 use crate::network::held::Held;
 use crate::network::layers::{Activation, Classifier, Unit, Walk};
-use crate::training::course::FrozenNorms;
 use candle_core::{Result, Tensor, Var};
 use hpa_ops::{BatchNormEval, Precision, RunningStatistics};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ pub(crate) struct Training<'a> {
     pub(crate) precision: Precision,
     pub(crate) parameters: &'a BTreeMap<String, Var>,
     pub(crate) buffers: &'a mut BTreeMap<String, Held>,
-    pub(crate) frozen: Option<FrozenNorms>,
+    pub(crate) frozen: Option<BatchNormMode>,
     /// Added to a variance before its root.
     pub(crate) epsilon: f64,
 }
@@ -66,7 +66,7 @@ impl Walk for Training<'_> {
         let weight = frozen.as_ref().unwrap_or(weight);
         let y = hpa_ops::conv2d_in(&x, weight, &spec, self.precision)?;
         let relu = activation == Activation::Relu;
-        if self.frozen == Some(FrozenNorms::Fixed) {
+        if self.frozen == Some(BatchNormMode::Fixed) {
             return activation.finish(self.fixed_norm(&unit.norm, &y, residual, relu)?);
         }
         let norm = (self.parameter(&unit.norm, "weight"), self.parameter(&unit.norm, "bias"));
