@@ -73,7 +73,7 @@ fn trainer<'a>(
 fn losses(mut trainer: Trainer<'_>) -> Result<Vec<f64>, Error> {
     let mut losses = Vec::new();
     while !trainer.is_done() {
-        trainer.train_epoch(&mut |_, step| {
+        let _ = trainer.train_epoch(&mut |_, step| {
             losses.push(step.loss);
             Ok(ControlFlow::Continue(()))
         })?;
@@ -106,7 +106,7 @@ fn follow(
 fn moved(data: &Data, card: &Computer, size: Size) -> Result<String, Error> {
     let mut near = trainer(data, (&processor(), Precision::F32), 1.0, size)?;
     let mut left = 3;
-    near.train_epoch(&mut |_, _| {
+    let _ = near.train_epoch(&mut |_, _| {
         left -= 1;
         Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
@@ -116,7 +116,7 @@ fn moved(data: &Data, card: &Computer, size: Size) -> Result<String, Error> {
     if far.state()? != state {
         return Err("what the card was given is not what it gives back".into());
     }
-    far.train_epoch(&mut |_, _| Ok(ControlFlow::Continue(())))?;
+    let _ = far.train_epoch(&mut |_, _| Ok(ControlFlow::Continue(())))?;
     near.restore(far.state()?)?;
     Ok(format!("{} tensors there and back, {} steps", state.tensors.len(), near.steps()))
 }

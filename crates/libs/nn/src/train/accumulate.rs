@@ -129,7 +129,7 @@ impl Trainer<'_> {
     pub(crate) fn explained(&mut self, error: NnError) -> NnError {
         let samples = self.recipe.sampling.length(self.task.train.samples);
         let sizes = (self.recipe.batch_size.min(samples), self.side());
-        room::explain(&mut self.network, error, sizes)
+        oom::explain(&mut self.network, error, sizes)
     }
 
     /// One step of the optimiser, its gradient clipped where that is asked for.

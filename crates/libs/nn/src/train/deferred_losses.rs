@@ -58,7 +58,7 @@ impl DeferredLosses {
         let seconds = self.clock.elapsed().as_secs_f64() / steps.len().max(1) as f64;
         self.clock = Instant::now();
         for step in steps {
-            match watch(trainer, Step { seconds, ..step })? {
+            match on_step(trainer, Step { seconds, ..step })? {
                 ControlFlow::Continue(()) => {}
                 ControlFlow::Break(()) => return Err(Halt::Stopped),
             }
@@ -101,7 +101,7 @@ mod tests {
         let mut states = Vec::new();
         for (late, told) in [false, true].into_iter().zip(&mut told) {
             let mut trainer = trainer(&fixture, &recipe, late);
-            trainer
+            let _ = trainer
                 .train_epoch(&mut |trainer, step| {
                     told.push((trainer.steps(), step.number, step.samples, step.loss));
                     Ok(ControlFlow::Continue(()))

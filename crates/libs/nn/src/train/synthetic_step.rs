@@ -32,7 +32,7 @@ impl SyntheticStep {
     ) -> Result<Self, NnError> {
         let filled = fill(&network, (batch, side), seed);
         let (sgd, images, targets) =
-            filled.map_err(|error| room::explain(&mut network, error.into(), (batch, side)))?;
+            filled.map_err(|error| oom::explain(&mut network, error.into(), (batch, side)))?;
         Ok(Self { network, sgd, images, targets })
     }
 
@@ -55,7 +55,7 @@ impl SyntheticStep {
         let outcome =
             hpa_ops::differentiate(|| loss.of(&network.forward_train(images)?, targets, &[]));
         let taken = outcome.and_then(|(loss, gradients)| sgd.step(&gradients, 0.01).map(|()| loss));
-        taken.map_err(|error| room::explain(network, error.into(), (batch, side)))
+        taken.map_err(|error| oom::explain(network, error.into(), (batch, side)))
     }
 }
 

@@ -153,7 +153,7 @@ impl<'a> Trainer<'a> {
                 return Ok(());
             }
             ledger.enter(self.step(&pending)?, std::mem::take(&mut pending));
-            if ledger.is_due() || is_last { ledger.settle(self, watch) } else { Ok(()) }
+            if ledger.is_due() || is_last { ledger.settle(self, on_step) } else { Ok(()) }
         });
         // What they hold on a card is not to be in the way of trial steps.
         drop((pending, ledger));

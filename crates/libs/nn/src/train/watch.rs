@@ -19,15 +19,6 @@ pub struct Step {
     pub seconds: f64,
 }
 
-/// Whether training goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
-    /// It does.
-    GoOn,
-    /// It is left after the present step.
-    Stop,
-}
-
 /// Who is told of each step and may end training there.
 pub type StepCallback<'w, 'a> =
     &'w mut dyn FnMut(&Trainer<'a>, Step) -> Result<ControlFlow<()>, NnError>;

@@ -13,7 +13,7 @@ mod prefetch;
 #[cfg(test)]
 mod prefetch_order_tests;
 
-use crate::data::area_resize::shrink;
+use crate::data::area_resize::area_resize;
 use crate::data::dataset::Dataset;
 use crate::data::loader::{Batch, LoaderConfig, for_each_batch};
 use crate::data::mixup::MixupPair;
