@@ -283,7 +283,7 @@ $(test_statistics): $(test_images) $(train_statistics) $(bin)/hpa-statistics
 $(twins) &: $(labels) $(train_images) $(test_images) $(cfg)/split.toml $(DUPLICATES) $(choices)/duplicates $(bin)/hpa-split
 	$(bin)/hpa-split --config $(cfg)/split.toml --labels $(labels) --images $(train_images) \
 	  --test-images $(test_images) $(if $(DUPLICATES),--duplicates $(DUPLICATES)) \
-	  --out-groups $(firstword $(twins)) --out-twins $(lastword $(twins)) $(share)
+	  --out-groups $(firstword $(twins)) --out-leaks $(lastword $(twins)) $(share)
 
 $(folds): $(labels) $(train_images) $(cfg)/split.toml $(DUPLICATES) $(choices)/duplicates $(bin)/hpa-split
 	$(bin)/hpa-split --config $(cfg)/split.toml --labels $(labels) --images $(train_images) \
@@ -498,7 +498,7 @@ bench-train: $(if $(filter $(bench_env)/%,$(BENCH_PYTHON)),$(bench_env)/train/re
 bench_python = $(bench_env)/preprocess/bin/python
 
 bench-preprocess: $(bin)/hpa-preprocess $(bin)/hpa-labels $(bin)/hpa-split $(bin)/hpa-synth ## hpa-preprocess and hpa-split against OpenCV, pyarrow and iterative-stratification
-	cargo build --release --locked --workspace --example bare_sum --example near
+	cargo build --release --locked --workspace --example bare_sum --example near_duplicates
 	python3 -m venv $(bench_env)/preprocess
 	$(bench_python) -m pip install --quiet --requirement benches/preprocess/requirements.txt
 	@if [ -f $(REAL)/train.csv ]; then samples=$(REAL); else \

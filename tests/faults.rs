@@ -42,7 +42,7 @@ impl Samples {
     fn preprocess(&self) -> (Option<i32>, String) {
         let mut command = Command::new(program("hpa-preprocess"));
         command.arg("--csv").arg(self.path("train.csv")).arg("--images").arg(self.path("train"));
-        command.args(["--size", "16", "--out"]).arg(self.path("out/images.parquet"));
+        command.args(["--size-px", "16", "--out"]).arg(self.path("out/images.parquet"));
         outcome(command)
     }
 

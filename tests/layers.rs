@@ -13,6 +13,7 @@ const LAYERS: &[(u8, &[&str])] = &[
         &[
             "hpa-synth",
             "hpa-preprocess",
+            "hpa-statistics",
             "hpa-split",
             "hpa-train",
             "hpa-predict",

@@ -66,7 +66,7 @@ def preprocess(bin_folder, table, count, size, rounds):
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     shard = out / "ours.parquet"
-    ours = [bin_folder / "hpa-preprocess", "--csv", table, "--images", images, "--size", str(size),
+    ours = [bin_folder / "hpa-preprocess", "--csv", table, "--images", images, "--size-px", str(size),
             "--threads", "2", "--quiet", "--out", shard]
     peer = [sys.executable, HERE / "peer.py", table, images, str(size), out]
     bare = [bin_folder / "examples" / "bare_sum", table, images, str(size), "2"]
@@ -112,7 +112,7 @@ def split(bin_folder, table, name, folder):
 
 def near(bin_folder):
     """Nothing that people have finds near pictures in less than all pairs: a row without a peer."""
-    print(subprocess.run([bin_folder / "examples" / "near", "31072", "1000000"], check=True,
+    print(subprocess.run([bin_folder / "examples" / "near_duplicates", "31072", "1000000"], check=True,
                          capture_output=True, text=True).stdout, end="")
 
 

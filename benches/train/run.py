@@ -99,7 +99,7 @@ class Loader:
         config = ["--config", os.path.join(HERE, "synth.toml")]
         self.run("synth", *config, "--out", at("raw"), *self.threads)
         csv = ["--csv", at("raw/train.csv")]
-        pictures = ["--images", at("raw/train"), "--size", "128"]
+        pictures = ["--images", at("raw/train"), "--size-px", "128"]
         self.run("preprocess", *csv, *pictures, "--out", at("train.parquet"), *self.threads)
         self.run("labels", *csv, "--out", at("labels.parquet"))
         self.data = ["--images", at("train.parquet"), "--labels", at("labels.parquet")]

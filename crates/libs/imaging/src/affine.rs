@@ -1,73 +1,73 @@
-//! Turning, rotating and zooming in one resampling.
+//! Affine image transforms: flips, rotation, zoom and crop in one bilinear resampling.
 //!
-//! Each step that is resampled blurs a little more, so the steps are first multiplied into
-//! one map and the picture is read once: for every output pixel, the place it comes from,
-//! interpolated linearly between the four nearest pixels. Places outside are mirrored at
-//! the picture's edge (the outermost pixel is seen twice), so that no black corner tells
-//! a network how far a picture was rotated. This is PyTorch's `grid_sample` with
-//! `padding_mode="reflection", align_corners=False`, which fastai's augmentations use.
+//! Resampling blurs, so the steps are first multiplied into one matrix and the image is
+//! sampled once: for every output pixel, its source coordinate, interpolated between the four
+//! nearest pixels. Coordinates outside the image are reflected at its edge (the outermost
+//! pixel appears twice), so that no black corner reveals the angle to a network. This is
+//! PyTorch's `grid_sample` with `padding_mode="reflection", align_corners=False`, which
+//! fastai's augmentations use.
 //!
-//! Shapes: tensors are `channels × S × S`. Units: places are in pixels from the centre,
-//! x to the right, y down; angles in degrees; levels are whatever the tensor holds.
+//! Shapes: tensors are `channels × S × S`. Units: coordinates are in pixels from the centre,
+//! x to the right, y down; angles in degrees.
 
 use crate::Dihedral;
 
-/// Where each pixel of the new picture comes from in the old one.
+/// An affine map from output to source coordinates.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Affine {
     matrix: [[f32; 2]; 2],
-    /// Where the new centre comes from, in half sides.
+    /// Source coordinate of the output centre, in half sides.
     shift: [f32; 2],
 }
 
 impl Affine {
-    /// The picture as it is.
+    /// The identity.
     #[must_use]
     pub const fn identity() -> Self {
         Self { matrix: [[1.0, 0.0], [0.0, 1.0]], shift: [0.0; 2] }
     }
 
-    /// Then turns the picture by a symmetry of the square.
+    /// Then applies a symmetry of the square.
     #[must_use]
-    pub fn turned(self, turn: Dihedral) -> Self {
-        self.then(turn.matrix(), [0.0; 2])
+    pub fn flipped(self, symmetry: Dihedral) -> Self {
+        self.then(symmetry.matrix(), [0.0; 2])
     }
 
-    /// Then rotates the picture about its centre, counter-clockwise.
+    /// Then rotates the image about its centre, counter-clockwise.
     #[must_use]
     pub fn rotated(self, degrees: f32) -> Self {
         let (sin, cos) = degrees.to_radians().sin_cos();
         self.then([[cos, -sin], [sin, cos]], [0.0; 2])
     }
 
-    /// Then magnifies the picture `factor` times about `focus`.
+    /// Then magnifies the image `factor` times about `focus`.
     ///
-    /// A focus of `[0, 0]` keeps the centre where it is, `[-1, -1]` the upper left corner;
-    /// with a factor of at least 1 and a focus within ±1 nothing beyond the edge is seen.
+    /// A focus of `[0, 0]` is the centre, `[-1, -1]` the upper left corner; with a factor of at
+    /// least 1 and a focus within ±1 nothing outside the image is sampled.
     #[must_use]
     pub fn zoomed(self, factor: f32, focus: [f32; 2]) -> Self {
         let scale = factor.recip();
-        self.then([[scale, 0.0], [0.0, scale]], focus.map(|place| place * (1.0 - scale)))
+        self.then([[scale, 0.0], [0.0, scale]], focus.map(|coordinate| coordinate * (1.0 - scale)))
     }
 
-    /// Then cuts out a rectangle and stretches it to the whole picture.
+    /// Then crops a rectangle and stretches it to the whole image.
     ///
-    /// `size` is the rectangle's width and height as parts of the side; `place` says where it lies:
-    /// `[-1, -1]` in the upper left corner, `[0, 0]` in the centre.
+    /// `size` is the rectangle's width and height as fractions of the side; `position` is
+    /// `[-1, -1]` for the upper left corner, `[0, 0]` for the centre.
     #[must_use]
-    pub fn cropped(self, size: [f32; 2], place: [f32; 2]) -> Self {
+    pub fn cropped(self, size: [f32; 2], position: [f32; 2]) -> Self {
         let [width, height] = size;
-        let shift = [place[0] * (1.0 - width), place[1] * (1.0 - height)];
+        let shift = [position[0] * (1.0 - width), position[1] * (1.0 - height)];
         self.then([[width, 0.0], [0.0, height]], shift)
     }
 
-    /// Its matrix, rows x and y, and where the new centre comes from in half sides.
+    /// The matrix, rows x and y, and the source coordinate of the output centre in half sides.
     #[must_use]
-    pub const fn parts(&self) -> ([[f32; 2]; 2], [f32; 2]) {
+    pub const fn matrix_and_shift(&self) -> ([[f32; 2]; 2], [f32; 2]) {
         (self.matrix, self.shift)
     }
 
-    /// Every channel of `tensor` read through this map.
+    /// Resamples every channel of `tensor`.
     ///
     /// # Panics
     /// When `tensor` is not a whole number of `side × side` channels.
@@ -78,45 +78,45 @@ impl Affine {
         let mut out = vec![0.0; tensor.len()];
         for y in 0..side {
             for x in 0..side {
-                let corners = self.corners(x, y, side);
+                let neighbours = self.neighbours(x, y, side);
                 let pixel = y * side + x;
                 for (channel, to) in tensor.chunks_exact(area).zip(out.chunks_exact_mut(area)) {
-                    to[pixel] = corners.mix(channel);
+                    to[pixel] = neighbours.interpolate(channel);
                 }
             }
         }
         out
     }
 
-    /// Appends the map of one more step, itself from new places to old ones.
+    /// Appends one more step, itself a map from output to source coordinates.
     fn then(self, step: [[f32; 2]; 2], shift: [f32; 2]) -> Self {
         let product = |row: usize, column: usize| {
             self.matrix[row][0] * step[0][column] + self.matrix[row][1] * step[1][column]
         };
-        let moved = |row: usize| {
+        let translation = |row: usize| {
             self.shift[row] + self.matrix[row][0] * shift[0] + self.matrix[row][1] * shift[1]
         };
         Self {
             matrix: [[product(0, 0), product(0, 1)], [product(1, 0), product(1, 1)]],
-            shift: [moved(0), moved(1)],
+            shift: [translation(0), translation(1)],
         }
     }
 
-    /// The four pixels around the place that output pixel `(x, y)` comes from.
-    fn corners(&self, x: usize, y: usize, side: usize) -> Corners {
+    /// The four pixels around the source coordinate of output pixel `(x, y)`.
+    fn neighbours(&self, x: usize, y: usize, side: usize) -> Neighbours {
         let middle = (side as f32 - 1.0) / 2.0;
         let (from_x, from_y) = (x as f32 - middle, y as f32 - middle);
-        let place = |axis: usize| {
+        let coordinate = |axis: usize| {
             let [across, down] = self.matrix[axis];
             let half_sides = self.shift[axis] * side as f32 / 2.0;
-            mirrored(across * from_x + down * from_y + half_sides + middle, side)
+            reflect(across * from_x + down * from_y + half_sides + middle, side)
         };
-        let (column, right) = split(place(0), side);
-        let (row, below) = split(place(1), side);
+        let (column, right) = split(coordinate(0), side);
+        let (row, below) = split(coordinate(1), side);
         let next_column = (column + 1).min(side - 1);
         let (first, second) = (row * side, (row + 1).min(side - 1) * side);
-        Corners {
-            at: [first + column, first + next_column, second + column, second + next_column],
+        Neighbours {
+            index: [first + column, first + next_column, second + column, second + next_column],
             weight: [
                 (1.0 - below) * (1.0 - right),
                 (1.0 - below) * right,
@@ -127,32 +127,36 @@ impl Affine {
     }
 }
 
-/// Four pixels of a channel and how much each counts.
-struct Corners {
-    at: [usize; 4],
+/// Four pixels of a channel and their bilinear weights.
+struct Neighbours {
+    index: [usize; 4],
     weight: [f32; 4],
 }
 
-impl Corners {
-    fn mix(&self, channel: &[f32]) -> f32 {
-        self.at.iter().zip(&self.weight).map(|(&at, weight)| channel[at] * weight).sum()
+impl Neighbours {
+    fn interpolate(&self, channel: &[f32]) -> f32 {
+        self.index.iter().zip(&self.weight).map(|(&index, weight)| channel[index] * weight).sum()
     }
 }
 
-/// A place along one axis brought between the first and last pixel's centres by mirrors at
-/// the outer edges, -0.5 and `side - 0.5`.
-fn mirrored(place: f32, side: usize) -> f32 {
+/// A coordinate along one axis, reflected at the outer edges -0.5 and `side - 0.5` and clamped
+/// to the centres of the first and last pixel.
+fn reflect(coordinate: f32, side: usize) -> f32 {
     let side = side as f32;
-    let around = (place + 0.5).rem_euclid(2.0 * side);
+    let around = (coordinate + 0.5).rem_euclid(2.0 * side);
     let inside = if around > side { 2.0 * side - around } else { around };
     (inside - 0.5).clamp(0.0, side - 1.0)
 }
 
-/// The pixel at or before a place, and how far it is to the next.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "mirrored: in 0..side")]
-fn split(place: f32, side: usize) -> (usize, f32) {
-    let whole = (place as usize).min(side - 1);
-    (whole, place - whole as f32)
+/// The pixel at or before a coordinate, and the fraction of the way to the next.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "reflected: in 0..side"
+)]
+fn split(coordinate: f32, side: usize) -> (usize, f32) {
+    let pixel = (coordinate as usize).min(side - 1);
+    (pixel, coordinate - pixel as f32)
 }
 
 #[cfg(test)]
@@ -164,48 +168,53 @@ mod tests {
     }
 
     #[test]
-    fn the_symmetries_of_the_square_come_out_exact() {
+    fn flips_agree_with_the_permutation_exactly() {
         for side in [1, 2, 7, 64] {
             let tensor = ramp(side);
-            for turn in Dihedral::all() {
-                let map = Affine::identity().turned(turn);
-                assert_eq!(map.resample(&tensor, side), turn.apply(&tensor, side), "{turn:?}");
+            for symmetry in Dihedral::all() {
+                let map = Affine::identity().flipped(symmetry);
+                assert_eq!(
+                    map.resample(&tensor, side),
+                    symmetry.apply(&tensor, side),
+                    "{symmetry:?}"
+                );
             }
         }
     }
 
     #[test]
     fn a_quarter_turn_is_counter_clockwise() {
-        let turned = Affine::identity().rotated(90.0).resample(&[1.0, 2.0, 3.0, 4.0], 2);
+        let rotated = Affine::identity().rotated(90.0).resample(&[1.0, 2.0, 3.0, 4.0], 2);
         let expected = [2.0, 4.0, 1.0, 3.0];
-        assert!(turned.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5), "{turned:?}");
+        assert!(rotated.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5), "{rotated:?}");
     }
 
     #[test]
     fn a_zoom_keeps_its_focus_and_halves_distances() {
         let tensor: Vec<f32> = (0..64).map(|v| (v % 8) as f32).collect();
         let zoomed = Affine::identity().zoomed(2.0, [-1.0, 0.0]).resample(&tensor, 8);
-        // Column x shows place (x + 0.5) / 2 - 0.5: the left edge stays at the left edge.
+        // Column x samples (x + 0.5) / 2 - 0.5: the left edge stays at the left edge.
         let row = [0.0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.25];
         assert!(zoomed[..8].iter().zip(row).all(|(a, b)| (a - b).abs() < 1e-5), "{zoomed:?}");
     }
 
     #[test]
-    fn places_outside_are_mirrored_at_the_edge() {
-        let seen: Vec<f32> = (-4i8..8).map(|place| mirrored(f32::from(place), 4)).collect();
+    fn coordinates_outside_are_reflected_at_the_edge() {
+        let seen: Vec<f32> =
+            (-4i8..8).map(|coordinate| reflect(f32::from(coordinate), 4)).collect();
         assert_eq!(seen, [3., 2., 1., 0., 0., 1., 2., 3., 3., 2., 1., 0.]);
     }
 
     #[test]
-    fn a_flat_picture_stays_flat_under_any_map() {
+    fn a_constant_image_stays_constant_under_any_map() {
         let flat = vec![0.5; 4 * 9 * 9];
-        let turn = Dihedral::from_index(5).unwrap();
-        let map = Affine::identity().turned(turn).rotated(33.0).zoomed(1.5, [0.3, -1.0]);
+        let symmetry = Dihedral::from_index(5).unwrap();
+        let map = Affine::identity().flipped(symmetry).rotated(33.0).zoomed(1.5, [0.3, -1.0]);
         assert!(map.resample(&flat, 9).iter().all(|v| (v - 0.5).abs() < 1e-6));
     }
 
     #[test]
-    fn a_crop_shows_its_rectangle_and_nothing_else() {
+    fn a_crop_samples_its_rectangle_and_nothing_else() {
         // Columns 0 to 7: their left half is 0 to 3, each seen twice, mixed half way between.
         let tensor: Vec<f32> = (0..64).map(|v| (v % 8) as f32).collect();
         let crop = Affine::identity().cropped([0.5, 1.0], [-1.0, 0.0]).resample(&tensor, 8);
@@ -220,13 +229,13 @@ mod tests {
     }
 
     #[test]
-    fn a_rotation_and_its_opposite_leave_a_smooth_picture_alone() {
+    fn a_rotation_and_its_inverse_cancel_on_a_smooth_image() {
         let side = 64;
         let tensor: Vec<f32> = (0..side * side)
             .map(|v| ((v % side) as f32 / 9.0).sin() + (v / side) as f32 / 64.0)
             .collect();
-        let there = Affine::identity().rotated(30.0).resample(&tensor, side);
-        let back = Affine::identity().rotated(-30.0).resample(&there, side);
+        let rotated = Affine::identity().rotated(30.0).resample(&tensor, side);
+        let back = Affine::identity().rotated(-30.0).resample(&rotated, side);
         let centre = 32 * side + 32;
         assert!((back[centre] - tensor[centre]).abs() < 0.01);
         let both = Affine::identity().rotated(30.0).rotated(-30.0).resample(&tensor, side);

@@ -1,36 +1,29 @@
-//! Pictures to planes, resizing, perceptual hash, augmentation geometry.
+//! Image decoding, resizing, perceptual hashing and augmentation geometry.
 //!
-//! Everything here is a pure function on values: bytes of a file in, a [`Plane`] out; a
-//! plane in, `S × S` grey levels or 64 bits out; a tensor of channels in, a turned one out.
-//! Nothing opens a file, draws a random number or starts a thread, so the same input gives
-//! the same bytes everywhere. Readers look at the header before they allocate, and refuse
-//! whatever a strict reading of the format refuses.
+//! Pure functions on values: the bytes of a file to a [`Plane`]; a plane to `S × S` grey
+//! levels or to a 64-bit hash; a tensor of channels to a transformed one. Nothing here opens
+//! files, draws random numbers or starts threads, so the same input gives the same bytes on
+//! every machine.
 //!
-//! Shapes: a plane is `height × width`, row by row; tensors are `channels × S × S`.
-//! Units: grey levels 0 to 255 as `u8`, or `[0, 1]` as `f32` in the augmentations.
+//! Shapes: a plane is `height × width`, row-major; tensors are `channels × S × S`.
+//! Units: grey levels are 0 to 255 as `u8`, or `[0, 1]` as `f32` in the augmentations.
 
 mod affine;
-mod boxes;
-mod chunks;
+mod block_sums;
 mod decode;
 mod dihedral;
 mod lighting;
-mod phash;
+mod perceptual_hash;
 mod plane;
-mod png_plane;
-mod raster;
 mod resize;
-mod scratch;
-mod unfilter;
 
 pub use affine::Affine;
-pub use chunks::{ChunkError, PngHeader};
-pub use decode::{DecodeError, Format, Rules, decode, decode_with, memory_needed};
+pub use decode::{
+    DecodeBuffers, DecodeError, DecodeOptions, ImageFormat, JpegTiffError, PngError, decode,
+    decode_memory_bytes, decode_with_buffers,
+};
 pub use dihedral::Dihedral;
 pub use lighting::Lighting;
-pub use phash::{hamming, perceptual_hash};
+pub use perceptual_hash::{hamming_distance, perceptual_hash};
 pub use plane::{Plane, Samples};
-pub use png_plane::PngError;
-pub use raster::RasterError;
-pub use resize::{Filter, resize, resize_into};
-pub use scratch::Scratch;
+pub use resize::{ResizeFilter, resize, resize_into};

@@ -1,18 +1,18 @@
-//! Brightness and contrast as fastai defines them, without the detour over logits.
+//! Brightness and contrast augmentation as in fastai, without its logits.
 //!
-//! fastai takes a level x in [0, 1] as a probability: it adds `logit(change)` to `logit(x)`
+//! fastai treats a level x in [0, 1] as a probability: it adds `logit(change)` to `logit(x)`
 //! for brightness and multiplies `logit(x)` by `scale` for contrast. On the odds
-//! x / (1 - x) that is a factor and a power, so with o = x^scale and p = (1 - x)^scale
+//! x / (1 - x) these are a factor and a power, so with o = x^scale and p = (1 - x)^scale
 //!
 //! > x' = k·o / (k·o + p), k = change / (1 - change)
 //!
-//! which is defined at 0 and 1, where logits are not: black stays black, white white, and
-//! no level leaves [0, 1]. Brightness .5 and contrast 1 change nothing.
+//! which is also defined at 0 and 1, where logits are infinite: black and white stay, and no
+//! level leaves [0, 1]. Brightness .5 and contrast 1 change nothing.
 //! Source: fastai 1.0, `vision/transform.py`, `brightness` and `contrast`; its
 //! `max_lighting = m` draws change from .5(1 - m) to .5(1 + m) and scale from 1 - m to
 //! 1 / (1 - m).
 
-/// A change of light.
+/// A change of brightness and contrast.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lighting {
     odds: f32,
@@ -20,15 +20,15 @@ pub struct Lighting {
 }
 
 impl Lighting {
-    /// Light changed by a brightness strictly between 0 and 1 (.5 changes nothing) and a
-    /// contrast above 0 (1 changes nothing); none outside these ranges.
+    /// A brightness strictly between 0 and 1 (.5 changes nothing) and a contrast above 0 (1
+    /// changes nothing); none outside these ranges.
     #[must_use]
     pub fn new(brightness: f32, contrast: f32) -> Option<Self> {
-        let sound = brightness > 0.0 && brightness < 1.0 && contrast > 0.0 && contrast.is_finite();
-        sound.then(|| Self { odds: brightness / (1.0 - brightness), power: contrast })
+        let valid = brightness > 0.0 && brightness < 1.0 && contrast > 0.0 && contrast.is_finite();
+        valid.then(|| Self { odds: brightness / (1.0 - brightness), power: contrast })
     }
 
-    /// One level from 0 to 1 in the new light; levels beyond are clamped.
+    /// The new level of one level in [0, 1]; others are clamped first.
     #[must_use]
     pub fn apply(&self, level: f32) -> f32 {
         let level = level.clamp(0.0, 1.0);
@@ -37,16 +37,15 @@ impl Lighting {
         light / (light + dark)
     }
 
-    /// The new levels of all 256 grey levels, from 0 to 1: lighting a stored picture is
-    /// looking its bytes up here.
+    /// Lookup table: the new level in [0, 1] of each of the 256 grey levels.
     #[must_use]
-    pub fn table(&self) -> Vec<f32> {
+    pub fn lookup_table(&self) -> Vec<f32> {
         (0..=u8::MAX).map(|level| self.apply(f32::from(level) / 255.0)).collect()
     }
 }
 
 impl Default for Lighting {
-    /// The light as it is.
+    /// No change.
     fn default() -> Self {
         Self { odds: 1.0, power: 1.0 }
     }
@@ -56,7 +55,7 @@ impl Default for Lighting {
 mod tests {
     use super::*;
 
-    /// fastai's own arithmetic.
+    /// fastai's formula.
     fn by_logits(level: f32, brightness: f32, contrast: f32) -> f32 {
         let logit = |x: f32| (x / (1.0 - x)).ln();
         let moved = (logit(level) * contrast) + logit(brightness);
@@ -75,10 +74,10 @@ mod tests {
     }
 
     #[test]
-    fn black_and_white_stay_and_no_light_is_no_change() {
+    fn black_and_white_stay_and_the_default_changes_nothing() {
         let light = Lighting::new(0.7, 0.6).unwrap();
         assert_eq!((light.apply(0.0), light.apply(1.0)), (0.0, 1.0));
-        let table = Lighting::default().table();
+        let table = Lighting::default().lookup_table();
         assert!(
             table.iter().zip(0u8..).all(|(v, level)| (v * 255.0 - f32::from(level)).abs() < 1e-3)
         );

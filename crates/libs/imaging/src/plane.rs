@@ -1,15 +1,15 @@
-//! One grey picture, as its file holds it.
+//! A decoded grey image of 8 or 16 bits.
 
-/// Grey levels, row by row.
+/// Grey levels, row-major.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Samples {
-    /// 0 to 255; files of 1, 2 or 4 bits are stretched to this.
-    Eight(Vec<u8>),
+    /// 0 to 255; files of 1, 2 or 4 bits are scaled to this range.
+    U8(Vec<u8>),
     /// 0 to 65535.
-    Sixteen(Vec<u16>),
+    U16(Vec<u16>),
 }
 
-/// One grey picture: `height × width` samples, neither side 0.
+/// A grey image: `height × width` samples, neither 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plane {
     width: usize,
@@ -18,15 +18,15 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// A plane of these samples; none when their number is not `width × height` or is 0.
+    /// A plane of these samples; none if their number is 0 or not `width × height`.
     #[must_use]
     pub fn new(width: usize, height: usize, samples: Samples) -> Option<Self> {
         let count = match &samples {
-            Samples::Eight(samples) => samples.len(),
-            Samples::Sixteen(samples) => samples.len(),
+            Samples::U8(samples) => samples.len(),
+            Samples::U16(samples) => samples.len(),
         };
-        let whole = count > 0 && width.checked_mul(height) == Some(count);
-        whole.then_some(Self { width, height, samples })
+        let fits = count > 0 && width.checked_mul(height) == Some(count);
+        fits.then_some(Self { width, height, samples })
     }
 
     /// Samples in a row.
@@ -47,20 +47,20 @@ impl Plane {
         &self.samples
     }
 
-    /// The grey levels, without the sides.
+    /// The grey levels, taken out of the plane.
     pub(crate) fn into_samples(self) -> Samples {
         self.samples
     }
 
-    /// Hands the samples as bytes to `take`, 16-bit ones low byte first: what a digest of
-    /// the decoded source covers.
-    pub fn each_bytes(&self, mut take: impl FnMut(&[u8])) {
+    /// Calls `visit` with the samples as little-endian bytes, in order: what the digest of the
+    /// decoded source covers.
+    pub fn visit_le_bytes(&self, mut visit: impl FnMut(&[u8])) {
         match &self.samples {
-            Samples::Eight(samples) => take(samples),
-            Samples::Sixteen(samples) => {
+            Samples::U8(samples) => visit(samples),
+            Samples::U16(samples) => {
                 for row in samples.chunks(self.width) {
                     let bytes: Vec<u8> = row.iter().flat_map(|level| level.to_le_bytes()).collect();
-                    take(&bytes);
+                    visit(&bytes);
                 }
             }
         }
@@ -72,18 +72,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plane_has_as_many_samples_as_its_sides_say() {
-        assert!(Plane::new(2, 2, Samples::Eight(vec![0; 4])).is_some());
-        assert!(Plane::new(2, 2, Samples::Eight(vec![0; 3])).is_none());
-        assert!(Plane::new(0, 0, Samples::Eight(vec![])).is_none());
-        assert!(Plane::new(usize::MAX, 2, Samples::Sixteen(vec![0; 2])).is_none());
+    fn a_plane_has_width_times_height_samples() {
+        assert!(Plane::new(2, 2, Samples::U8(vec![0; 4])).is_some());
+        assert!(Plane::new(2, 2, Samples::U8(vec![0; 3])).is_none());
+        assert!(Plane::new(0, 0, Samples::U8(vec![])).is_none());
+        assert!(Plane::new(usize::MAX, 2, Samples::U16(vec![0; 2])).is_none());
     }
 
     #[test]
-    fn sixteen_bits_are_written_low_byte_first() {
-        let plane = Plane::new(2, 1, Samples::Sixteen(vec![0x0102, 0xfffe])).unwrap();
+    fn samples_of_16_bits_are_visited_low_byte_first() {
+        let plane = Plane::new(2, 1, Samples::U16(vec![0x0102, 0xfffe])).unwrap();
         let mut bytes = Vec::new();
-        plane.each_bytes(|some| bytes.extend_from_slice(some));
+        plane.visit_le_bytes(|chunk| bytes.extend_from_slice(chunk));
         assert_eq!(bytes, [2, 1, 0xfe, 0xff]);
     }
 }

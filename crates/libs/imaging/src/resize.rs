@@ -1,20 +1,20 @@
 //! Antialiased resizing to a square.
 //!
-//! Both sides are scaled apart, columns first. Where the picture shrinks, `area` averages
-//! the source pixels that an output pixel covers, each weighted by the part of it that is
-//! covered; `lanczos` weights them by a windowed sine three output pixels wide, which is
-//! sharper and may overshoot (then it is clamped). Where it grows, `area` would only repeat
-//! pixels, so it interpolates linearly between centres, and `lanczos` is its own usual self.
+//! Separable, columns first. When downscaling, `Area` averages the source pixels that an
+//! output pixel covers, each weighted by its covered fraction; `Lanczos` weights them by a
+//! windowed sinc with a radius of three output pixels, which is sharper and may ring (then
+//! the result is clamped). When upscaling, `Area` interpolates linearly, and `Lanczos` is the
+//! usual one.
 //!
-//! Sums are f32 in a fixed order and rounded once, so the result is the same on every
-//! machine and within one grey level of exact arithmetic.
+//! Sums are f32 in a fixed order, rounded once, so the result is the same on every machine
+//! and within one grey level of exact arithmetic.
 //! Source: the weights are those of OpenCV's `INTER_AREA` and Pillow's `LANCZOS`.
 
-use crate::{Plane, Samples, boxes};
+use crate::{Plane, Samples, block_sums};
 
-/// How source pixels are weighted.
+/// The interpolation filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Filter {
+pub enum ResizeFilter {
     /// Mean over the covered area.
     #[default]
     Area,
@@ -22,59 +22,66 @@ pub enum Filter {
     Lanczos,
 }
 
-/// `plane` as `side × side` grey levels from 0 to 255.
+/// Resizes `plane` to `side × side` grey levels from 0 to 255.
 ///
 /// # Panics
 /// When `side` is 0.
 #[must_use]
-pub fn resize(plane: &Plane, side: usize, filter: Filter) -> Vec<u8> {
+pub fn resize(plane: &Plane, side: usize, filter: ResizeFilter) -> Vec<u8> {
     let mut levels = Vec::with_capacity(side * side);
     resize_into(plane, side, filter, &mut levels);
     levels
 }
 
-/// Adds `plane` as `side × side` grey levels from 0 to 255 to `out`.
+/// Same as [`resize`], appending to `out`.
 ///
 /// # Panics
 /// When `side` is 0.
-pub fn resize_into(plane: &Plane, side: usize, filter: Filter, out: &mut Vec<u8>) {
-    let sides = (plane.width(), plane.height());
-    match plane.samples() {
-        Samples::Eight(samples) if sides == (side, side) => out.extend_from_slice(samples),
-        Samples::Eight(samples)
-            if filter == Filter::Area && side > 0 && box_means(samples, sides, side, out) => {}
-        _ => out.extend(scaled(plane, side, filter).into_iter().map(round_level)),
+pub fn resize_into(plane: &Plane, side: usize, filter: ResizeFilter, out: &mut Vec<u8>) {
+    let (width, height) = (plane.width(), plane.height());
+    if let Samples::U8(samples) = plane.samples() {
+        if width == side && height == side {
+            out.extend_from_slice(samples);
+            return;
+        }
+        if filter == ResizeFilter::Area
+            && let Some(block) = block_sums::block_side(width, height, side)
+        {
+            append_block_means(samples, width, block, out);
+            return;
+        }
     }
+    out.extend(resize_unrounded(plane, side, filter).into_iter().map(round_level));
 }
 
-/// Adds the means over whole boxes; adds nothing and says `false` where there are none.
-#[expect(clippy::cast_possible_truncation, reason = "a mean of bytes is one")]
-fn box_means(samples: &[u8], sides: (usize, usize), side: usize, out: &mut Vec<u8>) -> bool {
-    let pixels = u32::try_from((sides.0 / side).pow(2)).unwrap_or(u32::MAX);
-    match pixels {
-        // The usual case: with a divisor that the compiler knows it needs no division.
-        4 => boxes::each_row_of_sums(samples, sides, side, |row| {
+#[expect(clippy::cast_possible_truncation, reason = "a mean of bytes is at most 255")]
+fn append_block_means(samples: &[u8], width: usize, block: usize, out: &mut Vec<u8>) {
+    if block == 2 {
+        // The usual case; a divisor known at compile time needs no division.
+        block_sums::for_each_row_of_sums(samples, width, block, |row| {
             out.extend(row.iter().map(|sum| ((sum + 2) / 4) as u8));
-        }),
-        _ => boxes::each_row_of_sums(samples, sides, side, |row| {
+        });
+    } else {
+        let pixels = u32::try_from(block * block).expect("a block has at most 256 px a side");
+        block_sums::for_each_row_of_sums(samples, width, block, |row| {
             out.extend(row.iter().map(|sum| ((sum + pixels / 2) / pixels) as u8));
-        }),
+        });
     }
 }
 
-/// `plane` as `side × side` grey levels from 0 to 255, before rounding.
-pub(crate) fn scaled(plane: &Plane, side: usize, filter: Filter) -> Vec<f32> {
-    assert!(side > 0, "a picture has at least one pixel a side");
-    let down = taps(plane.height(), side, filter);
-    let across = taps(plane.width(), side, filter);
+/// Resizes to `side × side` grey levels from 0 to 255, before rounding.
+pub(crate) fn resize_unrounded(plane: &Plane, side: usize, filter: ResizeFilter) -> Vec<f32> {
+    assert!(side > 0, "the output has at least one pixel");
+    let row_kernels = kernels(plane.height(), side, filter);
+    let column_kernels = kernels(plane.width(), side, filter);
     let mut column_sums = vec![0.0; plane.width()];
     let mut out = Vec::with_capacity(side * side);
-    for rows in &down {
+    for kernel in &row_kernels {
         column_sums.fill(0.0);
-        for (offset, &weight) in rows.weights.iter().enumerate() {
-            add_row(plane, rows.start + offset, weight, &mut column_sums);
+        for (offset, &weight) in kernel.weights.iter().enumerate() {
+            add_row(plane, kernel.start + offset, weight, &mut column_sums);
         }
-        out.extend(across.iter().map(|columns| columns.sum(&column_sums)));
+        out.extend(column_kernels.iter().map(|kernel| kernel.apply(&column_sums)));
     }
     out
 }
@@ -84,12 +91,12 @@ fn add_row(plane: &Plane, row: usize, weight: f32, column_sums: &mut [f32]) {
     let width = plane.width();
     let span = row * width..(row + 1) * width;
     match plane.samples() {
-        Samples::Eight(samples) => {
+        Samples::U8(samples) => {
             for (sum, &level) in column_sums.iter_mut().zip(&samples[span]) {
                 *sum += weight * f32::from(level);
             }
         }
-        Samples::Sixteen(samples) => {
+        Samples::U16(samples) => {
             let weight = weight / 257.0; // 65535 becomes 255
             for (sum, &level) in column_sums.iter_mut().zip(&samples[span]) {
                 *sum += weight * f32::from(level);
@@ -103,56 +110,57 @@ fn round_level(level: f32) -> u8 {
     (level + 0.5).clamp(0.0, 255.0) as u8
 }
 
-/// The source pixels that make one output pixel; their weights sum to 1.
-struct Taps {
+/// The weights of one output pixel's source pixels along one axis; they sum to 1.
+struct Kernel {
     start: usize,
     weights: Vec<f32>,
 }
 
-impl Taps {
-    fn sum(&self, line: &[f32]) -> f32 {
+impl Kernel {
+    fn apply(&self, line: &[f32]) -> f32 {
         let pixels = &line[self.start..self.start + self.weights.len()];
         pixels.iter().zip(&self.weights).map(|(pixel, weight)| pixel * weight).sum()
     }
 }
 
-/// One set of taps for each output pixel of a side.
-fn taps(source: usize, target: usize, filter: Filter) -> Vec<Taps> {
-    let scale = source as f64 / target as f64; // source pixels in one output pixel
-    let one = |index: usize| match filter {
-        Filter::Area if scale >= 1.0 => {
+/// One kernel for each output pixel along one axis.
+fn kernels(source: usize, target: usize, filter: ResizeFilter) -> Vec<Kernel> {
+    let scale = source as f64 / target as f64; // source pixels per output pixel
+    let kernel = |index: usize| match filter {
+        ResizeFilter::Area if scale >= 1.0 => {
             let (from, to) = (index as f64 * scale, (index + 1) as f64 * scale);
-            window(source, from, to, |pixel| to.min(pixel + 1.0) - from.max(pixel))
+            normalized(source, from, to, |pixel| to.min(pixel + 1.0) - from.max(pixel))
         }
-        Filter::Area => {
+        ResizeFilter::Area => {
             let centre = (index as f64 + 0.5) * scale;
-            window(source, centre - 1.0, centre + 1.0, |pixel| {
+            normalized(source, centre - 1.0, centre + 1.0, |pixel| {
                 (1.0 - (pixel + 0.5 - centre).abs()).max(0.0)
             })
         }
-        Filter::Lanczos => {
-            let (centre, stretch) = ((index as f64 + 0.5) * scale, scale.max(1.0));
-            let reach = 3.0 * stretch;
-            window(source, centre - reach, centre + reach, |pixel| {
+        ResizeFilter::Lanczos => {
+            let centre = (index as f64 + 0.5) * scale;
+            let stretch = scale.max(1.0);
+            let radius = 3.0 * stretch;
+            normalized(source, centre - radius, centre + radius, |pixel| {
                 lanczos((pixel + 0.5 - centre) / stretch)
             })
         }
     };
-    (0..target).map(one).collect()
+    (0..target).map(kernel).collect()
 }
 
-/// Weights of the source pixels that touch `from..to`, normalised.
+/// The weights of the source pixels that overlap `from..to`, scaled to sum to 1.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "clamped; sums are f32"
 )]
-fn window(source: usize, from: f64, to: f64, weight: impl Fn(f64) -> f64) -> Taps {
+fn normalized(source: usize, from: f64, to: f64, weight: impl Fn(f64) -> f64) -> Kernel {
     let start = from.floor().clamp(0.0, source as f64 - 1.0) as usize;
     let end = (to.ceil().clamp(1.0, source as f64) as usize).max(start + 1);
     let raw: Vec<f64> = (start..end).map(|pixel| weight(pixel as f64)).collect();
     let total: f64 = raw.iter().sum();
-    Taps { start, weights: raw.iter().map(|weight| (weight / total) as f32).collect() }
+    Kernel { start, weights: raw.iter().map(|weight| (weight / total) as f32).collect() }
 }
 
 fn lanczos(x: f64) -> f64 {
@@ -171,12 +179,12 @@ mod tests {
 
     fn plane(width: usize, height: usize, seed: usize) -> Plane {
         let level = |v: usize| u8::try_from((v * v / 7 + v * (seed + 1) * 37) % 256).unwrap();
-        Plane::new(width, height, Samples::Eight((0..width * height).map(level).collect())).unwrap()
+        Plane::new(width, height, Samples::U8((0..width * height).map(level).collect())).unwrap()
     }
 
-    /// Exact box averages: every source pixel is cut into `target²` equal parts.
+    /// Exact box averages: every source pixel is split into `target²` equal parts.
     fn box_average(plane: &Plane, target: usize) -> Vec<f64> {
-        let Samples::Eight(samples) = plane.samples() else { panic!("8 bits") };
+        let Samples::U8(samples) = plane.samples() else { panic!("8 bits") };
         let (width, height) = (plane.width(), plane.height());
         let mut sums = vec![0u64; target * target];
         for y in 0..height * target {
@@ -191,43 +199,43 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn shrinking_is_the_exact_box_average(side in 1usize..24, target in 1usize..24, seed in 0usize..99) {
+        fn area_downscaling_is_the_exact_box_average(side in 1usize..24, target in 1usize..24, seed in 0usize..99) {
             prop_assume!(target <= side);
             let plane = plane(side, side, seed);
-            for (got, exact) in resize(&plane, target, Filter::Area).iter().zip(box_average(&plane, target)) {
+            for (got, exact) in resize(&plane, target, ResizeFilter::Area).iter().zip(box_average(&plane, target)) {
                 prop_assert!((f64::from(*got) - exact).abs() < 0.51);
             }
         }
     }
 
     #[test]
-    fn the_same_size_is_the_same_picture() {
+    fn resizing_to_the_same_size_changes_nothing() {
         let plane = plane(31, 31, 3);
-        let Samples::Eight(samples) = plane.samples() else { panic!("8 bits") };
-        assert_eq!(&resize(&plane, 31, Filter::Area), samples);
-        assert_eq!(&resize(&plane, 31, Filter::Lanczos), samples);
+        let Samples::U8(samples) = plane.samples() else { panic!("8 bits") };
+        assert_eq!(&resize(&plane, 31, ResizeFilter::Area), samples);
+        assert_eq!(&resize(&plane, 31, ResizeFilter::Lanczos), samples);
     }
 
     #[test]
-    fn sixteen_bits_shrink_to_the_levels_of_eight() {
+    fn levels_of_16_bits_are_divided_by_257() {
         let levels: Vec<u16> = (0..64 * 64).map(|v: u16| v * 16).collect();
-        let deep = Plane::new(64, 64, Samples::Sixteen(levels.clone())).unwrap();
-        for (got, level) in resize(&deep, 64, Filter::Area).iter().zip(levels) {
+        let deep = Plane::new(64, 64, Samples::U16(levels.clone())).unwrap();
+        for (got, level) in resize(&deep, 64, ResizeFilter::Area).iter().zip(levels) {
             assert!((f64::from(*got) - f64::from(level) / 257.0).abs() < 0.51);
         }
     }
 
     #[test]
-    fn growing_interpolates_and_stays_within_the_source() {
-        let plane = Plane::new(2, 2, Samples::Eight(vec![0, 100, 0, 100])).unwrap();
-        assert_eq!(resize(&plane, 4, Filter::Area)[..4], [0, 25, 75, 100]);
+    fn upscaling_interpolates_linearly() {
+        let plane = Plane::new(2, 2, Samples::U8(vec![0, 100, 0, 100])).unwrap();
+        assert_eq!(resize(&plane, 4, ResizeFilter::Area)[..4], [0, 25, 75, 100]);
     }
 
     #[test]
     fn a_flat_plane_stays_flat_with_either_filter() {
         for level in [0, 1, 128, 255] {
-            let flat = Plane::new(50, 50, Samples::Eight(vec![level; 2500])).unwrap();
-            for filter in [Filter::Area, Filter::Lanczos] {
+            let flat = Plane::new(50, 50, Samples::U8(vec![level; 2500])).unwrap();
+            for filter in [ResizeFilter::Area, ResizeFilter::Lanczos] {
                 for side in [1, 7, 32, 49, 64] {
                     assert!(resize(&flat, side, filter).iter().all(|&v| v == level));
                 }

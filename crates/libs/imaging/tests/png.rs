@@ -1,7 +1,7 @@
 //! What the PNG reader reads, against the `png` crate, and what it refuses.
 
 use hpa_core::Channel;
-use hpa_imaging::{DecodeError, Plane, Rules, Samples, decode};
+use hpa_imaging::{DecodeError, DecodeOptions, Plane, Samples, decode};
 
 /// A PNG of these header fields around rows that carry their filter's number.
 struct Png {
@@ -50,13 +50,13 @@ fn small() -> Png {
 }
 
 fn refusal(bytes: &[u8]) -> String {
-    decode(bytes, &Rules::default()).expect_err("should be refused").to_string()
+    decode(bytes, &DecodeOptions::default()).expect_err("should be refused").to_string()
 }
 
 fn eight(plane: &Plane) -> &[u8] {
     match plane.samples() {
-        Samples::Eight(levels) => levels,
-        Samples::Sixteen(_) => panic!("expected 8 bits"),
+        Samples::U8(levels) => levels,
+        Samples::U16(_) => panic!("expected 8 bits"),
     }
 }
 
@@ -72,12 +72,12 @@ fn every_filter_and_depth_agrees_with_the_png_crate() {
             encoder.set_depth(depth);
             encoder.set_filter(filter);
             encoder.write_header().unwrap().write_image_data(&noise).unwrap();
-            let plane = decode(&bytes, &Rules::default()).unwrap();
+            let plane = decode(&bytes, &DecodeOptions::default()).unwrap();
             assert_eq!((plane.width(), plane.height()), (width as usize, 66));
             let mut back = Vec::new();
             match plane.samples() {
-                Samples::Eight(levels) => back.extend(levels),
-                Samples::Sixteen(levels) => {
+                Samples::U8(levels) => back.extend(levels),
+                Samples::U16(levels) => {
                     back.extend(levels.iter().flat_map(|v| v.to_be_bytes()));
                 }
             }
@@ -89,7 +89,10 @@ fn every_filter_and_depth_agrees_with_the_png_crate() {
 #[test]
 fn few_bits_are_stretched_to_the_whole_range() {
     let levels = |depth, rows: &[u8]| {
-        eight(&decode(&Png::grey(4, depth, rows.to_vec()).bytes(), &Rules::default()).unwrap())[..4]
+        eight(
+            &decode(&Png::grey(4, depth, rows.to_vec()).bytes(), &DecodeOptions::default())
+                .unwrap(),
+        )[..4]
             .to_vec()
     };
     assert_eq!(levels(1, &[0, 0b1010_0000, 0, 0, 0, 0, 0, 0]), [255, 0, 255, 0]);
@@ -131,13 +134,13 @@ fn interlaced_pictures_are_put_together() {
         let level = |x: usize, y: usize| u16::try_from((x * 7 + y * 11) % largest).unwrap();
         let rows = interlaced(side, depth, level);
         let picture = Png { interlace: 1, ..Png::grey(u32::try_from(side).unwrap(), depth, rows) };
-        let plane = decode(&picture.bytes(), &Rules::default()).unwrap();
+        let plane = decode(&picture.bytes(), &DecodeOptions::default()).unwrap();
         let scale = if depth == 4 { 17 } else { 1 };
         let expected: Vec<u16> =
             (0..side * side).map(|place| level(place % side, place / side) * scale).collect();
         let got = match plane.samples() {
-            Samples::Eight(levels) => levels.iter().map(|&v| v.into()).collect(),
-            Samples::Sixteen(levels) => levels.clone(),
+            Samples::U8(levels) => levels.iter().map(|&v| v.into()).collect(),
+            Samples::U16(levels) => levels.clone(),
         };
         assert_eq!(got, expected, "{depth} bits, {side} px");
     }
@@ -146,9 +149,12 @@ fn interlaced_pictures_are_put_together() {
 #[test]
 fn a_png_cut_at_any_byte_is_refused() {
     let whole = small().bytes();
-    decode(&whole, &Rules::default()).unwrap();
+    decode(&whole, &DecodeOptions::default()).unwrap();
     for length in 0..whole.len() {
-        assert!(decode(&whole[..length], &Rules::default()).is_err(), "cut after {length} bytes");
+        assert!(
+            decode(&whole[..length], &DecodeOptions::default()).is_err(),
+            "cut after {length} bytes"
+        );
     }
 }
 
@@ -159,7 +165,7 @@ fn a_png_with_any_one_byte_changed_is_refused() {
         for flip in [1, 0x80, 0xff] {
             let mut bytes = whole.clone();
             bytes[place] ^= flip;
-            assert!(decode(&bytes, &Rules::default()).is_err(), "byte {place} ^ {flip}");
+            assert!(decode(&bytes, &DecodeOptions::default()).is_err(), "byte {place} ^ {flip}");
         }
     }
 }
@@ -169,7 +175,11 @@ fn a_wrong_checksum_says_which() {
     let mut bytes = small().bytes();
     let crc = 8 + 8 + 13;
     bytes[crc] ^= 1;
-    assert!(refusal(&bytes).contains("(CRC) of PNG chunk IHDR"), "{}", refusal(&bytes));
+    assert!(
+        refusal(&bytes).contains("PNG chunk IHDR has a wrong checksum (CRC)"),
+        "{}",
+        refusal(&bytes)
+    );
     let mut stream = fdeflate::compress_to_vec(&small().rows);
     *stream.last_mut().unwrap() ^= 1;
     let message = refusal(&small().with_stream(&stream));
@@ -180,16 +190,16 @@ fn a_wrong_checksum_says_which() {
 fn surplus_and_missing_rows_and_trailing_bytes_are_refused() {
     let mut picture = small();
     picture.rows.extend([0; 5]);
-    assert!(refusal(&picture.bytes()).contains("more pixels"));
+    assert!(refusal(&picture.bytes()).contains("more pixel data"));
     picture.rows.truncate(15);
-    assert!(refusal(&picture.bytes()).contains("15 bytes of pixels where its header calls for 20"));
+    assert!(refusal(&picture.bytes()).contains("15 bytes of pixel data, its header announces 20"));
     let mut bytes = small().bytes();
     bytes.extend(b"PK");
     assert_eq!(refusal(&bytes), "2 bytes follow the end of the PNG");
     for surplus in 1..12 {
         let mut stream = fdeflate::compress_to_vec(&small().rows);
         stream.extend(vec![0; surplus]);
-        assert!(refusal(&small().with_stream(&stream)).contains("more pixels"), "{surplus}");
+        assert!(refusal(&small().with_stream(&stream)).contains("more pixel data"), "{surplus}");
     }
 }
 
@@ -204,7 +214,7 @@ fn a_header_that_promises_too_much_costs_nothing() {
 
 #[test]
 fn colour_palette_and_transparency_are_refused() {
-    for (colour, word) in [(2, "one_colour"), (3, "palette"), (4, "alpha"), (6, "alpha")] {
+    for (colour, word) in [(2, "rgb_channel"), (3, "palette"), (4, "alpha"), (6, "alpha")] {
         let picture = Png { colour, rows: vec![0; 4 * 17], ..small() };
         assert!(refusal(&picture.bytes()).contains(word), "{colour}");
     }
@@ -212,7 +222,7 @@ fn colour_palette_and_transparency_are_refused() {
     let clear = file(&[(b"IHDR", &header), (b"tRNS", &[0, 0]), (b"IDAT", &stream), (b"IEND", &[])]);
     assert!(refusal(&clear).contains("transparency"));
     for (depth, colour) in [(3, 0), (1, 2), (8, 1), (0, 0)] {
-        assert!(refusal(&Png { depth, colour, ..small() }.bytes()).contains("header is wrong"));
+        assert!(refusal(&Png { depth, colour, ..small() }.bytes()).contains("header is invalid"));
     }
 }
 
@@ -225,23 +235,26 @@ fn chunks_out_of_place_are_refused() {
     assert!(refusal(&split).contains("IDAT is not beside"));
     let joined =
         file(&[(b"IHDR", &header), (b"IDAT", head), (b"IDAT", tail), (b"tEXt", b"a"), end]);
-    decode(&joined, &Rules::default()).unwrap();
+    decode(&joined, &DecodeOptions::default()).unwrap();
     assert!(refusal(&file(&[(b"IHDR", &header), end])).contains("IDAT is missing"));
     assert!(refusal(&file(&[(b"IDAT", &stream), end])).contains("IHDR is not the first"));
     let twice = file(&[(b"IHDR", &header), (b"IHDR", &header), (b"IDAT", &stream), end]);
-    assert!(refusal(&twice).contains("IHDR is there twice"));
+    assert!(refusal(&twice).contains("IHDR is duplicated"));
     let unknown = file(&[(b"IHDR", &header), (b"ABCD", &[]), (b"IDAT", &stream), end]);
     assert!(refusal(&unknown).contains("critical and unknown"));
 }
 
 #[test]
-fn one_colour_takes_the_channels_own_component() {
+fn rgb_channel_takes_the_channels_own_component() {
     let rows = (0..4u8).flat_map(|y| [&[0][..], &[200, 150, y].repeat(4)].concat()).collect();
     let picture = Png { colour: 2, rows, ..small() };
     let read = |channel| {
-        decode(&picture.bytes(), &Rules { one_colour: Some(channel), ..Rules::default() })
+        decode(
+            &picture.bytes(),
+            &DecodeOptions { rgb_channel: Some(channel), ..DecodeOptions::default() },
+        )
     };
     assert_eq!(eight(&read(Channel::Red).unwrap()), [200; 16]);
     assert_eq!(eight(&read(Channel::Yellow).unwrap()), [150; 16]);
-    assert!(matches!(read(Channel::Blue), Err(DecodeError::OtherColour(Channel::Blue))));
+    assert!(matches!(read(Channel::Blue), Err(DecodeError::WrongColour(Channel::Blue))));
 }

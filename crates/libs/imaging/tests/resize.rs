@@ -2,18 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
-use hpa_imaging::{Filter, Plane, Samples, resize};
+use hpa_imaging::{Plane, ResizeFilter, Samples, resize};
 
 fn source(side: usize) -> Plane {
     let level = |x: usize, y: usize| u8::try_from((3 * x * x + 7 * y + x * y) % 256).unwrap();
     let levels = (0..side * side).map(|place| level(place % side, place / side)).collect();
-    Plane::new(side, side, Samples::Eight(levels)).unwrap()
+    Plane::new(side, side, Samples::U8(levels)).unwrap()
 }
 
 fn sixteen(plane: &Plane) -> Plane {
-    let Samples::Eight(levels) = plane.samples() else { panic!("8 bits") };
+    let Samples::U8(levels) = plane.samples() else { panic!("8 bits") };
     let levels = levels.iter().map(|&level| u16::from(level) * 257).collect();
-    Plane::new(plane.width(), plane.height(), Samples::Sixteen(levels)).unwrap()
+    Plane::new(plane.width(), plane.height(), Samples::U16(levels)).unwrap()
 }
 
 #[test]
@@ -22,8 +22,8 @@ fn both_filters_are_within_one_level_of_the_reference() {
     for line in include_str!("golden/resize.txt").lines() {
         let mut words = line.split(' ');
         let filter = match words.next() {
-            Some("area") => Filter::Area,
-            Some("lanczos") => Filter::Lanczos,
+            Some("area") => ResizeFilter::Area,
+            Some("lanczos") => ResizeFilter::Lanczos,
             other => panic!("{other:?}"),
         };
         let numbers: Vec<usize> = words.map(|word| word.parse().unwrap()).collect();

@@ -50,7 +50,7 @@ fn read_one(
     let (meta, shown) = (&checkpoint.value.meta, path.path().display());
     if meta.size_px != size_px {
         bail!(
-            "{shown} was trained on images of {} px, these have {size_px} px\n  help: preprocess with --size {}, or train anew (`make retrain`)",
+            "{shown} was trained on images of {} px, these have {size_px} px\n  help: preprocess with --size-px {}, or train anew (`make retrain`)",
             meta.size_px,
             meta.size_px
         );

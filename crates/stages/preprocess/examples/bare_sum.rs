@@ -11,7 +11,9 @@ use std::time::Instant;
 use hpa_artifacts::PageEncoder;
 use hpa_artifacts::csv_table::read_label_csv;
 use hpa_core::{Channel, LabelNames};
-use hpa_imaging::{Filter, Plane, Rules, Scratch, decode, decode_with, resize_into};
+use hpa_imaging::{
+    DecodeBuffers, DecodeOptions, Plane, ResizeFilter, decode, decode_with_buffers, resize_into,
+};
 
 /// More samples would not fit into memory.
 const SAMPLES: usize = 120;
@@ -25,13 +27,15 @@ fn main() -> anyhow::Result<()> {
     let files = files(Path::new(table), Path::new(folder))?;
     let samples = files.len() / Channel::COUNT;
     let decoding = timed(&files, threads, decode_all);
-    let planes: Vec<Plane> =
-        files.iter().map(|bytes| decode(bytes, &Rules::default())).collect::<Result<_, _>>()?;
+    let planes: Vec<Plane> = files
+        .iter()
+        .map(|bytes| decode(bytes, &DecodeOptions::default()))
+        .collect::<Result<_, _>>()?;
     let resizing = timed(&planes, threads, |planes| resize_all(planes, size));
     let image = |planes: &[Plane]| {
         let mut image = Vec::new();
         for plane in planes {
-            resize_into(plane, size, Filter::Area, &mut image);
+            resize_into(plane, size, ResizeFilter::Area, &mut image);
         }
         image
     };
@@ -74,10 +78,10 @@ fn timed<T: Sync>(items: &[T], threads: usize, work: impl Fn(&[T]) + Sync) -> f6
 }
 
 fn decode_all(files: &[Vec<u8>]) {
-    let mut scratch = Scratch::default();
+    let mut buffers = DecodeBuffers::default();
     for bytes in files {
-        let plane = decode_with(bytes, &Rules::default(), &mut scratch);
-        scratch.recycle(std::hint::black_box(plane).expect("it was decoded before"));
+        let plane = decode_with_buffers(bytes, &DecodeOptions::default(), &mut buffers);
+        buffers.recycle(std::hint::black_box(plane).expect("it was decoded before"));
     }
 }
 
@@ -85,7 +89,7 @@ fn resize_all(planes: &[Plane], size: usize) {
     let mut image = Vec::new();
     for plane in planes {
         image.clear();
-        resize_into(plane, size, Filter::Area, &mut image);
+        resize_into(plane, size, ResizeFilter::Area, &mut image);
         std::hint::black_box(&image);
     }
 }

@@ -1,24 +1,24 @@
-//! The flags of `hpa-preprocess`.
+//! Command-line arguments of `hpa-preprocess`.
 
 use std::path::PathBuf;
 
 use clap::ValueHint;
 use hpa_cli::in_range;
-use hpa_preprocess::{FilePattern, Resampling, Settings, Shard};
+use hpa_preprocess::{Config, FilePattern, Resampling, Shard};
 
-/// What the user asks for.
+/// Command-line arguments.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// Tables of the samples, `Id,Target` or `Id,Predicted`; several are joined
+    /// Tables of the samples, `Id,Target` or `Id,Predicted`; several are concatenated
     #[arg(long, value_name = "CSV", required = true, num_args = 1.., value_hint = ValueHint::FilePath)]
     pub(crate) csv: Vec<PathBuf>,
-    /// Folders of the images; of several, each file is looked for in all and may be in one
+    /// Image folders; each file must be in exactly one of them
     #[arg(long, value_name = "DIR", required = true, num_args = 1.., value_hint = ValueHint::DirPath)]
     pub(crate) images: Vec<PathBuf>,
-    /// Side of the squares to write (TOML: `size_px`)
-    #[arg(long, alias = "size-px", value_name = "PX", value_parser = in_range::<usize>(1..=4096))]
-    size: usize,
-    /// Which part of the samples: I of N, counted from 0, by hash of the id
+    /// Side of the output images
+    #[arg(long, value_name = "PX", value_parser = in_range::<usize>(1..=4096))]
+    size_px: usize,
+    /// Which shard to make: I of N, counted from 0, by hash of the id
     #[arg(long, value_name = "I/N", default_value = "0/1")]
     shard: Shard,
     /// Where to write the shard
@@ -27,20 +27,20 @@ pub(crate) struct Args {
     /// Leave out samples that cannot be read, and list them here with the reason
     #[arg(long, value_name = "LIST.csv")]
     pub(crate) out_skipped: Option<PathBuf>,
-    /// Names of the files: {id}, {channel}, {part1}…; without extension png, tif, tiff, jpg and
-    /// jpeg are tried
+    /// File names of the images, with {id}, {channel}, {part1}…; if the extension is missing,
+    /// png, tif, tiff, jpg and jpeg are tried
     #[arg(long, value_name = "PATTERN", default_value = "{id}_{channel}")]
     files: FilePattern,
-    /// How to resize: `area` averages, `lanczos` is sharper
+    /// Resize filter: `area` averages, `lanczos` is sharper
     #[arg(long, value_enum, default_value = "area")]
     filter: Resampling,
-    /// Accept pictures in colour and take each channel's own: yellow from green
+    /// Accept RGB images and extract each channel's own colour; yellow is read from green
     #[arg(long)]
-    one_colour: bool,
-    /// Read files by their content where their name says another format
+    rgb_channel: bool,
+    /// Accept files whose content has another format than their extension
     #[arg(long)]
     by_content: bool,
-    /// Refuse pictures with a longer side
+    /// Largest accepted width and height of a source image
     #[arg(long, value_name = "PX", default_value = "4096", value_parser = in_range::<usize>(1..=8192))]
     max_side_px: usize,
     /// For the Makefile: number of training shards
@@ -52,14 +52,14 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// What decides the rows of the shard.
-    pub(crate) fn settings(&self) -> Settings {
-        Settings {
-            size_px: self.size,
+    /// The checked configuration.
+    pub(crate) fn config(&self) -> Config {
+        Config {
+            size_px: self.size_px,
             shard: self.shard,
             filter: self.filter,
             files: self.files.clone(),
-            one_colour: self.one_colour,
+            rgb_channel: self.rgb_channel,
             by_content: self.by_content,
             max_side_px: self.max_side_px,
         }

@@ -1,30 +1,31 @@
-//! Four pictures per sample to Parquet shards of pixels.
+//! Preprocessing: the four images of each sample to a Parquet shard of pixels.
 //!
-//! A table names the samples; a pattern names each sample's four files. Every picture is
-//! decoded, checked, averaged down to a square of the wanted size and hashed; the rows go
-//! to the shard in the order of the table, whatever the number of threads. A shard holds
-//! the samples whose id falls to it by hash, so that adding samples moves no other.
+//! CSV tables list the samples, a file pattern gives the names of each sample's four images.
+//! Every image is decoded, checked, downscaled and hashed; the rows of a shard are in the order
+//! of the table, whatever the number of threads. A sample belongs to the shard that the hash of
+//! its id selects, so that new samples move no other.
 //!
-//! Memory is bounded by the samples that wait for their turn, not by the number of all.
+//! Memory is bounded by the samples in flight, not by the size of the data set.
 
-mod budget;
-mod confirm;
-mod failure;
-mod file_bytes;
-mod in_order;
-mod pattern;
-mod sample;
-mod settings;
+mod buffer_pool;
+mod config;
+mod error;
+mod file_buffer;
+mod file_pattern;
+mod locate;
+mod memory_budget;
+mod ordered;
+mod read_sample;
 mod shard;
-mod statistics;
+mod shard_job;
 mod summary;
-mod write;
+mod up_to_date;
+mod write_shard;
 
-pub use failure::{Failures, SampleError};
-pub use pattern::{FilePattern, PatternError};
-pub use sample::{Row, Source, Sources, digest_sources, locate, read_sample};
-pub use settings::{Resampling, Settings};
+pub use config::{Config, Resampling};
+pub use error::{SampleError, SampleErrors};
+pub use file_pattern::{FilePattern, ImageFile, PatternError};
 pub use shard::{Shard, ShardError};
-pub use statistics::{StatisticsSummary, compare, count};
+pub use shard_job::ShardJob;
 pub use summary::{Outcome, Summary};
-pub use write::{ShardJob, write_shard};
+pub use write_shard::write_shard;

@@ -1,62 +1,68 @@
-//! What became of the samples of a shard.
+//! Outcome of a shard: counts, messages and the `--json` summary.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::Failures;
+use crate::SampleErrors;
 
-/// How many samples went which way.
+/// What became of a shard's samples.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// Rows written.
     pub written: usize,
-    /// Of these, rows whose source is smaller than what was written.
-    pub enlarged: usize,
+    /// Rows whose source images are smaller than the output.
+    pub upscaled: usize,
     /// Samples left out, in the order of the table.
-    pub skipped: Failures,
-    /// Whether the shard on disk was found to be the one that would be made.
-    pub confirmed: bool,
+    pub skipped: SampleErrors,
+    /// Whether the shard on disk was up to date and kept.
+    pub up_to_date: bool,
 }
 
-/// What `--json` prints.
+/// The result that `--json` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// Rows written.
     pub samples: usize,
-    /// Samples looked at, written or not, in a second.
+    /// Samples processed per second, written or not.
     pub samples_per_second: f64,
     /// Samples left out.
     pub skipped: usize,
-    /// Whether the shard on disk was found to be the one that would be made.
-    pub confirmed: bool,
+    /// Whether the shard on disk was up to date and kept.
+    pub up_to_date: bool,
 }
 
 impl Outcome {
-    /// The numbers, for a run that took so long.
-    #[must_use]
-    pub fn summary(&self, time: Duration) -> Summary {
-        let skipped = self.skipped.0.len();
-        let seconds = time.as_secs_f64().max(f64::EPSILON);
-        let samples_per_second = (self.written + skipped) as f64 / seconds;
-        Summary { samples: self.written, samples_per_second, skipped, confirmed: self.confirmed }
+    /// Samples processed, written or not.
+    fn total(&self) -> usize {
+        self.written + self.skipped.0.len()
     }
 
-    /// A warning, when samples were left out.
+    /// The summary of a run of this duration.
     #[must_use]
-    pub fn left_out(&self) -> Option<String> {
-        let skipped = self.skipped.0.len();
-        let total = self.written + skipped;
-        (skipped > 0).then(|| format!("{skipped} of {total} samples were left out"))
+    pub fn summary(&self, elapsed: Duration) -> Summary {
+        Summary {
+            samples: self.written,
+            samples_per_second: self.total() as f64 / elapsed.as_secs_f64().max(f64::EPSILON),
+            skipped: self.skipped.0.len(),
+            up_to_date: self.up_to_date,
+        }
     }
 
-    /// A notice, when pictures were enlarged to `size_px`: they gain pixels, not detail.
+    /// A warning if samples were left out.
     #[must_use]
-    pub fn enlarged(&self, size_px: usize) -> Option<String> {
-        let (enlarged, written) = (self.enlarged, self.written);
-        (enlarged > 0).then(|| {
+    pub fn skipped_warning(&self) -> Option<String> {
+        let skipped = self.skipped.0.len();
+        (skipped > 0).then(|| format!("{skipped} of {} samples were left out", self.total()))
+    }
+
+    /// A notice if images were upscaled to `size_px`, which adds pixels but no detail.
+    #[must_use]
+    pub fn upscaled_notice(&self, size_px: usize) -> Option<String> {
+        let Self { upscaled, written, .. } = self;
+        (*upscaled > 0).then(|| {
             format!(
-                "{enlarged} of {written} samples are smaller than {size_px} px and were enlarged"
+                "{upscaled} of {written} samples are smaller than {size_px} px and were upscaled"
             )
         })
     }

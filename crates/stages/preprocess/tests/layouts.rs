@@ -68,20 +68,22 @@ fn plate() -> Folder {
 }
 
 #[test]
-fn plates_of_pictures_of_one_colour_are_read_when_the_settings_say_so() {
+fn plates_of_pictures_of_rgb_channel_are_read_when_the_settings_say_so() {
     let folder = plate();
     let files = "size_px = 4\nfiles = \"{part1}/{id}_{channel}\"\n";
-    let pixels = folder.pixels(&format!("{files}one_colour = true\n"));
+    let pixels = folder.pixels(&format!("{files}rgb_channel = true\n"));
     let expected: Vec<u8> = [90, 80, 70, 61].iter().flat_map(|&level| [level; 16]).collect();
     assert_eq!(pixels, expected);
     std::fs::remove_file(folder.path("out.parquet")).unwrap();
-    assert!(folder.refusal(files).contains("`one_colour = true` takes the channel's own colour"));
-    assert!(folder.refusal("size_px = 4\none_colour = true\n").contains("there is no 10580_1610"));
+    assert!(
+        folder.refusal(files).contains("`rgb_channel = true` extracts the channel's own colour")
+    );
+    assert!(folder.refusal("size_px = 4\nrgb_channel = true\n").contains("there is no 10580_1610"));
     // The blue picture under the red channel's name.
     let blue = std::fs::read(folder.path("10580/10580_1610_C1_1_blue.png")).unwrap();
     folder.put("10580/10580_1610_C1_1_red.png", &blue);
-    let message = folder.refusal(&format!("{files}one_colour = true\n"));
-    assert!(message.contains("red channel whose light is mostly of another colour"), "{message}");
+    let message = folder.refusal(&format!("{files}rgb_channel = true\n"));
+    assert!(message.contains("red channel that is brighter in another colour"), "{message}");
 }
 
 #[test]
@@ -156,6 +158,6 @@ fn a_sample_in_two_folders_is_refused_and_both_are_named() {
     let both = "a_red.tif is in folder 1 of `--images` and a_red.png in folder 2";
     assert!(message.contains(both), "{message}");
     let message = refusal("--images own own/../own");
-    assert!(message.contains("names the folder own/../own twice"), "{message}");
-    assert!(refusal("--images own none").contains("cannot open the folder of images none"));
+    assert!(message.contains("lists the folder own/../own twice"), "{message}");
+    assert!(refusal("--images own none").contains("cannot open the image folder none"));
 }

@@ -44,7 +44,7 @@ fn real_samples_become_shards_of_either_part() {
             text(&table),
             "--images",
             text(&images),
-            "--size",
+            "--size-px",
             "64",
             "--json",
             "--out",
@@ -112,7 +112,7 @@ fn mistakes_end_with_status_1_one_message_and_no_file() {
             text(&table),
             "--images",
             text(folder.path()),
-            "--size",
+            "--size-px",
             "64",
             "--out",
             text(&out),
@@ -135,7 +135,7 @@ fn the_skipped_are_listed_in_a_table() {
         text(&table),
         "--images",
         text(folder.path()),
-        "--size",
+        "--size-px",
         "8",
         "--out",
         text(&out),
@@ -152,7 +152,7 @@ fn the_skipped_are_listed_in_a_table() {
 #[test]
 fn usage_errors_end_with_status_2() {
     for arguments in
-        [&["--size", "64"][..], &["--shard", "2/2"], &["--size", "0"], &["--filter", "best"]]
+        [&["--size-px", "64"][..], &["--shard", "2/2"], &["--size-px", "0"], &["--filter", "best"]]
     {
         assert_eq!(hpa_preprocess(arguments).status.code(), Some(2), "{arguments:?}");
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use hpa_artifacts::{ImageStore, atomic};
 use hpa_core::{Channel, SampleId};
-use hpa_preprocess::{Outcome, Resampling, Settings, Shard, ShardJob, write_shard};
+use hpa_preprocess::{Config, Outcome, Resampling, Shard, ShardJob, write_shard};
 
 /// A folder of small pictures, four per sample.
 struct Folder(tempfile::TempDir);
@@ -36,14 +36,14 @@ impl Folder {
         self.put(name, &png(side, side, seed));
     }
 
-    fn write(&self, ids: &[SampleId], settings: &Settings, skip: bool) -> anyhow::Result<Outcome> {
-        let job = ShardJob { ids, folders: &[self.0.path().to_owned()], settings, skip };
+    fn write(&self, ids: &[SampleId], config: &Config, skip: bool) -> anyhow::Result<Outcome> {
+        let job = ShardJob { ids, folders: &[self.0.path().to_owned()], config, skip };
         write_shard(job, &self.path("out.parquet"), |_| {})
     }
 
     fn refusal(&self, ids: &[SampleId]) -> String {
         let message =
-            format!("{:#}", self.write(ids, &settings(16), false).expect_err("should be refused"));
+            format!("{:#}", self.write(ids, &config(16), false).expect_err("should be refused"));
         assert!(!self.path("out.parquet").exists(), "something was written: {message}");
         let left = fs::read_dir(self.0.path()).expect("a temporary folder works");
         assert!(
@@ -73,13 +73,13 @@ fn png(width: u32, height: u32, seed: usize) -> Vec<u8> {
     bytes
 }
 
-fn settings(size_px: usize) -> Settings {
-    Settings {
+fn config(size_px: usize) -> Config {
+    Config {
         size_px,
         shard: "0/1".parse().expect("a temporary folder works"),
         filter: Resampling::Area,
         files: "{id}_{channel}".parse().expect("a temporary folder works"),
-        one_colour: false,
+        rgb_channel: false,
         by_content: false,
         max_side_px: 4096,
     }
@@ -89,8 +89,8 @@ fn settings(size_px: usize) -> Settings {
 fn a_shard_holds_the_pixels_in_the_order_of_the_table() {
     let (folder, mut ids) = Folder::with_samples(5, 16);
     ids.reverse();
-    let outcome = folder.write(&ids, &settings(16), false).unwrap();
-    assert_eq!((outcome.written, outcome.enlarged), (5, 0));
+    let outcome = folder.write(&ids, &config(16), false).unwrap();
+    assert_eq!((outcome.written, outcome.upscaled), (5, 0));
     let store = ImageStore::open(&[folder.path("out.parquet")]).unwrap();
     assert_eq!((store.ids(), store.size_px()), (&ids[..], 16));
     let pixels = store.read_pixels(&[1]).unwrap();
@@ -118,7 +118,7 @@ fn threads_leave_no_trace() {
     }
     let bytes = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| folder.write(&ids, &settings(8), false)).unwrap();
+        pool.install(|| folder.write(&ids, &config(8), false)).unwrap();
         fs::read(folder.path("out.parquet")).unwrap()
     };
     let one = bytes(1);
@@ -131,8 +131,8 @@ fn the_shards_together_are_the_whole() {
     let mut seen = Vec::new();
     for index in 0..3 {
         let shard: Shard = format!("{index}/3").parse().unwrap();
-        let own: Vec<SampleId> = ids.iter().filter(|id| shard.holds(id)).cloned().collect();
-        folder.write(&own, &Settings { shard, ..settings(8) }, false).unwrap();
+        let own: Vec<SampleId> = ids.iter().filter(|id| shard.contains(id)).cloned().collect();
+        folder.write(&own, &Config { shard, ..config(8) }, false).unwrap();
         seen.extend(ImageStore::open(&[folder.path("out.parquet")]).unwrap().ids().to_vec());
     }
     seen.sort();
@@ -145,8 +145,8 @@ fn samples_of_differing_size_become_one_size() {
     for channel in Channel::ALL {
         folder.draw(&format!("s001_{channel}.png"), 8, 1);
     }
-    let outcome = folder.write(&ids, &settings(16), false).unwrap();
-    assert_eq!((outcome.written, outcome.enlarged), (2, 1));
+    let outcome = folder.write(&ids, &config(16), false).unwrap();
+    assert_eq!((outcome.written, outcome.upscaled), (2, 1));
     let summaries = ImageStore::open(&[folder.path("out.parquet")]).unwrap().summaries().unwrap();
     assert_eq!((summaries[0].width, summaries[1].width), (32, 8));
 }
@@ -171,12 +171,12 @@ fn broken_pictures_name_sample_and_file() {
     let truncated = &whole[..whole.len() - 20];
     let jpeg = [0xff, 0xd8, 0xff, 0xe0];
     for (bytes, words) in [
-        (truncated, "s001_green.png: the PNG is cut short"),
+        (truncated, "s001_green.png: the PNG is truncated"),
         (&[][..], "s001_green.png: the file is empty"),
         (b"GIF89a", "neither PNG nor JPEG nor TIFF"),
         (&jpeg, "s001_green.png is a JPEG by its content and a PNG by its name"),
         (&png(16, 15, 1), "s001_green.png has 16x15 pixels: expected a square"),
-        (&png(8, 8, 1), "s001_green.png has 8 px a side, where the sample's red channel has 16"),
+        (&png(8, 8, 1), "s001_green.png has 8 px a side, the sample's red channel has 16"),
     ] {
         folder.put("s001_green.png", bytes);
         let message = folder.refusal(&ids);
@@ -190,13 +190,13 @@ fn what_is_no_regular_file_is_refused() {
     let path = folder.path("s000_red.png");
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
-    assert!(folder.refusal(&ids).contains("s000_red.png is no regular file"));
+    assert!(folder.refusal(&ids).contains("s000_red.png is not a regular file"));
     fs::remove_dir(&path).unwrap();
     std::os::unix::fs::symlink(&path, &path).unwrap();
     assert!(folder.refusal(&ids).contains("s000_red.png cannot be read"));
     fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
-    assert!(folder.refusal(&ids).contains("s000_red.png is no regular file"));
+    assert!(folder.refusal(&ids).contains("s000_red.png is not a regular file"));
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn samples_that_cannot_be_read_are_left_out_when_asked() {
     let (folder, ids) = Folder::with_samples(4, 16);
     folder.put("s001_red.png", b"\x89PNG");
     fs::remove_file(folder.path("s003_yellow.png")).unwrap();
-    let outcome = folder.write(&ids, &settings(16), true).unwrap();
+    let outcome = folder.write(&ids, &config(16), true).unwrap();
     let store = ImageStore::open(&[folder.path("out.parquet")]).unwrap();
     assert_eq!(store.ids(), [ids[0].clone(), ids[2].clone()]);
     let table = String::from_utf8(outcome.skipped.to_csv()).unwrap();
@@ -216,9 +216,9 @@ fn samples_that_cannot_be_read_are_left_out_when_asked() {
 
 #[test]
 fn a_folder_that_is_not_there_is_named() {
-    let settings = settings(16);
+    let config = config(16);
     let folders = ["no/such".into()];
-    let job = ShardJob { ids: &[], folders: &folders, settings: &settings, skip: true };
+    let job = ShardJob { ids: &[], folders: &folders, config: &config, skip: true };
     let error = write_shard(job, Path::new("never.parquet"), |_| {}).unwrap_err();
     assert!(format!("{error:#}").contains("no/such"), "{error:#}");
 }
@@ -226,11 +226,11 @@ fn a_folder_that_is_not_there_is_named() {
 #[test]
 fn another_shards_new_samples_do_not_change_this_one() {
     let (folder, ids) = Folder::with_samples(12, 8);
-    assert!(!folder.write(&ids[..6], &settings(8), false).unwrap().confirmed);
+    assert!(!folder.write(&ids[..6], &config(8), false).unwrap().up_to_date);
     let first = fs::read(folder.path("out.parquet")).unwrap();
     fs::remove_file(folder.path("out.parquet")).unwrap();
-    folder.write(&ids[..6], &settings(8), false).unwrap();
+    folder.write(&ids[..6], &config(8), false).unwrap();
     assert!(first == fs::read(folder.path("out.parquet")).unwrap());
-    assert!(!folder.write(&ids[..7], &settings(8), false).unwrap().confirmed);
+    assert!(!folder.write(&ids[..7], &config(8), false).unwrap().up_to_date);
     assert!(first != fs::read(folder.path("out.parquet")).unwrap());
 }

@@ -1,44 +1,44 @@
-//! Why no folds can be made.
+//! Errors of splitting.
 
 use std::path::PathBuf;
 
-/// What is wrong with the input of a split.
+/// Why samples cannot be split.
 #[derive(Debug, thiserror::Error)]
 pub enum SplitError {
-    /// Labelled samples that have no picture, and nobody said that they were skipped.
+    /// Labelled samples that have no image and are not excluded.
     #[error(
-        "{count} labelled samples have no image: {first}\n  help: add their images, or hand the list of skipped samples to --skipped"
+        "{count} labelled samples have no image: {ids}\n  help: add their images, or pass the list of skipped samples to --exclude"
     )]
     NoImage {
         /// How many.
         count: usize,
-        /// The first twenty.
-        first: String,
+        /// The first twenty ids.
+        ids: String,
     },
-    /// Nobody takes part.
-    #[error("no labelled sample takes part: there is nothing to split")]
-    Empty,
-    /// A fold would hold nothing out.
+    /// No samples.
+    #[error("all labelled samples are excluded: there is nothing to split")]
+    NoSamples,
+    /// A fold would be empty.
     #[error(
-        "{folds} folds of {groups} groups of samples: a fold would be empty\n  help: give --folds at most {groups}"
+        "{folds} folds of {groups} groups of samples: a fold would be empty\n  help: set --folds to at most {groups}"
     )]
     TooFewGroups {
-        /// What was asked for.
+        /// The requested number of folds.
         folds: u8,
-        /// Samples, duplicates counted once.
+        /// The number of groups, single samples included.
         groups: usize,
     },
-    /// A list of duplicates that is no text.
+    /// A list of duplicates that cannot be read.
     #[error(transparent)]
     Unreadable(#[from] hpa_artifacts::csv_table::CsvTableError),
-    /// A line that is no list of ids.
-    #[error("{} line {line}: {source}\n  help: write one group of ids a line, with commas between them", path.display())]
+    /// A line that is not a list of ids.
+    #[error("{} line {line}: {source}\n  help: write one group of ids per line, separated by commas", path.display())]
     DuplicateLine {
         /// The list.
         path: PathBuf,
-        /// Counted from 1.
+        /// Line number, from 1.
         line: usize,
-        /// What is no id.
+        /// What is wrong with the id.
         source: hpa_core::SampleIdError,
     },
 }

@@ -1,30 +1,30 @@
-//! Stratified folds in which duplicates stay together.
+//! Stratified folds that keep duplicates together.
 //!
-//! A fold is good when every label is spread evenly over the folds, the rare ones too, and
-//! when no field of cells stands in two of them: a twin in the training part tells the
-//! network what the held-out one shows, and the validation score flatters.
+//! Two requirements: every label, rare ones included, is spread evenly over the folds; and
+//! images of the same field of cells are in the same fold, because a duplicate in the training
+//! part leaks the answer and inflates the validation score.
 //!
-//! 1. [`Roster`]: who takes part. The folds file decides that for every later stage.
-//! 2. [`DisjointSets`]: samples that show the same field become one group, because a list
-//!    says so ([`read_duplicates`]) or because their pictures look alike ([`join_near`]).
-//! 3. [`stratify`]: groups are dealt to folds, the rarest label first.
-//! 4. [`Summary`]: how even it came out.
-//! 5. [`twins()`]: test samples that show what a training sample shows.
+//! 1. [`SampleList`]: the samples to split; the folds file defines them for all later stages.
+//! 2. [`DisjointSets`]: groups of duplicates, from a list ([`read_duplicates`]) and from
+//!    perceptual hashes ([`join_near_duplicates`]).
+//! 3. [`assign_folds`]: iterative stratification of the groups.
+//! 4. [`Summary`]: fold sizes, label counts, deviations.
+//! 5. [`cross_split_duplicates()`]: test images that are near duplicates of training images.
 
-mod duplicates;
+mod cross_split_duplicates;
+mod disjoint_sets;
+mod duplicate_list;
 mod error;
-mod groups;
-mod near;
-mod roster;
-mod stratify;
+mod iterative_stratification;
+mod near_duplicates;
+mod sample_list;
 mod summary;
-mod twins;
 
-pub use duplicates::{Duplicates, read_duplicates};
+pub use cross_split_duplicates::{CrossSplitDuplicate, cross_split_duplicates, leaks_csv};
+pub use disjoint_sets::DisjointSets;
+pub use duplicate_list::{DuplicateList, read_duplicates};
 pub use error::SplitError;
-pub use groups::DisjointSets;
-pub use near::{Fingerprint, join_near};
-pub use roster::Roster;
-pub use stratify::{Unit, deal, stratify, units};
-pub use summary::{Summary, conflicts, groups_csv, summarize};
-pub use twins::{Twin, twins, twins_csv};
+pub use iterative_stratification::assign_folds;
+pub use near_duplicates::{RgbHashes, join_near_duplicates};
+pub use sample_list::SampleList;
+pub use summary::{Summary, groups_csv, label_conflicts, summarize};

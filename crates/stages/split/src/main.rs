@@ -1,48 +1,48 @@
 //! `hpa-split`: labels to `folds.parquet`.
 
 mod args;
-mod grouping;
-mod tell;
+mod inputs;
+mod log;
 
 use anyhow::Result;
-use args::Arguments;
-use grouping::{Sources, group, leaks};
+use args::{Args, Config};
 use hpa_artifacts::atomic::write_bytes;
 use hpa_cli::RunContext;
 use hpa_core::{FoldCount, Seed};
-use hpa_split::{Roster, Summary, conflicts, deal, groups_csv, summarize};
+use hpa_split::{SampleList, Summary, assign_folds, groups_csv, label_conflicts, summarize};
+use inputs::Inputs;
 use std::process::ExitCode;
-use tell::{tell, warn_of_leaks};
 
 fn main() -> ExitCode {
     let program = hpa_cli::program!(
-        "Deals samples to folds: every label evenly, duplicates together",
+        "Assign samples to folds: every label evenly, duplicates together",
         "hpa-split --labels labels.parquet --images images/train-*.parquet \\\n    \
          --duplicates train_duplicates.txt --folds 5 --seed 1 --out folds.parquet"
     );
     hpa_cli::run(program, run)
 }
 
-fn run(args: &Arguments, context: &RunContext) -> Result<Summary> {
+fn run(args: &Args, context: &RunContext) -> Result<Summary> {
     let labels = args.labels.read(context)?;
-    let sources = Sources::open(args, context)?;
-    let roster = Roster::new(&labels, sources.images(), sources.skipped())?;
-    let groups = group(&roster, &sources, args.hash_distance, context)?;
-    let count = FoldCount::try_from(u64::from(args.folds))?;
-    let folds = deal(&roster, &groups, &labels.names, (count, Seed::new(args.seed)))?;
-    let leaks = leaks(&roster, &sources, args.hash_distance)?;
-    let mut summary = summarize(&folds, &roster, &labels.names);
-    summary.twins = leaks.as_ref().map(|(_, count)| *count);
-    tell(&summary, &conflicts(&folds, &roster), context);
+    let inputs = Inputs::open(args, context)?;
+    let samples = SampleList::new(&labels, inputs.images(), inputs.excluded())?;
+    let groups = inputs.group_duplicates(&samples, args.hash_distance, context)?;
+    let fold_count = FoldCount::try_from(u64::from(args.folds))?;
+    let folds = assign_folds(&samples, &groups, &labels.names, fold_count, Seed::new(args.seed))?;
+    let leaks = inputs.find_leaks(&samples, args.hash_distance)?;
+    let mut summary = summarize(&folds, &samples, &labels.names);
+    summary.leaks = leaks.as_ref().map(|leaks| leaks.test_samples);
+    log::summary(&summary, &label_conflicts(&folds, &samples), context);
     if let Some(path) = &args.out_groups {
-        write_bytes(path, groups_csv(&folds, &roster).as_bytes())?;
+        write_bytes(path, groups_csv(&folds, &samples).as_bytes())?;
     }
-    if let (Some(path), Some((table, count))) = (&args.out_twins, &leaks) {
-        write_bytes(path, table.as_bytes())?;
-        warn_of_leaks(*count, path, context);
+    if let (Some(path), Some(leaks)) = (&args.out_leaks, &leaks) {
+        write_bytes(path, leaks.table.as_bytes())?;
+        log::leaks(leaks.test_samples, path, context);
     }
     if let Some(out) = &args.out {
-        out.write(&folds, &sources.provenance(&args.settings(), labels.origin.digest))?;
+        let config = Config::from(args);
+        out.write(&folds, &inputs.provenance(&config, labels.origin.digest))?;
     }
     Ok(summary)
 }

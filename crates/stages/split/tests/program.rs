@@ -97,17 +97,16 @@ fn pictures_lists_and_skips_decide_together() {
     folder.images(&names.into_iter().zip(hashes).collect::<Vec<_>>());
     folder.text("twins.txt", "s4,elsewhere\r\nelsewhere,s0\r\n");
     folder.text("skipped.csv", "Id,Reason\ns5,no green picture\n");
-    let flags = "--images images.parquet --duplicates twins.txt --skipped skipped.csv --folds 3";
+    let flags = "--images images.parquet --duplicates twins.txt --exclude skipped.csv --folds 3";
     let (rows, message) = folder.folds(&flags.split(' ').collect::<Vec<_>>());
     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     assert_eq!(ids, ["s0", "s1", "s2", "s3", "s4"]);
     assert_eq!(rows.iter().map(|row| row.group).collect::<Vec<_>>(), [0, 1, 1, 2, 0]);
     assert!(rows[0].fold == rows[4].fold && rows[1].fold == rows[2].fold, "{rows:?}");
-    for told in ["1 labelled samples are skipped", "1 ids in the list", "1 pictures have no label"]
-    {
+    for told in ["1 labelled samples are excluded", "1 ids of the list", "1 images are not used"] {
         assert!(message.contains(told), "{message}");
     }
-    assert!(message.contains("2 groups of duplicates do not agree"), "{message}");
+    assert!(message.contains("2 groups of duplicates have different labels"), "{message}");
 }
 
 #[test]
@@ -118,7 +117,7 @@ fn groups_and_twins_are_listed_and_folds_are_not_needed_for_that() {
     std::fs::rename(folder.path("images.parquet"), folder.path("test.parquet")).unwrap();
     folder.images(&[("s0", 0xff00), ("s1", 0xff0f), ("s2", u64::MAX), ("s3", u64::MAX << 32)]);
     let flags = "--images images.parquet --test-images test.parquet --folds 2 \
-                 --out-groups groups.csv --out-twins twins.csv --hash-distance 4 --json";
+                 --out-groups groups.csv --out-leaks twins.csv --hash-distance 4 --json";
     let flags: Vec<&str> = flags.split_whitespace().collect();
     let output = Command::new(env!("CARGO_BIN_EXE_hpa-split"))
         .current_dir(folder.0.path())
@@ -128,13 +127,16 @@ fn groups_and_twins_are_listed_and_folds_are_not_needed_for_that() {
         .unwrap();
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{message}");
-    assert!(message.contains("warning: 2 test samples show the field of a training"), "{message}");
+    assert!(
+        message.contains("warning: 2 test samples are near duplicates of a training"),
+        "{message}"
+    );
     let read = |name| std::fs::read_to_string(folder.path(name)).unwrap();
     assert_eq!(read("groups.csv"), "Group,Id,Labels,Agree\n0,s0,0,no\n0,s1,0 3,no\n");
     let pairs = "t0,s0,1,1,1\nt0,s1,3,3,3\nt2,s0,2,2,2\nt2,s1,2,2,2\n";
     assert_eq!(read("twins.csv"), format!("Id,Twin,Red,Green,Blue\n{pairs}"));
     let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&summary["twins"], &summary["conflicts"]), (&2.into(), &1.into()));
+    assert_eq!((&summary["leaks"], &summary["conflicts"]), (&2.into(), &1.into()));
     assert!(!folder.path("folds.parquet").exists());
     // With --out the folds are the same with and without a look at the test part.
     let (rows, _) = folder.folds(&flags);
@@ -214,7 +216,7 @@ fn a_labelled_sample_without_a_picture_is_named() {
     folder.images(&[("s0", 9)]);
     let message = folder.refusal(&["--folds", "2", "--images", "images.parquet"]);
     assert!(message.starts_with("error: 29 labelled samples have no image: s1, s2"), "{message}");
-    assert!(message.contains("s20, …") && message.contains("--skipped"), "{message}");
+    assert!(message.contains("s20, …") && message.contains("--exclude"), "{message}");
 }
 
 #[test]
@@ -229,7 +231,7 @@ fn what_cannot_be_split_is_refused() {
     let message = folder.refusal(&["--folds", "2", "--duplicates", "twins.txt"]);
     assert!(message.contains("twins.txt line 1") && message.contains("../s1"), "{message}");
     folder.text("skipped.csv", "s0,gone\n");
-    let message = folder.refusal(&["--folds", "2", "--skipped", "skipped.csv"]);
+    let message = folder.refusal(&["--folds", "2", "--exclude", "skipped.csv"]);
     assert!(message.contains("skipped.csv") && message.contains("no column Id"), "{message}");
     let message = folder.refusal(&["--folds", "2", "--images", "labels.parquet"]);
     assert!(message.contains("labels.parquet"), "{message}");

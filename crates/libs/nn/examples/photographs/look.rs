@@ -5,7 +5,7 @@
 //! `(level − 127) / 128`.
 
 use hpa_core::Channel;
-use hpa_imaging::{Plane, Rules, Samples, decode};
+use hpa_imaging::{DecodeOptions, Plane, Samples, decode};
 
 /// Side of the network's input.
 pub(crate) const SIZE: usize = 224;
@@ -16,8 +16,8 @@ const SHORTER: f64 = 256.0;
 pub(crate) fn prepared(bytes: &[u8]) -> Result<Vec<f32>, Box<dyn std::error::Error>> {
     let mut image = vec![0.0; SIZE * SIZE * 3];
     for (place, channel) in [Channel::Red, Channel::Green, Channel::Blue].into_iter().enumerate() {
-        let rules = Rules { one_colour: Some(channel), ..Rules::default() };
-        let levels = centre(&decode(bytes, &rules)?);
+        let options = DecodeOptions { rgb_channel: Some(channel), ..DecodeOptions::default() };
+        let levels = centre(&decode(bytes, &options)?);
         for (pixel, level) in image.chunks_exact_mut(3).zip(levels) {
             pixel[place] = (level - 127.0) / 128.0;
         }
@@ -31,8 +31,8 @@ fn centre(plane: &Plane) -> Vec<f32> {
     let shrunk = |side: usize| (side as f64 * SHORTER / width.min(height) as f64).round();
     let (across, down) = (taps(width, shrunk(width)), taps(height, shrunk(height)));
     let level = |place: usize| match plane.samples() {
-        Samples::Eight(all) => f64::from(all[place]),
-        Samples::Sixteen(all) => f64::from(all[place]) / 257.0,
+        Samples::U8(all) => f64::from(all[place]),
+        Samples::U16(all) => f64::from(all[place]) / 257.0,
     };
     let mut out = Vec::with_capacity(SIZE * SIZE);
     for (top, rows) in &down {

@@ -146,7 +146,7 @@ impl Transform {
     }
 
     fn map(&self) -> Affine {
-        let map = Affine::identity().turned(self.turn).rotated(self.degrees);
+        let map = Affine::identity().flipped(self.turn).rotated(self.degrees);
         let map = map.zoomed(self.zoom, self.focus);
         // Cutting out all of the picture would not change the map's places, but their last bits.
         if self.crop == Crop::WHOLE { map } else { map.cropped(self.crop.size, self.crop.place) }
@@ -156,7 +156,7 @@ impl Transform {
     /// and the tables of its channels.
     #[cfg(any(test, feature = "cuda"))]
     pub(crate) fn shown(&self, picture: u32, side: usize) -> Shown {
-        let (matrix, shift) = self.map().parts();
+        let (matrix, shift) = self.map().matrix_and_shift();
         let mut shown = Shown { matrix, shift, picture, ..Shown::default() };
         for (hole, rectangle) in shown.hole.iter_mut().zip(self.holes.rectangles(side)) {
             *hole = rectangle.map(|edge| i32::try_from(edge).unwrap_or(i32::MAX));
@@ -173,7 +173,8 @@ impl Transform {
 
     /// What each grey level of each channel becomes.
     pub(crate) fn tables(&self, statistics: &ChannelStatistics) -> [Vec<f32>; Channel::COUNT] {
-        let light = Lighting::new(self.brightness, self.contrast).unwrap_or_default().table();
+        let light =
+            Lighting::new(self.brightness, self.contrast).unwrap_or_default().lookup_table();
         std::array::from_fn(|channel| {
             let (mean, std) = (statistics.mean[channel], statistics.std[channel]);
             let gain = self.gains[channel];

@@ -44,7 +44,7 @@ impl Folder {
     fn run(&self, more: &[&str]) -> Output {
         Command::new("bash")
             .args(["-c", LIMITS, "-", env!("CARGO_BIN_EXE_hpa-preprocess")])
-            .args("--csv table.csv --images . --size 8 --threads 2 --out out.parquet".split(' '))
+            .args("--csv table.csv --images . --size-px 8 --threads 2 --out out.parquet".split(' '))
             .args(more)
             .current_dir(self.0.path())
             .output()
@@ -103,9 +103,9 @@ fn what_stands_in_place_of_a_file_is_refused_and_not_waited_for() {
     };
     for (make, words) in [
         ("true", "there is no b_green.png"),
-        ("mkdir $1", "b_green.png is no regular file"),
-        ("mkfifo $1", "b_green.png is no regular file"),
-        ("ln -s /dev/zero $1", "b_green.png is no regular file"),
+        ("mkdir $1", "b_green.png is not a regular file"),
+        ("mkfifo $1", "b_green.png is not a regular file"),
+        ("ln -s /dev/zero $1", "b_green.png is not a regular file"),
         ("ln -s b_green.png $1", "b_green.png cannot be read"),
         ("ln -s nowhere $1", "there is no b_green.png"),
         // Whoever runs this, root too, may open this file and may not read its first byte.

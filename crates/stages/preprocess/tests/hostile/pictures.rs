@@ -54,15 +54,19 @@ fn damaged() -> Vec<Case> {
     vec![
         ("empty", Vec::new(), "the file is empty"),
         ("text", b"hello".to_vec(), "neither PNG nor JPEG nor TIFF"),
-        ("cut in the header", sound[..20].to_vec(), "cut short"),
-        ("cut in the pixels", sound[..sound.len() / 2].to_vec(), "cut short"),
-        ("cut at the end", sound[..sound.len() - 1].to_vec(), "cut short"),
-        ("CRC of the header", changed(8 + 8 + 14), "checksum (CRC) of PNG chunk IHDR"),
-        ("CRC of the pixels", changed(sound.len() - 14), "checksum (CRC) of PNG chunk IDAT"),
+        ("cut in the header", sound[..20].to_vec(), "truncated"),
+        ("cut in the pixels", sound[..sound.len() / 2].to_vec(), "truncated"),
+        ("cut at the end", sound[..sound.len() - 1].to_vec(), "truncated"),
+        ("CRC of the header", changed(8 + 8 + 14), "PNG chunk IHDR has a wrong checksum (CRC)"),
+        (
+            "CRC of the pixels",
+            changed(sound.len() - 14),
+            "PNG chunk IDAT has a wrong checksum (CRC)",
+        ),
         ("Adler", framed(&adler), "Adler-32"),
         ("trailing", [&sound[..], b"more"].concat(), "4 bytes follow the end"),
-        ("surplus rows", grey(16, 8, &rows(17)[..17 * 17]), "more pixels"),
-        ("missing rows", grey(16, 8, &rows(16)[..17 * 15]), "calls for 272"),
+        ("surplus rows", grey(16, 8, &rows(17)[..17 * 17]), "more pixel data"),
+        ("missing rows", grey(16, 8, &rows(16)[..17 * 15]), "announces 272"),
     ]
 }
 
@@ -70,7 +74,7 @@ fn of_other_kinds() -> Vec<Case> {
     vec![
         ("palette", of_kind(16, 16, (8, 3), &rows(16)), "palette"),
         ("alpha", of_kind(16, 16, (8, 4), &[0; 16 * 33]), "alpha"),
-        ("colour", of_kind(16, 16, (8, 2), &[0; 16 * 49]), "one_colour"),
+        ("colour", of_kind(16, 16, (8, 2), &[0; 16 * 49]), "rgb_channel"),
         ("colour and alpha", of_kind(16, 16, (8, 6), &[0; 16 * 65]), "alpha"),
         ("not square", of_kind(16, 15, (8, 0), &rows(16)[..17 * 15]), "expected a square"),
         ("other size", grey(8, 8, &rows(8)), "16"),
@@ -85,7 +89,7 @@ fn too_large() -> Vec<Case> {
         ("too large", grey(4097, 8, &[0; 64]), "max_side_px"),
         ("header bomb", grey(50_000, 8, &[0; 64]), "max_side_px"),
         ("compressed bomb", grey(20_000, 8, &zeros), "max_side_px"),
-        ("stream bomb", grey(16, 8, &zeros), "more pixels"),
+        ("stream bomb", grey(16, 8, &zeros), "more pixel data"),
         ("no pixels", grey(0, 8, &[]), "0x0 pixels"),
     ]
 }
