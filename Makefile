@@ -498,7 +498,7 @@ bench-train: $(if $(filter $(bench_env)/%,$(BENCH_PYTHON)),$(bench_env)/train/re
 bench_python = $(bench_env)/preprocess/bin/python
 
 bench-preprocess: $(bin)/hpa-preprocess $(bin)/hpa-labels $(bin)/hpa-split $(bin)/hpa-synth ## hpa-preprocess and hpa-split against OpenCV, pyarrow and iterative-stratification
-	cargo build --release --locked --workspace --example bare_sum --example near_duplicates
+	cargo build --release --locked --workspace --example lower_bound --example near_duplicates
 	python3 -m venv $(bench_env)/preprocess
 	$(bench_python) -m pip install --quiet --requirement benches/preprocess/requirements.txt
 	@if [ -f $(REAL)/train.csv ]; then samples=$(REAL); else \

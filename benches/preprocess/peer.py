@@ -1,7 +1,7 @@
-"""The Python that people would write for hpa-preprocess: OpenCV, pyarrow, two processes.
+"""Peer of hpa-preprocess: OpenCV and pyarrow in two processes.
 
-Every process decodes its share of the samples, shrinks each plane by area and writes a
-shard of its own with Zstandard 1, so no process waits for another.
+Each process decodes half of the samples, downscales with INTER_AREA and writes a shard of its
+own with Zstandard level 1.
 
     python peer.py TABLE.csv IMAGES SIZE OUT_FOLDER
 """
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 CHANNELS = ["red", "green", "blue", "yellow"]
-CHUNK = 32  # samples written at a time
+CHUNK = 32  # samples per write
 PROCESSES = 2
 
 

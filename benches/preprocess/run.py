@@ -1,10 +1,10 @@
-"""Measures hpa-preprocess and hpa-split beside the Python that people would write.
+"""Benchmarks hpa-preprocess and hpa-split against Python equivalents.
 
     python run.py --bin target/release --samples DIR [--tables DIR] --out preprocess.json
 
-The samples (Kaggle's layout) are copied under several ids into a temporary folder. Ours and
-the peer's runs alternate in one run; medians are compared. Two threads, two processes.
-Each line of the output is a pair; ratio > 1 means that ours is better.
+The samples (Kaggle's layout) are copied under several ids into a temporary folder. Runs of ours
+and of the peer are interleaved; medians are compared. Two threads against two processes.
+The output is a list of pairs; ratio > 1 means that ours is better.
 """
 
 import argparse
@@ -23,8 +23,8 @@ HERE = pathlib.Path(__file__).parent
 CHANNELS = ["red", "green", "blue", "yellow"]
 
 
-def copies(samples, folder, wanted):
-    """Copies the samples until there are `wanted`; returns the table's path."""
+def copy_samples(samples, folder, count):
+    """Copies the samples until there are `count`; returns the path of the table and the count."""
     found = []
     for table, part in [("train.csv", "train"), ("test_labels.csv", "test")]:
         if (samples / table).exists():
@@ -34,7 +34,7 @@ def copies(samples, folder, wanted):
         sys.exit(f"{samples} has no samples: expected train.csv and train/ID_red.png and so on")
     (folder / "train").mkdir()
     ids = []
-    while len(ids) < wanted:
+    while len(ids) < count:
         for sample, source in found:
             copy = f"c{len(ids)}_{sample}"[:128]
             ids.append(copy)
@@ -46,17 +46,17 @@ def copies(samples, folder, wanted):
 
 
 def timed(command):
-    """Seconds, CPU seconds and largest resident set (MB) of a command."""
+    """Seconds and maximum resident set (MB) of a command."""
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         sys.exit(f"{command} failed")
-    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    return time.perf_counter() - start, usage.ru_maxrss / 1024
 
 
-def pair(name, unit, ours, peer, peer_name, larger_is_better=True):
-    ratio = ours / peer if larger_is_better else peer / ours if ours else float("inf")
+def pair(name, unit, ours, peer, peer_name, higher_is_better=True):
+    ratio = ours / peer if higher_is_better else peer / ours if ours else float("inf")
     rounded = [round(value, 4) for value in (ours, peer, ratio)]
     return dict(name=name, unit=unit, ours=rounded[0], peer=rounded[1], peer_name=peer_name, ratio=rounded[2])
 
@@ -69,25 +69,25 @@ def preprocess(bin_folder, table, count, size, rounds):
     ours = [bin_folder / "hpa-preprocess", "--csv", table, "--images", images, "--size-px", str(size),
             "--threads", "2", "--quiet", "--out", shard]
     peer = [sys.executable, HERE / "peer.py", table, images, str(size), out]
-    bare = [bin_folder / "examples" / "bare_sum", table, images, str(size), "2"]
-    times = {"ours": [], "peer": [], "bare": []}
+    bound = [bin_folder / "examples" / "lower_bound", table, images, str(size), "2"]
+    times = {"ours": [], "peer": [], "bound": []}
     memory = 0
     for _ in range(rounds):
         shard.unlink(missing_ok=True)
-        seconds, _, resident = timed(ours)
+        seconds, resident = timed(ours)
         times["ours"].append(seconds)
         memory = max(memory, resident)
         times["peer"].append(timed(peer)[0])
-        parts = json.loads(subprocess.run(bare, check=True, capture_output=True).stdout)
-        times["bare"].append((parts["decode"] + parts["resize"] + parts["compress"]) / parts["samples"])
-    ours, peer, bare = (statistics.median(times[key]) for key in ("ours", "peer", "bare"))
+        steps = json.loads(subprocess.run(bound, check=True, capture_output=True).stdout)
+        times["bound"].append((steps["decode"] + steps["resize"] + steps["compress"]) / steps["samples"])
+    ours, peer, bound = (statistics.median(times[key]) for key in ("ours", "peer", "bound"))
     peer_bytes = sum((out / f"{part}.parquet").stat().st_size for part in range(2))
     print(f"{size} px, {count} samples: seconds ours {times['ours']}, peer {times['peer']}; "
-          f"last bare parts {parts}; largest resident set {memory:.0f} MB")
+          f"last lower bound {steps}; maximum resident set {memory:.0f} MB")
     rate = count / ours
     return [
         pair(f"preprocess-{size}", "samples/s", rate, count / peer, "OpenCV + pyarrow, two processes"),
-        pair(f"preprocess-{size}-bare", "samples/s", rate, 1 / bare, "bare sum of decode, resize, compress"),
+        pair(f"preprocess-{size}-bound", "samples/s", rate, 1 / bound, "lower bound: decode, resize, compress"),
         pair(f"preprocess-{size}-bytes", "bytes", shard.stat().st_size, peer_bytes, "pyarrow, Zstandard 1", False),
     ]
 
@@ -110,8 +110,8 @@ def split(bin_folder, table, name, folder):
     ]
 
 
-def near(bin_folder):
-    """Nothing that people have finds near pictures in less than all pairs: a row without a peer."""
+def near_duplicates(bin_folder):
+    """No peer: available Python packages compare all pairs."""
     print(subprocess.run([bin_folder / "examples" / "near_duplicates", "31072", "1000000"], check=True,
                          capture_output=True, text=True).stdout, end="")
 
@@ -128,7 +128,7 @@ def main():
     pairs = []
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        table, count = copies(args.samples, folder, args.count)
+        table, count = copy_samples(args.samples, folder, args.count)
         for size in (512, 256):
             pairs += preprocess(args.bin, table, count, size, args.rounds)
         for tag, file in [("split-31k", "train.csv"), ("split-75k", "HPAv18RBGY_wodpl.csv")]:
@@ -140,7 +140,7 @@ def main():
     args.out.write_text(json.dumps(pairs, indent=1) + "\n")
     for row in pairs:
         print("{name:26} {ours:>14} {peer:>14} {unit:10} {ratio:>8}x  {peer_name}".format(**row))
-    near(args.bin)
+    near_duplicates(args.bin)
 
 
 if __name__ == "__main__":

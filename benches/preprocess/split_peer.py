@@ -1,9 +1,9 @@
-"""Folds by iterative-stratification: seconds and largest deviation, as one JSON object.
+"""Peer of hpa-split: iterative-stratification. Prints seconds and largest deviation as JSON.
 
     python split_peer.py TABLE.csv FOLDS
 
-The deviation is that of hpa-split: the largest difference, over labels and folds, between
-a fold's count of a label and an equal share of it.
+The deviation is defined as in hpa-split: the largest difference, over labels and folds, between
+a label count and an equal share.
 """
 
 import csv

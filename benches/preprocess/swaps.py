@@ -1,12 +1,12 @@
-"""How often swapped red and yellow channels are seen, and others warned of without cause.
+"""Detection and false-alarm rates of the check for swapped channels.
 
     python swaps.py SAMPLES        (Kaggle's layout; NumPy and OpenCV of requirements.txt)
 
-The rule is that of hpa-statistics (crates/stages/preprocess/src/statistics.rs): another order of
-the channels is warned of when the correlations' difference to the training part falls to 93
-hundredths or less. Parts are drawn from the samples, 35 others for training; not independent
-draws, since all are from the same few dozen. Other light is that of each channel changed at random:
-a power, a factor, background and noise, then clipped to 8 bits.
+The rule is that of hpa-statistics (crates/stages/statistics/src/compare.rs): a permutation of the
+channels is reported if it reduces the distance of the correlations to the training part's to 93 %
+or less. Parts are drawn from the samples, 35 others are the training part; the draws are not
+independent, because all are from the same few dozen samples. "other" brightness changes each channel
+at random: a power, a factor, background and noise, clipped to 8 bits.
 """
 
 import csv
@@ -20,10 +20,10 @@ import numpy as np
 CHANNELS = ["red", "green", "blue", "yellow"]
 PAIRS = list(itertools.combinations(range(4), 2))
 ORDERS = [list(order) for order in itertools.permutations(range(4))]
-BETTER, NEGLIGIBLE, TRAINING, SIDE = 0.93, 0.05, 35, 128
+SWAP_RATIO, MIN_DISTANCE, TRAINING, SIDE = 0.93, 0.05, 35, 128
 
 
-def pictures(samples):
+def read_images(samples):
     for table, part in [("train.csv", "train"), ("test_labels.csv", "test")]:
         with open(samples / table, newline="") as rows:
             for row in csv.DictReader(rows):
@@ -35,38 +35,38 @@ def correlations(images):
     return np.corrcoef(images.transpose(1, 0, 2, 3).reshape(4, -1))
 
 
-def warned(training, part):
-    costs = [sum(abs(part[a, b] - training[order[a], order[b]]) for a, b in PAIRS) for order in ORDERS]
-    return costs[0] >= NEGLIGIBLE and min(costs) <= BETTER * costs[0]
+def is_reported(training, part):
+    distances = [sum(abs(part[a, b] - training[order[a], order[b]]) for a, b in PAIRS) for order in ORDERS]
+    return distances[0] >= MIN_DISTANCE and min(distances) <= SWAP_RATIO * distances[0]
 
 
-def other_light(images, rng):
+def change_brightness(images, rng):
     changed = np.empty_like(images)
     for channel in range(4):
         power, factor = np.exp(rng.uniform(-0.5, 0.5)), np.exp(rng.uniform(-0.7, 0.7))
-        light = factor * (images[:, channel] / 255) ** power + rng.uniform(0, 0.03)
-        noise = rng.normal(0, 0.01, light.shape)
-        changed[:, channel] = np.clip(np.round(255 * (light + noise)), 0, 255)
+        levels = factor * (images[:, channel] / 255) ** power + rng.uniform(0, 0.03)
+        noise = rng.normal(0, 0.01, levels.shape)
+        changed[:, channel] = np.clip(np.round(255 * (levels + noise)), 0, 255)
     return changed
 
 
 def main():
-    images = np.array(list(pictures(pathlib.Path(sys.argv[1]))), np.float64)
+    images = np.array(list(read_images(pathlib.Path(sys.argv[1]))), np.float64)
     rng = np.random.default_rng(5)
     swap = [3, 1, 2, 0]
     draws = 600
-    for light in ("same", "other"):
+    for brightness in ("same", "other"):
         for size in (25, 12, 8):
-            seen = without_cause = 0
+            detected = false_alarms = 0
             for _ in range(draws):
                 order = rng.permutation(len(images))
                 part, training = images[order[:size]], images[order[size:size + TRAINING]]
-                part = correlations(other_light(part, rng) if light == "other" else part)
+                part = correlations(change_brightness(part, rng) if brightness == "other" else part)
                 training = correlations(training)
-                seen += warned(training, part[np.ix_(swap, swap)])
-                without_cause += warned(training, part)
-            print(f"{light} light, {size} samples, {draws} draws: red and yellow seen {seen / draws:.1%}, "
-                  f"warned without cause {without_cause / draws:.2%}", flush=True)
+                detected += is_reported(training, part[np.ix_(swap, swap)])
+                false_alarms += is_reported(training, part)
+            print(f"{brightness} brightness, {size} samples, {draws} draws: red and yellow detected "
+                  f"{detected / draws:.1%}, false alarms {false_alarms / draws:.2%}", flush=True)
 
 
 if __name__ == "__main__":

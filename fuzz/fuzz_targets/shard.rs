@@ -1,4 +1,4 @@
-//! The reader of shards of pictures.
+//! Reader of image shards.
 #![no_main]
 
 use hpa_artifacts::{ImageStore, ShardRecord};
