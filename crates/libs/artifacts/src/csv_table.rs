@@ -38,7 +38,7 @@ pub enum CsvTableError {
         source: std::io::Error,
     },
     /// Not readable as a table at all.
-    #[error("{} is not a table of labels: {reason}", path.display())]
+    #[error("{} is not a table: {reason}", path.display())]
     NotATable {
         /// The table.
         path: PathBuf,
@@ -52,6 +52,14 @@ pub enum CsvTableError {
         path: PathBuf,
         /// Line and reason of each.
         problems: Problems,
+    },
+    /// A file of label names that holds none, too many, or one twice.
+    #[error("{}: {reason}", path.display())]
+    LabelNames {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
     },
     /// Tables that disagree.
     #[error("the tables disagree on the labels of samples: {0}")]

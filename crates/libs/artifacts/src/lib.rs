@@ -22,9 +22,11 @@ mod guard;
 mod history;
 pub mod id_table;
 mod images;
+mod label_names;
 mod labels;
 mod labels_plain;
 mod layout;
+mod matrix_csv;
 mod parquet_file;
 mod plain;
 mod pread;
@@ -51,7 +53,9 @@ pub use history::{History, HistoryRow};
 pub use images::{
     EncodedPixels, ImageRow, ImageStore, ImageSummary, ImageWriter, PageEncoder, ShardRecord,
 };
+pub use label_names::read_label_names;
 pub use labels::{LabelRow, Labels};
+pub use matrix_csv::{MatrixCsv, read_matrix_csv};
 pub use predictions::{FoldColumn, Predictions};
 pub use provenance::{Loaded, Origin, Provenance, check_lineage, check_made_from};
 pub use rate_curve::{RateCurve, RatePoint};

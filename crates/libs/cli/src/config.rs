@@ -4,6 +4,7 @@
 //! settings, one place for each range and one message for each mistake, and a program
 //! need not know which of its settings came from where.
 
+use crate::renamed::{Renamed, check_key};
 use anyhow::{Context, bail};
 use clap::{Arg, ArgAction, Command};
 use std::ffi::{OsStr, OsString};
@@ -11,7 +12,11 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// The command line with the entries of `--config` in front of the user's flags.
-pub(crate) fn merge(command: &Command, argv: Vec<OsString>) -> anyhow::Result<Vec<OsString>> {
+pub(crate) fn merge(
+    command: &Command,
+    renamed: Renamed,
+    argv: Vec<OsString>,
+) -> anyhow::Result<Vec<OsString>> {
     let Some(path) = config_path(&argv) else { return Ok(argv) };
     let text = hpa_artifacts::open_regular(&path)
         .map_err(anyhow::Error::new)
@@ -21,6 +26,7 @@ pub(crate) fn merge(command: &Command, argv: Vec<OsString>) -> anyhow::Result<Ve
         text.parse().with_context(|| format!("{} is not valid TOML", path.display()))?;
     let mut merged: Vec<OsString> = argv.first().cloned().into_iter().collect();
     for (key, value) in &table {
+        check_key(renamed, key).with_context(|| path.display().to_string())?;
         let flag = find_flag(command, &path, key, value)?;
         if !given(&argv, flag) {
             let words = words(flag, value).with_context(|| at(&path, key))?;

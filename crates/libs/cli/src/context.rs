@@ -1,4 +1,4 @@
-//! What a program's function is handed beside its own flags.
+//! The run's context: threads, progress bars, messages.
 
 use crate::{Common, GracefulShutdown, Progress};
 use anyhow::Context;
@@ -8,7 +8,7 @@ use std::io::{IsTerminal, Write};
 use std::num::NonZero;
 use std::path::PathBuf;
 
-/// The way to the terminal and the thread pool.
+/// What a program's function receives beside its own arguments.
 #[derive(Debug)]
 pub struct RunContext {
     quiet: bool,
@@ -28,52 +28,52 @@ impl RunContext {
         Ok(Self { quiet: common.quiet, threads, bars })
     }
 
-    /// How many threads compute.
+    /// The number of threads of the pool.
     #[must_use]
     pub const fn threads(&self) -> usize {
         self.threads
     }
 
-    /// A bar for work of `total` pieces called `unit`; invisible where nobody looks.
+    /// A progress bar over `total` items called `unit`; hidden unless standard error is a terminal.
     #[must_use]
     pub fn progress(&self, what: &str, total: u64, unit: &str) -> Progress {
         Progress::new(self.bars, what, total, unit)
     }
 
-    /// Makes signals wait for the work to stop by itself, as long as the result lives.
+    /// While the result lives, a signal asks the work to stop instead of ending the program.
     #[must_use]
-    pub fn patience(&self) -> GracefulShutdown {
+    pub fn graceful_shutdown(&self) -> GracefulShutdown {
         GracefulShutdown::new()
     }
 
-    /// Tells the user something on standard error, unless `--quiet`.
-    pub fn notice(&self, text: impl std::fmt::Display) {
+    /// Prints a line on standard error, unless `--quiet`.
+    pub fn info(&self, text: impl std::fmt::Display) {
         if !self.quiet {
-            // Nobody can be told that telling failed.
+            // A message that cannot be printed is lost; the work goes on.
             writeln!(std::io::stderr(), "{text}").ok();
         }
     }
 
-    /// Warns the user, even under `--quiet`.
-    pub fn warn(&self, text: impl std::fmt::Display) {
+    /// Prints a warning on standard error, even under `--quiet`.
+    pub fn warning(&self, text: impl std::fmt::Display) {
         writeln!(std::io::stderr(), "warning: {text}").ok();
     }
 
-    /// Opens shards, and warns of foreign ones.
+    /// Opens shards, and warns of those that other programs wrote.
     ///
     /// # Errors
     /// As [`ImageStore::open`].
     pub fn open_images(&self, shards: &[PathBuf]) -> Result<ImageStore, ArtifactError> {
         let store = ImageStore::open(shards)?;
         for path in store.foreign() {
-            self.warn_foreign(path);
+            self.warn_external(path);
         }
         Ok(store)
     }
 
-    pub(crate) fn warn_foreign(&self, path: &std::path::Path) {
-        self.warn(format!(
-            "{} was not made by this program; its values are checked, its origin cannot be",
+    pub(crate) fn warn_external(&self, path: &std::path::Path) {
+        self.warning(format!(
+            "{} was not written by this project: its values are checked, its origin cannot be",
             path.display()
         ));
     }
@@ -81,9 +81,9 @@ impl RunContext {
 
 /// Prints the one value of `--json`.
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    let text = serde_json::to_string(value).context("the result is no JSON")?;
+    let text = serde_json::to_string(value).context("the result cannot be written as JSON")?;
     match writeln!(std::io::stdout(), "{text}") {
-        // `… --json | head` is no mistake of the user's.
+        // As in `… --json | head`.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("cannot write to standard output"),
     }

@@ -1,6 +1,6 @@
 //! How errors look: what and where, then what to do.
 
-use crate::Interrupted;
+use crate::{Interrupted, UsageError};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -10,9 +10,9 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         writeln!(std::io::stderr(), "{error:#}").ok();
         return ExitCode::from(interrupted.status());
     }
-    // Nobody can be told that telling failed.
+    // A message that cannot be printed is lost; the exit status remains.
     writeln!(std::io::stderr(), "{}", text(error)).ok();
-    ExitCode::FAILURE
+    if error.is::<UsageError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 
 fn text(error: &anyhow::Error) -> String {

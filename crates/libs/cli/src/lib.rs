@@ -20,7 +20,9 @@ mod outputs;
 mod paths;
 mod progress;
 mod range;
+mod renamed;
 mod signals;
+mod usage_error;
 
 pub use check_failed::CheckFailed;
 pub use context::RunContext;
@@ -28,6 +30,7 @@ pub use paths::{Input, Output};
 pub use progress::Progress;
 pub use range::{in_range, in_range_f64};
 pub use signals::{GracefulShutdown, Interrupted};
+pub use usage_error::UsageError;
 
 use clap::{Args, Command, FromArgMatches};
 use serde::Serialize;
@@ -46,17 +49,25 @@ pub struct Program {
     pub about: &'static str,
     /// A command line to copy.
     pub example: &'static str,
+    /// Old and new spelling of renamed long flags, without dashes in front. The old one is
+    /// refused, as a flag and as a key of `--config`, with the new one in the message.
+    pub renamed: &'static [(&'static str, &'static str)],
 }
 
-/// The [`Program`] of the binary being compiled: `program!("What it does", "an example")`.
+/// The [`Program`] of the binary being compiled: `program!("What it does", "an example")`, or
+/// `program!("What it does", "an example", renamed: &[("old-flag", "new-flag")])`.
 #[macro_export]
 macro_rules! program {
     ($about:expr, $example:expr) => {
+        $crate::program!($about, $example, renamed: &[])
+    };
+    ($about:expr, $example:expr, renamed: $renamed:expr) => {
         $crate::Program {
             name: env!("CARGO_BIN_NAME"),
             version: env!("CARGO_PKG_VERSION"),
             about: $about,
             example: $example,
+            renamed: $renamed,
         }
     };
 }
@@ -109,7 +120,8 @@ enum Refusal {
 
 fn parse<A: Args>(program: Program, words: Vec<OsString>) -> Result<(A, Common), Refusal> {
     let command = command::<A>(program);
-    let words = config::merge(&command, words).map_err(Refusal::Config)?;
+    renamed::check_flags(program.renamed, &words).map_err(Refusal::Usage)?;
+    let words = config::merge(&command, program.renamed, words).map_err(Refusal::Config)?;
     let matches = command.clone().try_get_matches_from(words).map_err(Refusal::Usage)?;
     outputs::check_apart(&command, &matches).map_err(Refusal::Config)?;
     let args = A::from_arg_matches(&matches).map_err(Refusal::Usage)?;
@@ -164,8 +176,13 @@ mod tests {
         flip: bool,
     }
 
-    const PROGRAM: Program =
-        Program { name: "hpa-test", version: "1", about: "", example: "hpa-test" };
+    const PROGRAM: Program = Program {
+        name: "hpa-test",
+        version: "1",
+        about: "",
+        example: "hpa-test",
+        renamed: &[("batch", "batch-size"), ("first-group", "body")],
+    };
 
     fn parse_with(toml: &str, flags: &[&str]) -> Result<(Flags, Common), String> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -207,6 +224,20 @@ mod tests {
         assert!(!flips("flip = true", &["--flip=false"]) && !flips("", &[]));
         let error = parse_with("flip = 3", &[]).unwrap_err();
         assert!(error.contains("`flip`"), "{error}");
+    }
+
+    #[test]
+    fn old_spellings_are_refused_with_the_new_one() {
+        for flag in ["--batch=8", "--batch"] {
+            let error = parse_with("", &[flag]).unwrap_err();
+            assert!(error.contains("`--batch` was renamed"), "{error}");
+            assert!(error.contains("\n  help: use `--batch-size`"), "{error}");
+        }
+        let error = parse_with("first_group = 8", &[]).unwrap_err();
+        assert!(error.contains("key `first_group` was renamed"), "{error}");
+        assert!(error.contains("\n  help: use `body`"), "{error}");
+        let values = ["--members", "batch"];
+        assert_eq!(parse_with("", &values).unwrap().0.members, ["batch"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Paths that know what they hold.
+//! Typed paths of inputs and outputs.
 
 use crate::RunContext;
 use hpa_artifacts::{Artifact, ArtifactError, Digest, Loaded, Provenance};
@@ -22,14 +22,14 @@ pub struct Output<T> {
 }
 
 impl<T: Artifact> Input<T> {
-    /// Reads and checks the file; warns when it was made elsewhere.
+    /// Reads and checks the file; warns when another program wrote it.
     ///
     /// # Errors
     /// As [`Artifact::read`].
     pub fn read(&self, context: &RunContext) -> Result<Loaded<T>, ArtifactError> {
         let loaded = T::read(&self.path)?;
         if loaded.origin.provenance.is_none() {
-            context.warn_foreign(&self.path);
+            context.warn_external(&self.path);
         }
         Ok(loaded)
     }
@@ -75,7 +75,7 @@ impl<T> FromStr for Output<T> {
     }
 }
 
-// Derived, `Clone` would ask `T` to be `Clone` too.
+// A derived `Clone` would require `T: Clone`.
 impl<T> Clone for Input<T> {
     fn clone(&self) -> Self {
         Self { path: self.path.clone(), holds: PhantomData }

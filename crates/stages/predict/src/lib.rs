@@ -66,7 +66,7 @@ pub fn run(args: &Args, context: &RunContext) -> anyhow::Result<Report> {
     hpa_ops::select_simd()?;
     let computer = args.device.open()?;
     if let Some(notice) = &computer.notice {
-        context.notice(notice);
+        context.info(notice);
     }
     let store = context.open_images(&args.images)?;
     let folds = args.folds.as_ref().map(|folds| folds.read(context)).transpose()?;

@@ -44,13 +44,13 @@ fn run(args: &Args, context: &RunContext) -> anyhow::Result<Summary> {
     }
     if outcome.up_to_date {
         context
-            .notice(format!("{} is up to date: its inputs have not changed", args.out.display()));
+            .info(format!("{} is up to date: its inputs have not changed", args.out.display()));
     }
     if let Some(text) = outcome.skipped_warning() {
-        context.warn(text);
+        context.warning(text);
     }
     if let Some(text) = outcome.upscaled_notice(config.size_px) {
-        context.notice(text);
+        context.info(text);
     }
     Ok(outcome.summary(start.elapsed()))
 }

@@ -42,7 +42,7 @@ fn run(flags: &Flags, context: &RunContext) -> anyhow::Result<Vec<Line>> {
     let images = context.open_images(&flags.images)?;
     let provenance = flags.provenance(&inputs, &images);
     let run = Run::new(inputs)?;
-    run.notices.iter().for_each(|notice| context.notice(notice));
+    run.notices.iter().for_each(|notice| context.info(notice));
     let resampling = resampling(flags.bootstrap, flags.seed);
     let verdicts = judge(&run, resampling);
     let (verdicts, images, provenance) = (verdicts.as_slice(), &images, &provenance);
@@ -51,9 +51,9 @@ fn run(flags: &Flags, context: &RunContext) -> anyhow::Result<Vec<Line>> {
     let scores = score_table(&run, verdicts);
     flags.out_scores.write(&scores, provenance)?;
     atomic::write_bytes(&flags.out, page.as_bytes())?;
-    context.notice(format_args!("\n{}\n", text_table(&run, verdicts)));
-    context.notice(format_args!("page    {}", flags.out.display()));
-    context.notice(format_args!("scores  {}", flags.out_scores.path().display()));
+    context.info(format_args!("\n{}\n", text_table(&run, verdicts)));
+    context.info(format_args!("page    {}", flags.out.display()));
+    context.info(format_args!("scores  {}", flags.out_scores.path().display()));
     Ok(scores.rows.into_iter().map(line).collect())
 }
 

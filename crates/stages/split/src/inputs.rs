@@ -79,12 +79,12 @@ impl Inputs {
     ) -> Result<Vec<u32>> {
         let sets = DisjointSets::new(samples.rows.len());
         if samples.excluded > 0 {
-            context.notice(format!("{} labelled samples are excluded", samples.excluded));
+            context.info(format!("{} labelled samples are excluded", samples.excluded));
         }
         if let Some(duplicates) = &self.duplicates {
             let unknown = duplicates.join(&samples.ids(), &sets);
             if unknown > 0 {
-                context.notice(format!(
+                context.info(format!(
                     "{unknown} ids of the list of duplicates are not among the samples"
                 ));
             }
@@ -92,14 +92,14 @@ impl Inputs {
         if let Some(images) = &self.images {
             let unused = images.len() - samples.rows.len();
             if unused > 0 {
-                context.notice(format!(
+                context.info(format!(
                     "{unused} images are not used: their samples have no label or are excluded"
                 ));
             }
             let hashes = rgb_hashes(&samples.ids(), images)?;
             let blank = join_near_duplicates(&hashes, distance, &sets);
             if blank > 0 {
-                context.notice(format!(
+                context.info(format!(
                     "{blank} samples are blank in two of red, green and blue: not compared"
                 ));
             }

@@ -38,7 +38,7 @@ fn run(args: &Args, context: &RunContext) -> anyhow::Result<Summary> {
     let warnings = reference
         .map_or_else(Vec::new, |reference| compare_with_reference(&reference.value, &statistics));
     for text in &warnings {
-        context.warn(text);
+        context.warning(text);
     }
     let provenance = Provenance::new(&Statistics::SCHEMA).with_input("images", store.digest());
     args.out.write(&statistics, &provenance)?;

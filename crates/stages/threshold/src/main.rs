@@ -47,7 +47,7 @@ fn find(args: &Args, context: &RunContext) -> anyhow::Result<Summary> {
     }
     let data = align(&labels, predictions.value)?;
     if data.left_out > 0 {
-        context.notice(format!("{} predictions have no label and are left out", data.left_out));
+        context.info(format!("{} predictions have no label and are left out", data.left_out));
     }
     let plan = resamples(args, context, (&labels.value, &data), &origin)?;
     let names = labels.value.names.clone();
@@ -58,7 +58,7 @@ fn find(args: &Args, context: &RunContext) -> anyhow::Result<Summary> {
     let (written, summary) =
         rayon::join(|| args.out.write(&thresholds, &provenance), || search.summary(plan.as_ref()));
     written?;
-    context.notice(&summary);
+    context.info(&summary);
     Ok(summary)
 }
 
@@ -82,7 +82,7 @@ fn resamples(
     }
     if held_out.is_some() {
         let mend = "give --folds, which says what belongs together";
-        context.notice(format!("the interval takes duplicates for independent samples: {mend}"));
+        context.info(format!("the interval takes duplicates for independent samples: {mend}"));
     }
     Ok(Some(Bootstrap::of_samples(data.n_samples(), args.bootstrap, seed)))
 }

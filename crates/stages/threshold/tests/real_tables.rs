@@ -46,11 +46,10 @@ fn the_search_reaches_the_optimum_on_real_networks() {
     let order: Vec<&str> =
         template.lines().skip(1).map(|line| line.split(',').next().expect("Id")).collect();
     for network in ["DenseNet121", "InceptionV3", "ResNet50"] {
-        let mut archive =
-            npyz::npz::NpzArchive::open(shared::path(&format!("probabilities/{network}.npz")))
-                .expect("an archive");
-        let array = archive.by_name("pred").expect("readable").expect("has pred");
-        let all: Vec<f32> = array.into_vec().expect("float32");
+        let array = shared::path(&format!("probabilities/{network}.npz"));
+        let all = hpa_import::npy::read_npy(&array, Some("pred"), order.len()).expect("an array");
+        #[expect(clippy::cast_possible_truncation, reason = "the array holds 32-bit floats")]
+        let all: Vec<f32> = all.values.iter().map(|&value| value as f32).collect();
         let row =
             |id: &String| order.iter().position(|other| other == id).expect("in the template");
         let scores = ids.iter().flat_map(|id| all[28 * row(id)..][..28].to_vec()).collect();

@@ -74,7 +74,7 @@ pub(crate) fn draw(
     }
     let bytes = canvas.png().context("cannot encode the sheet")?;
     atomic::write_bytes(out, &bytes)?;
-    context.notice(format!("{} samples in {COLUMNS} views: {}", canvas.rows, out.display()));
+    context.info(format!("{} samples in {COLUMNS} views: {}", canvas.rows, out.display()));
     let (width, height) = canvas.size();
     Ok(Sheet { rows: canvas.rows, columns: COLUMNS, width, height })
 }

@@ -105,7 +105,7 @@ pub(crate) fn find(
         write_bytes(path, plot::svg(&curve).as_bytes())?;
     }
     out.write(&curve, &inputs.provenance)?;
-    context.notice(format!("the loss falls most steeply at a learning rate of {suggestion:.2e}"));
+    context.info(format!("the loss falls most steeply at a learning rate of {suggestion:.2e}"));
     let least = curve.points.iter().map(|point| point.smooth_loss).reduce(f64::min);
     let last_rate = curve.points.last().map(|point| point.learning_rate);
     Ok(Found { suggestion, steps: curve.points.len(), last_rate, least_loss: least })

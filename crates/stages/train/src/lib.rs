@@ -90,7 +90,7 @@ pub fn run(args: &Args, context: &RunContext) -> anyhow::Result<Answer> {
     course.check(*epochs, *max_learning_rate)?;
     args.search.check()?;
     if let Some(notice) = &computer.notice {
-        context.notice(notice);
+        context.info(notice);
     }
     if args.search.find_learning_rate {
         find::find(args, context, &computer).map(Answer::Found)
@@ -104,7 +104,7 @@ fn train(args: &Args, context: &RunContext, computer: &Computer) -> anyhow::Resu
     let inputs = Inputs::read(args, context, None)?;
     let mut keeper = Keeper::new(args, &inputs.provenance, computer);
     if let Some(report) = confirm::confirm(args, &inputs.provenance) {
-        context.notice(format!("{} is up to date", out.display()));
+        context.info(format!("{} is up to date", out.display()));
         keeper.clear()?;
         return Ok(report);
     }
@@ -198,7 +198,7 @@ fn network(args: &Args, context: &RunContext, labels: usize) -> anyhow::Result<h
     let seed = hpa_core::Seed::new(seed);
     let Some(path) = &args.weights else {
         if pretrained {
-            context.notice("pretrained = true, but there are no --weights: training from scratch");
+            context.info("pretrained = true, but there are no --weights: training from scratch");
         }
         return Ok(hpa_nn::Network::new(architecture, labels, seed)?);
     };
@@ -206,7 +206,7 @@ fn network(args: &Args, context: &RunContext, labels: usize) -> anyhow::Result<h
     let (network, imported) =
         hpa_nn::Network::pretrained(architecture, labels, seed, (file, first_conv))
             .with_context(|| format!("cannot start from {}", path.display()))?;
-    context.notice(format!(
+    context.info(format!(
         "starting from {}{}{}",
         path.display(),
         if imported.widened_first_convolution {

@@ -43,7 +43,7 @@ impl Keeper {
         }
         for (run, other) in &self.elsewhere {
             if let Ok(state) = TrainState::read(path, *run) {
-                context.notice(format!(
+                context.info(format!(
                     "this run was begun on another device ({other}): its weights will be those of neither alone"
                 ));
                 return Ok(state);
@@ -65,14 +65,14 @@ impl Keeper {
             Ok(found) => {
                 trainer.restore(found)?;
                 let (epochs, steps) = (trainer.history().len(), trainer.steps());
-                context.notice(format!("going on after epoch {epochs}, step {steps} ({shown})"));
+                context.info(format!("going on after epoch {epochs}, step {steps} ({shown})"));
             }
             Err(StateError::Absent) => {}
-            Err(StateError::OtherRun) => context.notice(format!(
+            Err(StateError::OtherRun) => context.info(format!(
                 "{shown} is the state of a run with other settings or inputs: training starts anew"
             )),
             Err(StateError::Damaged(reason)) => {
-                context.warn(format!("{shown} is damaged ({reason}): training starts anew"));
+                context.warning(format!("{shown} is damaged ({reason}): training starts anew"));
             }
         }
         Ok(())

@@ -34,7 +34,7 @@ impl<'a> Session<'a> {
         Ok(Self {
             keeper,
             events: events.transpose()?,
-            patience: context.patience(),
+            patience: context.graceful_shutdown(),
             progress: context.progress("training", trainer.images_to_go() as u64, "images"),
             epochs: args.settings.epochs,
             rates: Vec::new(),

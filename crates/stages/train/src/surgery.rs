@@ -32,13 +32,13 @@ pub(crate) fn check(
     let file = weights.map(read_foreign_weights).transpose()?;
     let name = weights.map(|path| path.display().to_string());
     if name.is_none() {
-        context.notice("no --weights: a three-channel network of random weights is widened");
+        context.info("no --weights: a three-channel network of random weights is widened");
     }
     let shown = name.as_deref().unwrap_or("random weights");
     let checks = check_surgery(architecture, file, Seed::new(settings.seed))
         .with_context(|| format!("cannot check {shown}"))?;
     for check in &checks {
-        context.notice(line(check));
+        context.info(line(check));
     }
     let all_hold = checks.iter().all(|check| check.holds);
     let verdict = if all_hold { "equal" } else { "different" };
@@ -51,7 +51,7 @@ pub(crate) fn check(
         );
         return Err(CheckFailed::new(message, &verdict)?.into());
     }
-    context.notice(format!(
+    context.info(format!(
         "equal: with `zero` the four-channel {architecture} of {shown} answers as the three-channel one about red, green and blue; the other ways keep their promises"
     ));
     Ok(verdict)

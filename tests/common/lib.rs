@@ -1,0 +1,109 @@
+//! What tests share: fixtures, running programs, the workspace's paths.
+//!
+//! The tests of a program's crate use [`TestDir`] to run it and [`fixtures`] for small inputs;
+//! the tests of the whole workspace also run `make`.
+
+pub mod fixtures;
+mod program;
+
+pub use fixtures::shared_file;
+pub use program::{TestCommand, TestDir, TestRun};
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The root of the workspace.
+///
+/// # Panics
+/// When this crate has moved out of it.
+#[must_use]
+pub fn workspace() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().expect("the package is one folder below the root").to_owned()
+}
+
+/// Where cargo puts what it builds; a relative path is meant from the root of the workspace.
+#[must_use]
+pub fn target() -> PathBuf {
+    workspace().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+}
+
+/// `make` in the workspace, silent about folders, free of an outer make's flags.
+#[must_use]
+pub fn make(arguments: &[&str]) -> Command {
+    let mut command = Command::new("make");
+    command.current_dir(workspace()).arg("--no-print-directory").args(arguments);
+    for variable in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "PIPELINE", "DATA", "RUN", "DEVICE"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Builds a program once and returns its path.
+///
+/// # Panics
+/// When it does not build.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    let path = target().join("release").join(name);
+    // Make knows what lies inside of the workspace by its path from there.
+    let goal = path.strip_prefix(workspace()).unwrap_or(&path);
+    drop(said(make(&[goal.to_str().expect("paths of the workspace are UTF-8")])));
+    path
+}
+
+/// Runs a command that must succeed; its standard output and error together.
+///
+/// # Panics
+/// When it fails, with all that it said.
+#[must_use]
+pub fn said(mut command: Command) -> String {
+    let output = command.output().expect("the program starts");
+    let text = text(&output);
+    assert!(output.status.success(), "{command:?} failed with {}:\n{text}", output.status);
+    text
+}
+
+/// Standard output and error as one text.
+#[must_use]
+pub fn text(output: &Output) -> String {
+    let parts = [&output.stdout, &output.stderr];
+    parts.map(|part| String::from_utf8_lossy(part).into_owned()).concat()
+}
+
+/// Every file below a folder, by its path from there.
+///
+/// # Panics
+/// When the folder cannot be read.
+#[must_use]
+pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).expect("the folder is readable") {
+            let path = entry.expect("the folder is readable").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).expect("it lies below").display().to_string();
+                found.insert(name, std::fs::read(&path).expect("the file is readable"));
+            }
+        }
+    }
+    found
+}
+
+/// The folder of real samples, tables and matrices, if there is one; says so if not.
+///
+/// `HPA_SHARED` names it; a relative path is meant from the root of the workspace.
+#[must_use]
+pub fn shared() -> Option<PathBuf> {
+    let folder = std::env::var_os("HPA_SHARED").unwrap_or_else(|| "../shared".into());
+    let folder = workspace().join(folder);
+    if folder.join("data").is_dir() {
+        return Some(folder);
+    }
+    eprintln!("SKIPPED: no real data in {} (set HPA_SHARED)", folder.display());
+    None
+}
