@@ -1,13 +1,13 @@
-//! Brushes that never leave their cell.
+//! Drawing operations clipped to one cell.
 
 use crate::plane::{Plane, Point, pixel, pixels_around};
 use crate::scene::{Region, Scene};
 use std::f64::consts::TAU;
 
-/// Thinnest brush in pixels: a finer one would slip between pixels.
+/// Smallest spot size in pixels: a smaller one could fall between pixels.
 const THINNEST: f64 = 0.5;
 
-/// One cell on one channel, ready to be painted.
+/// One cell on one channel.
 pub(crate) struct Canvas<'a> {
     /// The field.
     pub(crate) scene: &'a Scene,

@@ -1,11 +1,11 @@
-//! One cell: its outlines and the landmarks from which everything in it is drawn.
+//! One cell: outlines and landmarks.
 
 use crate::outline::{Outline, Shape};
 use crate::plane::Point;
 use hpa_core::Rng;
 use std::f64::consts::{PI, TAU};
 
-/// Where the cell stands in its cycle.
+/// Phase of the cell cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Not dividing.
@@ -28,22 +28,22 @@ pub(crate) struct Nucleolus {
     pub(crate) radius: f64,
 }
 
-/// What the cells of a field have in common: the cell line and how it was grown.
+/// Properties that the cells of a field share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CellLine {
     /// Mean radius of a cell, in pixels.
     pub(crate) radius: f64,
     /// Long over short axis of the body.
     pub(crate) elongation: f64,
-    /// Bays and bulges of the body.
+    /// Relative size of random bumps of the body.
     pub(crate) irregularity: f64,
     /// Length of the tips of spindle-shaped cells.
     pub(crate) tips: f64,
     /// Radius of the nucleus over that of the body.
     pub(crate) nucleus_share: f64,
-    /// Microtubules a cell.
+    /// Microtubules per cell.
     pub(crate) filaments: usize,
-    /// How soon the reticulum thins outward, as a share of the radius.
+    /// Decay length of the reticulum outward, as a fraction of the radius.
     pub(crate) reticulum_reach: f64,
 }
 
@@ -67,7 +67,7 @@ impl CellLine {
 /// A cell.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
-    /// Border of the cell where no neighbour presses on it.
+    /// Border of the cell without neighbours.
     pub(crate) body: Outline,
     /// Border of the nucleus; of the chromosomes in a dividing cell.
     pub(crate) nucleus: Outline,
@@ -79,9 +79,9 @@ pub(crate) struct Cell {
     pub(crate) axis: f64,
     /// Mean radius of the body in pixels.
     pub(crate) radius: f64,
-    /// How strongly it makes the protein; about 1.
+    /// Relative protein expression, about 1.
     pub(crate) expression: f64,
-    /// Where in its cycle.
+    /// Its phase.
     pub(crate) phase: Phase,
 }
 
@@ -152,21 +152,21 @@ const fn round(radius: f64, elongation: f64, axis: f64, irregularity: f64) -> Sh
 
 /// Two to five balls that do not touch, in the inner two thirds of the nucleus.
 fn nucleoli(nucleus: &Outline, nuclear: f64, rng: &mut Rng) -> Vec<Nucleolus> {
-    let wanted = 2 + rng.below(4);
+    let target = 2 + rng.below(4);
     let mut found: Vec<Nucleolus> = Vec::new();
     for _ in 0..40 {
         let center = nucleus.point(rng.range(0.0, TAU), rng.uniform().sqrt() * 0.62);
-        let radius = nuclear * rng.range(0.17, 0.27) * if wanted > 3 { 0.85 } else { 1.0 };
+        let radius = nuclear * rng.range(0.17, 0.27) * if target > 3 { 0.85 } else { 1.0 };
         let apart =
             |other: &Nucleolus| (other.center - center).length() > 1.2 * (other.radius + radius);
-        if found.len() < wanted && found.iter().all(apart) {
+        if found.len() < target && found.iter().all(apart) {
             found.push(Nucleolus { center, radius });
         }
     }
     found
 }
 
-/// A place just outside the nucleus, rather where the cell has room.
+/// A point just outside of the nucleus, on the side with most cytoplasm.
 fn organiser(nucleus: &Outline, body: &Outline, rng: &mut Rng) -> Point {
     let angles: [f64; 4] = std::array::from_fn(|_| rng.range(0.0, TAU));
     let room = |angle: f64| {

@@ -1,34 +1,34 @@
-//! All samples of a data set, before any is drawn.
+//! Ids, splits and labels of all samples of a data set.
 
-use crate::label_plan::{PlanError, plan_labels};
-use crate::sample::{Pictures, draw_sample};
+use crate::config::SynthConfig;
+use crate::draw::{ChannelImages, draw_images};
+use crate::label_sampling::{LabelSamplingError, sample_labels};
 use crate::sample_ids::sample_ids;
-use crate::settings::Settings;
 use hpa_core::{LabelSet, SampleId, Seed};
 
-/// Training or test part.
+/// Training or test samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum Split {
     /// `train/`, with labels in `train.csv`.
     Train,
     /// `test/`, with labels in `test_labels.csv`.
     Test,
 }
 
-/// A sample to be drawn.
+/// A sample before it is drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// Its name.
+    /// Its id.
     pub id: SampleId,
-    /// The part to which it belongs.
-    pub part: Part,
-    /// Where its protein is.
+    /// The split it belongs to.
+    pub split: Split,
+    /// The places of its protein.
     pub labels: LabelSet,
-    /// Where its chance comes from.
+    /// Seed of its random draws.
     seed: Seed,
 }
 
-impl Part {
+impl Split {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Train, Self::Test];
 
@@ -42,25 +42,25 @@ impl Part {
     }
 }
 
-/// Names and labels of every sample, training part first, each part in order of ids.
+/// Ids and labels of every sample, training split first, each split in order of ids.
 ///
 /// # Errors
-/// When a part is too small for its labels.
-pub fn plan(settings: &Settings) -> Result<Vec<Sample>, PlanError> {
-    let seed = Seed::new(settings.seed);
-    let counts = [settings.train_samples, settings.test_samples];
+/// When a split is too small for its labels.
+pub fn samples(config: &SynthConfig) -> Result<Vec<Sample>, LabelSamplingError> {
+    let seed = Seed::new(config.seed);
+    let counts = [config.train_samples, config.test_samples];
     let mut ids = sample_ids(counts[0] + counts[1], seed.derive("ids"));
-    // Which ids are held out is a matter of chance, as in the competition.
+    // Test ids are a random subset, as in the competition.
     seed.derive("parts").rng().shuffle(&mut ids);
     let mut samples = Vec::with_capacity(ids.len());
-    for (part, count) in Part::ALL.into_iter().zip(counts) {
-        let seed = seed.derive(part.name());
-        let labels = plan_labels(part.name(), count, settings, seed.derive("labels"))?;
+    for (split, count) in Split::ALL.into_iter().zip(counts) {
+        let seed = seed.derive(split.name());
+        let labels = sample_labels(split.name(), count, config, seed.derive("labels"))?;
         let mut names: Vec<SampleId> = ids.split_off(ids.len() - count);
         names.sort();
         samples.extend((0..).zip(names).zip(labels).map(|((number, id), labels)| Sample {
             id,
-            part,
+            split,
             labels,
             seed: seed.child(number),
         }));
@@ -69,13 +69,13 @@ pub fn plan(settings: &Settings) -> Result<Vec<Sample>, PlanError> {
 }
 
 impl Sample {
-    /// Draws its pictures.
+    /// Draws its images.
     #[must_use]
-    pub fn draw(&self, settings: &Settings) -> Pictures {
-        let brightness = match self.part {
-            Part::Train => 1.0,
-            Part::Test => settings.test_brightness,
+    pub fn draw(&self, config: &SynthConfig) -> ChannelImages {
+        let brightness = match self.split {
+            Split::Train => 1.0,
+            Split::Test => config.test_brightness,
         };
-        draw_sample(settings, &self.labels, brightness, self.seed)
+        draw_images(config, &self.labels, brightness, self.seed)
     }
 }

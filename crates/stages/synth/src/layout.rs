@@ -1,16 +1,17 @@
-//! Where the cells of a field lie and which of them divide.
+//! Positions and phases of the cells of a field.
 //!
-//! Cells are put down one by one, most of them beside one that is there, so that they touch;
-//! middles may lie beyond the picture, so that the border cuts some. Labels that need company
-//! (bridge, junctions) or a division (spindle) get it here.
+//! Cells are placed one by one, most of them beside an earlier one, so that they touch;
+//! centres may lie outside of the image, so that its border cuts some. The layout also meets
+//! the requirements of labels: a dividing pair (bridge), touching cells (junctions), a
+//! metaphase (spindle).
 
 use crate::cell::{Cell, CellLine, Phase};
+use crate::config::SynthConfig;
 use crate::plane::Point;
-use crate::settings::Settings;
 use hpa_core::Rng;
 use std::f64::consts::TAU;
 
-/// What the labels of the sample ask of the field.
+/// Requirements of a sample's labels on the layout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
     /// Two daughters joined by a bridge.
@@ -23,20 +24,20 @@ pub(crate) struct Needs {
 
 /// The cells of a random field.
 #[must_use]
-pub(crate) fn lay_out(settings: &Settings, needs: Needs, rng: &mut Rng) -> (CellLine, Vec<Cell>) {
-    let scale = (settings.cell_diameter_spread * rng.normal()).clamp(-0.7, 0.7).exp();
-    let line = CellLine::random(0.5 * settings.cell_diameter_px * scale, rng);
-    let size = settings.size_px as f64;
+pub(crate) fn lay_out(config: &SynthConfig, needs: Needs, rng: &mut Rng) -> (CellLine, Vec<Cell>) {
+    let scale = (config.cell_diameter_spread * rng.normal()).clamp(-0.7, 0.7).exp();
+    let line = CellLine::random(0.5 * config.cell_diameter_px * scale, rng);
+    let size = config.size_px as f64;
     let mut field = Field { size, line, axis: rng.range(0.0, TAU), cells: Vec::new() };
-    if needs.bridge || rng.chance(settings.dividing_share) {
+    if needs.bridge || rng.chance(config.dividing_share) {
         field.add_daughters(rng);
     }
-    if needs.spindle || rng.chance(settings.dividing_share) {
+    if needs.spindle || rng.chance(config.dividing_share) {
         field.add_metaphase(rng);
     }
-    field.add_interphase(settings.confluence, needs.contact, rng);
+    field.add_interphase(config.confluence, needs.contact, rng);
     for cell in &mut field.cells {
-        cell.expression = (settings.expression_spread * rng.normal()).exp().clamp(0.25, 3.0);
+        cell.expression = (config.expression_spread * rng.normal()).exp().clamp(0.25, 3.0);
     }
     (field.line, field.cells)
 }
@@ -50,7 +51,7 @@ struct Field {
 }
 
 impl Field {
-    /// A place where a whole cell of this radius is in the picture, if one fits.
+    /// A random centre of a cell of this radius that fits into the image, if one can.
     fn inner_place(&self, radius: f64, rng: &mut Rng) -> Point {
         let margin = radius.min(0.5 * self.size);
         let mut coordinate = || rng.range(margin, (self.size - margin).max(margin + 1e-9));
@@ -75,7 +76,7 @@ impl Field {
                 return;
             }
         }
-        // A full field: the spindle takes the place nearest a corner, its neighbours give way.
+        // The field is full: the spindle goes into a corner and overlaps its neighbours.
         let corner = 0.4 * self.line.radius;
         self.cells.push(Cell::metaphase(Point { x: corner, y: corner }, &self.line, rng));
     }
@@ -85,39 +86,39 @@ impl Field {
         let (low, high) = (-0.6 * radius, self.size + 0.6 * radius);
         let crowding = (confluence * rng.range(0.5, 1.3)).min(1.0);
         let area = (high - low).powi(2) / (TAU / 2.0 * radius * radius);
-        let wanted = crate::plane::pixel(crowding * area).unwrap_or(0).clamp(2, 4000);
+        let target = crate::plane::pixel(crowding * area).unwrap_or(0).clamp(2, 4000);
         let mut tries = 0;
-        let mut sociable = contact;
-        while (self.cells.len() < wanted && tries < 30 * wanted) || self.whole_cells() < 2 {
+        let mut beside = contact;
+        while (self.cells.len() < target && tries < 30 * target) || self.whole_cells() < 2 {
             tries += 1;
             let at = match self.cells.len() {
                 0 => self.inner_place(radius, rng),
-                count if sociable || rng.chance(0.55) => {
-                    let beside = self.cells[rng.below(count)].body.center();
-                    beside + Point::polar(rng.range(0.0, TAU), rng.range(1.2, 1.9) * radius)
+                count if beside || rng.chance(0.55) => {
+                    let neighbour = self.cells[rng.below(count)].body.center();
+                    neighbour + Point::polar(rng.range(0.0, TAU), rng.range(1.2, 1.9) * radius)
                 }
                 _ => Point { x: rng.range(low, high), y: rng.range(low, high) },
             };
             let inside = (low..high).contains(&at.x) && (low..high).contains(&at.y);
             let axis = self.axis + 0.45 * rng.normal();
             let cell = Cell::interphase(at, &self.line, axis, rng);
-            // After very many tries cells may overlap: a crowded field beats none.
-            let gap = if tries < 40 * wanted { 1.0 } else { 0.0 };
+            // After many tries cells may overlap.
+            let gap = if tries < 40 * target { 1.0 } else { 0.0 };
             if inside && self.has_room(&cell, gap) {
                 self.cells.push(cell);
-                sociable = contact && self.cells.len() < 3;
+                beside = contact && self.cells.len() < 3;
             }
         }
     }
 
-    /// Cells whose nucleus is in the picture.
+    /// How many cells have their nucleus in the image.
     fn whole_cells(&self) -> usize {
         let inside =
             |at: Point| (0.0..self.size).contains(&at.x) && (0.0..self.size).contains(&at.y);
         self.cells.iter().filter(|cell| inside(cell.nucleus.center())).count()
     }
 
-    /// Whether the nucleus stays clear of the others, and round cells of all bodies.
+    /// Whether nuclei do not overlap, nor dividing cells any body.
     fn has_room(&self, cell: &Cell, gap: f64) -> bool {
         self.cells.iter().all(|other| {
             let distance = (other.nucleus.center() - cell.nucleus.center()).length();
@@ -137,10 +138,10 @@ mod tests {
     use hpa_core::Seed;
 
     #[test]
-    fn a_bridge_has_two_daughters_and_a_spindle_a_metaphase() {
+    fn bridges_need_two_daughters_and_spindles_a_metaphase() {
         for seed in 0..200 {
             let needs = Needs { bridge: true, spindle: true, contact: false };
-            let (_, cells) = lay_out(&Settings::DEFAULT, needs, &mut Seed::new(seed).rng());
+            let (_, cells) = lay_out(&SynthConfig::DEFAULT, needs, &mut Seed::new(seed).rng());
             let daughters: Vec<usize> = (0..cells.len())
                 .filter(|&index| matches!(cells[index].phase, Phase::Daughter { .. }))
                 .collect();
@@ -151,12 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn every_field_shows_two_nuclei_even_when_cells_are_larger_than_it() {
+    fn every_field_has_two_nuclei_even_if_cells_are_larger() {
         for cell_diameter_px in [8.0, 60.0, 400.0] {
-            let settings = Settings { cell_diameter_px, size_px: 64, ..Settings::DEFAULT };
+            let config = SynthConfig { cell_diameter_px, size_px: 64, ..SynthConfig::DEFAULT };
             for seed in 0..50 {
                 let mut rng = Seed::new(seed).rng();
-                let (_, cells) = lay_out(&settings, Needs::default(), &mut rng);
+                let (_, cells) = lay_out(&config, Needs::default(), &mut rng);
                 let inside = |x: f64| (0.0..64.0).contains(&x);
                 let shown = |cell: &&Cell| {
                     inside(cell.nucleus.center().x) && inside(cell.nucleus.center().y)

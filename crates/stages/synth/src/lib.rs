@@ -1,36 +1,37 @@
-//! Draws fields of cells with labelled proteins in Kaggle's layout.
+//! Synthetic fluorescence images of labelled cells in Kaggle's layout.
 //!
-//! [`plan`] decides names and labels of all samples, [`Sample::draw`] draws one, and the
-//! writer lays them out. A drawing goes from the whole to the part: cell line, cells,
-//! whose pixel is whose, the three reference stains, the protein by its labels, the optics.
+//! [`samples`] chooses ids and labels of all samples, [`Sample::draw`] draws one, and
+//! [`write_images`] and [`write_tables`] write them. Drawing goes from coarse to fine: cell
+//! line, cells, the cell of each pixel, the three reference stains, the protein by its labels,
+//! the optics.
 //!
 //! Lengths are in pixels unless a name says otherwise; inside a cell they are given in
-//! micrometres through its size, so that a field drawn larger shows the same cell.
+//! micrometres relative to its size, so that a larger image shows the same cell.
 //! Every sample has its own [`hpa_core::Seed`], so the order of drawing does not matter.
 
 mod canvas;
 mod cell;
+mod config;
 mod data_set;
+mod draw;
 mod filaments;
-mod label_plan;
+mod label_sampling;
+mod label_statistics;
 mod layout;
 mod optics;
 mod outline;
 mod patterns;
 mod plane;
-mod real_table;
 mod references;
-mod sample;
 mod sample_ids;
 mod scene;
-mod settings;
 #[cfg(test)]
 mod tests;
 mod texture;
 mod writer;
 
-pub use data_set::{Part, Sample, plan};
-pub use label_plan::PlanError;
-pub use sample::{Pictures, draw_sample};
-pub use settings::Settings;
-pub use writer::{WriteError, prepare_folder, write_pictures, write_tables};
+pub use config::SynthConfig;
+pub use data_set::{Sample, Split, samples};
+pub use draw::{ChannelImages, draw_images};
+pub use label_sampling::LabelSamplingError;
+pub use writer::{WriteError, prepare_folder, write_images, write_tables};

@@ -1,10 +1,10 @@
-//! Closed outlines seen from their middle: bodies of cells, nuclei, metaphase plates.
+//! Star-shaped closed outlines: cell bodies, nuclei, metaphase plates.
 
 use crate::plane::Point;
 use hpa_core::Rng;
 use std::f64::consts::TAU;
 
-/// Directions in which the radius is kept; between them it is interpolated.
+/// Directions with a stored radius; it is interpolated between them.
 const SECTORS: usize = 96;
 
 /// A star-shaped outline.
@@ -15,7 +15,7 @@ pub(crate) struct Outline {
     largest: f64,
 }
 
-/// How far an outline departs from a circle.
+/// Parameters of a random outline.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     /// Mean radius in pixels.
@@ -24,7 +24,7 @@ pub(crate) struct Shape {
     pub(crate) elongation: f64,
     /// Direction of the long axis, in radians.
     pub(crate) axis: f64,
-    /// Relative size of random bays and bulges.
+    /// Relative size of random bumps.
     pub(crate) irregularity: f64,
     /// Relative length of the tips at both ends of the long axis.
     pub(crate) tips: f64,

@@ -1,11 +1,10 @@
-//! One grey picture in the making: a square of intensities, row by row.
+//! Square grey images of linear intensities, row-major.
 //!
-//! Intensities are linear and have no upper end until the optics expose them; 1 is a
-//! well-stained structure. Geometry is `f64` in pixels, pixel (0, 0) being centred at (0, 0).
+//! Intensities have no upper limit before exposure; 1 is a well-stained structure. Geometry is `f64` in pixels, pixel (0, 0) being centred at (0, 0).
 
 use std::ops::{Add, Mul, Sub};
 
-/// A place or a step in the picture, in pixels.
+/// A point or a vector in pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Point {
     /// To the right.
@@ -15,7 +14,7 @@ pub(crate) struct Point {
 }
 
 impl Point {
-    /// The step of this length in this direction.
+    /// The vector of this length in this direction.
     #[must_use]
     pub(crate) fn polar(angle: f64, length: f64) -> Self {
         Self { x: length * angle.cos(), y: length * angle.sin() }
@@ -55,7 +54,7 @@ impl Mul<f64> for Point {
     }
 }
 
-/// A square picture.
+/// A square image.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plane {
     size: usize,
@@ -63,7 +62,7 @@ pub(crate) struct Plane {
 }
 
 impl Plane {
-    /// A black picture.
+    /// A black image.
     #[must_use]
     pub(crate) fn new(size: usize) -> Self {
         Self { size, values: vec![0.0; size * size] }
@@ -75,13 +74,13 @@ impl Plane {
         self.size
     }
 
-    /// All intensities, row by row.
+    /// All intensities, row-major.
     #[must_use]
     pub(crate) fn values(&self) -> &[f32] {
         &self.values
     }
 
-    /// All intensities, to be changed.
+    /// All intensities, mutable.
     pub(crate) fn values_mut(&mut self) -> &mut [f32] {
         &mut self.values
     }
@@ -102,7 +101,7 @@ impl Plane {
         self.values[index] += single(amount);
     }
 
-    /// The intensity that this share of the pixels stays below; 0 to 1.
+    /// The quantile of the intensities at `share`, 0 to 1.
     #[must_use]
     pub(crate) fn quantile(&self, share: f64) -> f64 {
         let mut sorted = self.values.clone();
@@ -111,16 +110,16 @@ impl Plane {
         f64::from(*sorted.select_nth_unstable_by(place, f32::total_cmp).1)
     }
 
-    /// This picture seen through a Gaussian of this standard deviation, borders repeated.
+    /// Gaussian blur with this standard deviation in pixels, borders repeated.
     #[must_use]
     pub(crate) fn blurred(&self, sigma: f64) -> Self {
         let kernel = gaussian_kernel(sigma);
-        // Two passes that each turn the picture on its side: rows, then columns.
-        blurred_rows_turned(&blurred_rows_turned(self, &kernel), &kernel)
+        // Two passes that each blur rows and transpose.
+        blur_rows_transposed(&blur_rows_transposed(self, &kernel), &kernel)
     }
 }
 
-/// The pixel of a coordinate; none left of the picture.
+/// The pixel of a coordinate; `None` if it is negative.
 #[must_use]
 pub(crate) fn pixel(coordinate: f64) -> Option<usize> {
     let rounded = coordinate.round();
@@ -150,7 +149,7 @@ fn single(value: f64) -> f32 {
     value
 }
 
-/// Half of a Gaussian from its centre outward, the whole summing to 1.
+/// Half of a Gaussian kernel from its centre outward; the full kernel sums to 1.
 fn gaussian_kernel(sigma: f64) -> Vec<f32> {
     let reach = pixel((3.0 * sigma).ceil()).unwrap_or(0);
     let half: Vec<f64> =
@@ -159,10 +158,10 @@ fn gaussian_kernel(sigma: f64) -> Vec<f32> {
     half.into_iter().map(|value| single(value / sum)).collect()
 }
 
-fn blurred_rows_turned(plane: &Plane, kernel: &[f32]) -> Plane {
+fn blur_rows_transposed(plane: &Plane, kernel: &[f32]) -> Plane {
     let size = plane.size;
     let reach = kernel.len() - 1;
-    let mut turned = Plane::new(size);
+    let mut transposed = Plane::new(size);
     let mut padded = vec![0.0; size + 2 * reach];
     for (y, row) in plane.values.chunks_exact(size).enumerate() {
         padded[..reach].fill(row[0]);
@@ -174,10 +173,10 @@ fn blurred_rows_turned(plane: &Plane, kernel: &[f32]) -> Plane {
             for (distance, weight) in kernel.iter().enumerate().skip(1) {
                 sum += weight * (padded[center - distance] + padded[center + distance]);
             }
-            turned.values[x * size + y] = sum;
+            transposed.values[x * size + y] = sum;
         }
     }
-    turned
+    transposed
 }
 
 #[cfg(test)]
@@ -185,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_blur_keeps_the_light_and_spreads_it_evenly() {
+    fn blur_keeps_the_sum_and_is_symmetric() {
         let mut plane = Plane::new(31);
         plane.set(15 * 31 + 15, 1.0);
         let blurred = plane.blurred(2.0);
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn pixels_beyond_the_picture_are_left_out() {
+    fn pixels_outside_of_the_image_are_left_out() {
         assert_eq!(pixels_around(1.0, 3.0, 10), 0..5);
         assert_eq!(pixels_around(9.0, 3.0, 10), 6..10);
         assert!(pixels_around(-9.0, 3.0, 10).is_empty());
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quantile_is_a_pixel_of_the_picture() {
+    fn quantiles_are_values_of_pixels() {
         let mut plane = Plane::new(2);
         for index in 0..4 {
             plane.set(index, index as f64);

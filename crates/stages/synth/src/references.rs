@@ -1,21 +1,21 @@
-//! The three channels that are the same in kind for every sample: nucleus (blue),
-//! microtubules (red), endoplasmic reticulum (yellow).
+//! Reference channels: nucleus (blue), microtubules (red), endoplasmic reticulum (yellow).
 
 use crate::canvas::Canvas;
 use crate::cell::{CellLine, Phase};
+use crate::patterns;
 use crate::plane::Plane;
 use crate::scene::{Region, Scene};
 use crate::texture::Texture;
 use hpa_core::Seed;
 
-/// DNA: mottled chromatin, darker where nucleoli push it aside, bright when condensed.
+/// DNA: mottled chromatin, darker in nucleoli, bright when condensed.
 #[must_use]
 pub(crate) fn nuclei(scene: &Scene, seed: Seed) -> Plane {
     let mut plane = Plane::new(scene.size);
     let chromatin = Texture::new(seed.derive("chromatin"), 1.4 * scene.micrometre);
     let mut rng = seed.rng();
     for (number, cell) in scene.cells.iter().enumerate() {
-        // Twice the DNA after replication, and stain that varies.
+        // DNA content doubles in replication, and the stain varies.
         let dna = rng.range(0.55, 1.1);
         let condensed = cell.phase != Phase::Interphase;
         let mut canvas = Canvas::new(scene, number, if condensed { 1.5 } else { dna }, &mut plane);
@@ -49,7 +49,7 @@ pub(crate) fn microtubules(scene: &Scene, seed: Seed) -> Plane {
             canvas.thread(Region::Nucleus, line, 0.3 * amount);
         }
     }
-    crate::patterns::bridges(scene, &mut plane, 1.0);
+    patterns::bridges(scene, &mut plane, 1.0);
     plane
 }
 
@@ -62,20 +62,7 @@ pub(crate) fn reticulum(scene: &Scene, line: &CellLine, seed: Seed) -> Plane {
     for number in 0..scene.cells.len() {
         let gain = rng.range(0.7, 1.3);
         let mut canvas = Canvas::new(scene, number, gain, &mut plane);
-        reticulum_of_cell(&mut canvas, line.reticulum_reach, seed);
+        patterns::reticulum_mesh(&mut canvas, line.reticulum_reach, seed);
     }
     plane
-}
-
-/// The reticulum of one cell, `reach` being how far it extends as a share of the radius.
-pub(crate) fn reticulum_of_cell(canvas: &mut Canvas, reach: f64, seed: Seed) {
-    let scene = canvas.scene;
-    let mesh = Texture::new(seed.derive("mesh"), 1.3 * scene.micrometre);
-    let radius = scene.cells[canvas.cell].radius;
-    canvas.fill(Region::Cytoplasm, |index| {
-        let thinning = (scene.depth(index) / (reach * radius)).exp();
-        let border = (scene.edge(index) / 1.5).min(1.0);
-        (0.25 + 1.1 * mesh.threads(scene.point(index))) * (0.1 + 0.9 * thinning) * border
-    });
-    canvas.fill(Region::Nucleus, |index| 0.1 + 0.4 * (-scene.depth(index) / 0.8).exp());
 }

@@ -1,4 +1,4 @@
-//! Names for samples that look like those of the competition.
+//! Sample ids in the form of the competition's.
 
 use hpa_core::{SampleId, Seed};
 use std::collections::BTreeSet;
@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 /// `count` distinct ids in ascending order, as the competition's tables are sorted.
 ///
 /// The originals are version 1 UUIDs of one machine and one week of 2018, such as
-/// `000a9596-bbc4-11e8-b2bc-ac1f6b6435d0`; here chance takes the place of the clock.
+/// `000a9596-bbc4-11e8-b2bc-ac1f6b6435d0`; here they are random.
 ///
 /// # Panics
 /// Never: what is built is a legal id.
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_distinct_sorted_and_a_matter_of_the_seed() {
+    fn ids_are_distinct_sorted_and_depend_on_the_seed_alone() {
         let ids = sample_ids(500, Seed::new(1));
         assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
         assert_eq!(ids, sample_ids(500, Seed::new(1)));

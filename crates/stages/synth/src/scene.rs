@@ -1,7 +1,7 @@
-//! The field as pixels know it: whose pixel is it, how far to the border, how deep in the nucleus.
+//! Per-pixel geometry of a field: owning cell, distance to its border, depth in its nucleus.
 //!
-//! A pixel belongs to the cell in which it lies least far out, so that touching cells flatten
-//! against each other; nuclei are never cut by a neighbour.
+//! A pixel belongs to the cell with the smallest relative distance to its centre, so that
+//! touching cells share a straight border; nuclei are never cut by a neighbour.
 
 use crate::cell::Cell;
 use crate::plane::{Plane, Point, pixel, pixels_around};
@@ -11,7 +11,7 @@ use std::f64::consts::TAU;
 /// A line of points, one after another.
 pub(crate) type Filament = Vec<Point>;
 
-/// Parts of a cell, as far as pixels are concerned.
+/// Regions of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Region {
     /// All of the cell.
@@ -55,14 +55,14 @@ impl Scene {
         Self { size, micrometre, cells, microtubules: Vec::new(), owner, edge, contact, depth }
     }
 
-    /// The index of the pixel at a point, if it is in the picture.
+    /// The index of the pixel at a point, if it is in the image.
     #[must_use]
     pub(crate) fn index(&self, at: Point) -> Option<usize> {
         let (x, y) = (pixel(at.x)?, pixel(at.y)?);
         (x < self.size && y < self.size).then_some(y * self.size + x)
     }
 
-    /// The point in the middle of a pixel.
+    /// The centre of a pixel.
     #[must_use]
     pub(crate) fn point(&self, index: usize) -> Point {
         Point { x: (index % self.size) as f64, y: (index / self.size) as f64 }
@@ -74,7 +74,7 @@ impl Scene {
         self.edge.at(index)
     }
 
-    /// Pixels to the nearest place where two cells touch.
+    /// Pixels to the nearest contact of two cells.
     #[must_use]
     pub(crate) fn contact(&self, index: usize) -> f64 {
         self.contact.at(index)
@@ -86,7 +86,7 @@ impl Scene {
         self.depth.at(index)
     }
 
-    /// Whether a pixel is in this part of this cell.
+    /// Whether a pixel is in this region of this cell.
     #[must_use]
     pub(crate) fn contains(&self, cell: usize, region: Region, index: usize) -> bool {
         self.owner[index] == Some(cell)
@@ -97,7 +97,7 @@ impl Scene {
             }
     }
 
-    /// All pixels of a part of a cell.
+    /// All pixels of a region of a cell.
     pub(crate) fn pixels(&self, cell: usize, region: Region) -> impl Iterator<Item = usize> + '_ {
         let body = &self.cells[cell].body;
         let reach = body.largest() + 0.5 * self.cells[cell].radius;
@@ -107,7 +107,7 @@ impl Scene {
             .filter(move |&index| self.contains(cell, region, index))
     }
 
-    /// A random point in a part of a cell; none if next to nothing of it is in the picture.
+    /// A random point in a region of a cell; `None` if almost none of it is in the image.
     pub(crate) fn scatter(&self, cell: usize, region: Region, rng: &mut Rng) -> Option<Point> {
         let outline = match region {
             Region::Nucleus => &self.cells[cell].nucleus,
@@ -152,7 +152,7 @@ impl Scene {
     }
 }
 
-/// Whose each pixel is, and its depth in that cell's nucleus.
+/// The cell of each pixel, and the pixel's depth in that cell's nucleus.
 fn owners(size: usize, cells: &[Cell]) -> (Vec<Option<usize>>, Plane) {
     let mut owner = vec![None; size * size];
     let mut claims = vec![1.0_f64; size * size];
@@ -164,7 +164,7 @@ fn owners(size: usize, cells: &[Cell]) -> (Vec<Option<usize>>, Plane) {
             for x in pixels_around(center.x, reach, size) {
                 let (index, at) = (y * size + x, Point { x: x as f64, y: y as f64 });
                 let nuclear = cell.nucleus.reach(at);
-                // Inside the nucleus and its close surroundings no neighbour has a say.
+                // The nucleus and its close surroundings always belong to their own cell.
                 let claim = if nuclear < 1.15 { nuclear - 10.0 } else { cell.body.reach(at) };
                 if claim < claims[index] {
                     claims[index] = claim;

@@ -1,19 +1,19 @@
-//! What holds for the drawings as a whole.
+//! Properties of whole drawings.
 
 use crate::canvas::Canvas;
 use crate::cell::Phase;
 use crate::layout::{Needs, lay_out};
 use crate::plane::Plane;
 use crate::scene::{Region, Scene};
-use crate::{Part, Settings, draw_sample, filaments, patterns, plan};
+use crate::{Split, SynthConfig, draw_images, filaments, patterns, samples};
 use hpa_core::{LabelNames, LabelSet, Seed};
 use rayon::prelude::*;
 
 fn scene_for(seed: u64, needs: Needs) -> Scene {
     let mut rng = Seed::new(seed).rng();
-    let settings = Settings { dividing_share: 0.0, ..Settings::DEFAULT };
-    let (line, cells) = lay_out(&settings, needs, &mut rng);
-    let mut scene = Scene::new(settings.size_px, cells);
+    let config = SynthConfig { dividing_share: 0.0, ..SynthConfig::DEFAULT };
+    let (line, cells) = lay_out(&config, needs, &mut rng);
+    let mut scene = Scene::new(config.size_px, cells);
     scene.microtubules = filaments::microtubules(&scene, line.filaments, &mut rng);
     scene
 }
@@ -33,7 +33,7 @@ fn light(plane: &Plane, scene: &Scene, region: Region) -> (f64, f64) {
 }
 
 #[test]
-fn nuclear_places_stay_in_the_nucleus_and_cytoplasmic_ones_out_of_it() {
+fn nuclear_patterns_stay_inside_and_cytoplasmic_ones_outside_of_the_nucleus() {
     let scene = scene_for(4, Needs::default());
     for (labels, region) in [
         (&[0, 1, 2, 3, 4, 5][..], Region::Nucleus),
@@ -41,9 +41,9 @@ fn nuclear_places_stay_in_the_nucleus_and_cytoplasmic_ones_out_of_it() {
     ] {
         for &label in labels {
             let (inside, all) = light(&painted(label, &scene), &scene, region);
-            let elsewhere = if label == 13 { 0.3 } else { 1e-6 };
+            let tolerance = if label == 13 { 0.3 } else { 1e-6 };
             assert!(
-                all > 0.0 && inside > (1.0 - elsewhere) * all,
+                all > 0.0 && inside > (1.0 - tolerance) * all,
                 "label {label}: {inside} of {all}"
             );
         }
@@ -51,7 +51,7 @@ fn nuclear_places_stay_in_the_nucleus_and_cytoplasmic_ones_out_of_it() {
 }
 
 #[test]
-fn every_pattern_paints_something_and_only_bridges_leave_the_cells() {
+fn every_pattern_is_visible_and_only_bridges_leave_the_cells() {
     let scene = scene_for(5, Needs { bridge: true, spindle: true, contact: true });
     for label in 0..28 {
         let plane = painted(label, &scene);
@@ -71,7 +71,7 @@ fn a_bridge_needs_two_daughters() {
 }
 
 #[test]
-fn a_brush_does_not_paint_a_neighbour() {
+fn a_canvas_does_not_paint_neighbouring_cells() {
     let scene = scene_for(7, Needs { contact: true, ..Needs::default() });
     let mut plane = Plane::new(scene.size);
     let edge = scene.cells[0].body.point(0.3, 0.98);
@@ -83,23 +83,24 @@ fn a_brush_does_not_paint_a_neighbour() {
 
 #[test]
 fn any_number_of_threads_draws_the_same() {
-    let settings = Settings { train_samples: 8, test_samples: 4, size_px: 64, ..Settings::DEFAULT };
-    let samples = plan(&settings).unwrap();
+    let config =
+        SynthConfig { train_samples: 8, test_samples: 4, size_px: 64, ..SynthConfig::DEFAULT };
+    let samples = samples(&config).unwrap();
     let draw = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| -> Vec<_> {
-            samples.par_iter().map(|sample| sample.draw(&settings)).collect()
+            samples.par_iter().map(|sample| sample.draw(&config)).collect()
         })
     };
     assert_eq!(draw(1), draw(3));
 }
 
 #[test]
-fn the_protein_alone_depends_on_a_label_that_asks_nothing_of_the_field() {
+fn labels_without_layout_requirements_change_the_protein_channel_alone() {
     let names = LabelNames::atlas();
     let sets = ["2", "23"].map(|text| LabelSet::parse(text, &names).unwrap());
     let [one, other] =
-        sets.map(|labels| draw_sample(&Settings::DEFAULT, &labels, 1.0, Seed::new(3)));
+        sets.map(|labels| draw_images(&SynthConfig::DEFAULT, &labels, 1.0, Seed::new(3)));
     for channel in [0, 2, 3] {
         assert_eq!(one[channel], other[channel]);
     }
@@ -108,12 +109,12 @@ fn the_protein_alone_depends_on_a_label_that_asks_nothing_of_the_field() {
 
 #[test]
 fn the_default_data_set_has_ten_test_positives_of_every_label() {
-    let settings = Settings { min_positives: 10, ..Settings::DEFAULT };
-    let samples = plan(&settings).unwrap();
+    let config = SynthConfig { min_positives: 10, ..SynthConfig::DEFAULT };
+    let samples = samples(&config).unwrap();
     for label in LabelNames::atlas().labels() {
-        for part in Part::ALL {
+        for split in Split::ALL {
             let positives =
-                samples.iter().filter(|s| s.part == part && s.labels.contains(label)).count();
+                samples.iter().filter(|s| s.split == split && s.labels.contains(label)).count();
             assert!(positives >= 10, "{positives} of label {label}");
         }
     }

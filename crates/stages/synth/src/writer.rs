@@ -1,73 +1,73 @@
-//! A data set in Kaggle's layout: pictures first, `train.csv` last.
+//! Writer of a data set in Kaggle's layout: images first, `train.csv` last.
 //!
 //! ```text
 //! DIR/train/<id>_red.png …_green.png …_blue.png …_yellow.png   8-bit grey
 //! DIR/test/…
-//! DIR/test_labels.csv        Id,Target      what the competition kept to itself
+//! DIR/test_labels.csv        Id,Target      the labels that the competition kept secret
 //! DIR/sample_submission.csv  Id,Predicted   a constant 0, as the competition's
-//! DIR/train.csv              Id,Target      there when all else is
+//! DIR/train.csv              Id,Target      written last: the data set is complete
 //! ```
 
-use crate::data_set::{Part, Sample};
-use crate::sample::Pictures;
+use crate::data_set::{Sample, Split};
+use crate::draw::ChannelImages;
 use hpa_artifacts::{ArtifactError, atomic};
 use hpa_core::{Channel, LabelSet, Seed};
 use std::fmt::Write;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
-/// The file that tells a drawn folder from a user's own.
-const MARK: &str = "synth.json";
+/// The file that marks a folder as drawn by this program.
+const MARKER: &str = "synth.json";
 const TABLES: [&str; 3] = ["train.csv", "test_labels.csv", "sample_submission.csv"];
 
 /// Why a data set cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The folder holds something that this program did not draw.
+    /// The folder holds a data set that this program did not draw.
     #[error(
-        "{} exists, but nothing says that it was drawn ({MARK} is missing)\n  help: give --out an empty or new folder; nothing was changed",
+        "{} exists, and its folder was not drawn by hpa-synth ({MARKER} is missing)\n  help: give --out an empty or new folder; nothing was changed",
         .0.display()
     )]
     NotOurs(PathBuf),
-    /// A picture could not be encoded.
+    /// An image could not be encoded.
     #[error("cannot write {}: {source}", path.display())]
     Png {
-        /// The picture.
+        /// The image.
         path: PathBuf,
-        /// What the encoder says.
+        /// The encoder's error.
         source: png::EncodingError,
     },
-    /// The file system said no.
+    /// A file could not be written.
     #[error(transparent)]
     File(#[from] ArtifactError),
 }
 
-/// Makes room for a data set drawn with these settings: an earlier drawing goes, all else stays.
+/// Prepares the folder of a data set: removes one drawn there before and nothing else.
 ///
 /// # Errors
 /// When the folder holds a data set that was not drawn, or cannot be written.
-pub fn prepare_folder(folder: &Path, settings: &str) -> Result<(), WriteError> {
-    let mark = folder.join(MARK);
-    let parts = Part::ALL.map(|part| folder.join(part.name()));
+pub fn prepare_folder(folder: &Path, config: &str) -> Result<(), WriteError> {
+    let marker = folder.join(MARKER);
+    let folders = Split::ALL.map(|split| folder.join(split.name()));
     let tables = TABLES.map(|table| folder.join(table));
-    let taken = tables.iter().chain(&parts).find(|path| path.exists());
-    if let Some(path) = taken.filter(|_| !mark.is_file()) {
+    let taken = tables.iter().chain(&folders).find(|path| path.exists());
+    if let Some(path) = taken.filter(|_| !marker.is_file()) {
         return Err(WriteError::NotOurs(path.clone()));
     }
-    // The table that says "whole" goes first: what is left is never taken for a data set.
+    // train.csv is removed first, so that a remainder is never mistaken for a data set.
     for table in tables.iter().filter(|table| table.exists()) {
         std::fs::remove_file(table).map_err(ArtifactError::io(table, "remove"))?;
     }
-    atomic::write_bytes(&mark, settings.as_bytes())?;
-    for part in parts {
-        std::fs::create_dir_all(&part).map_err(ArtifactError::io(&part, "make folder"))?;
-        remove_pictures(&part)?;
+    atomic::write_bytes(&marker, config.as_bytes())?;
+    for folder in folders {
+        std::fs::create_dir_all(&folder).map_err(ArtifactError::io(&folder, "make folder"))?;
+        remove_images(&folder)?;
     }
     Ok(())
 }
 
-/// Removes the files of a folder that are named like a plane of a sample.
-fn remove_pictures(folder: &Path) -> Result<(), ArtifactError> {
+/// Removes the channel images of a folder.
+fn remove_images(folder: &Path) -> Result<(), ArtifactError> {
     let ends = Channel::ALL.map(|channel| format!("_{channel}.png"));
     for entry in std::fs::read_dir(folder).map_err(ArtifactError::io(folder, "list"))? {
         let path = entry.map_err(ArtifactError::io(folder, "list"))?.path();
@@ -79,21 +79,21 @@ fn remove_pictures(folder: &Path) -> Result<(), ArtifactError> {
     Ok(())
 }
 
-/// Writes the four pictures of one sample.
+/// Writes the four images of one sample.
 ///
 /// # Errors
-/// When the file system refuses.
-pub fn write_pictures(
+/// When a file cannot be written.
+pub fn write_images(
     folder: &Path,
     sample: &Sample,
     size_px: usize,
-    pictures: &Pictures,
+    images: &ChannelImages,
 ) -> Result<(), WriteError> {
-    for (channel, pixels) in Channel::ALL.into_iter().zip(pictures) {
-        let path = folder.join(sample.part.name()).join(format!("{}_{channel}.png", sample.id));
+    for (channel, pixels) in Channel::ALL.into_iter().zip(images) {
+        let path = folder.join(sample.split.name()).join(format!("{}_{channel}.png", sample.id));
         #[expect(
             clippy::disallowed_methods,
-            reason = "thousands of pictures count only with train.csv, which is written last"
+            reason = "images are complete only with train.csv, which is written atomically and last"
         )]
         let file = std::fs::File::create(&path).map_err(ArtifactError::io(&path, "write"))?;
         encode(file, size_px, pixels).map_err(|source| WriteError::Png { path, source })?;
@@ -115,7 +115,7 @@ fn encode(file: std::fs::File, size_px: usize, pixels: &[u8]) -> Result<(), png:
 /// Writes the three tables, `train.csv` last.
 ///
 /// # Errors
-/// When the file system refuses.
+/// When a file cannot be written.
 pub fn write_tables(folder: &Path, samples: &[Sample], seed: Seed) -> Result<(), WriteError> {
     let mut train = String::from("Id,Target\n");
     let mut test = train.clone();
@@ -123,11 +123,11 @@ pub fn write_tables(folder: &Path, samples: &[Sample], seed: Seed) -> Result<(),
     for (number, sample) in samples.iter().enumerate() {
         let target = target(&sample.labels, seed.child(number as u64));
         let row = format!("{},{target}\n", sample.id);
-        match sample.part {
-            Part::Train => train += &row,
-            Part::Test => {
+        match sample.split {
+            Split::Train => train += &row,
+            Split::Test => {
                 test += &row;
-                writeln!(template, "{},0", sample.id).expect("a String takes everything");
+                writeln!(template, "{},0", sample.id).expect("writing to a String cannot fail");
             }
         }
     }
@@ -137,7 +137,7 @@ pub fn write_tables(folder: &Path, samples: &[Sample], seed: Seed) -> Result<(),
     Ok(())
 }
 
-/// Labels as the real table has them: between spaces, in no particular order.
+/// Labels as in the real table: separated by spaces, in random order.
 fn target(labels: &LabelSet, seed: Seed) -> String {
     let mut words: Vec<String> = labels.as_slice().iter().map(ToString::to_string).collect();
     seed.rng().shuffle(&mut words);

@@ -1,4 +1,4 @@
-//! The protein channel: one pattern for each of the 28 labels.
+//! Patterns of the protein channel, one for each of the 28 labels.
 //!
 //! A pattern paints one cell. Descriptions of places follow the subcellular section of the
 //! Human Protein Atlas (Thul et al., Science 2017, doi 10.1126/science.aal3321) unless a
@@ -13,6 +13,7 @@ mod surface;
 mod vesicles;
 
 pub(crate) use division::bridges;
+pub(crate) use secretory::reticulum_mesh;
 
 use crate::canvas::Canvas;
 use crate::cell::Phase;
@@ -21,7 +22,7 @@ use crate::plane::Plane;
 use crate::scene::{Region, Scene};
 use hpa_core::{LabelSet, Seed};
 
-/// What these labels ask of the layout.
+/// What these labels require of the layout.
 #[must_use]
 pub(crate) fn needs(labels: &LabelSet) -> Needs {
     let has = |number| labels.as_slice().iter().any(|label| label.get() == number);

@@ -3,7 +3,8 @@
 use crate::canvas::Canvas;
 use crate::filaments::{Growth, grow};
 use crate::plane::Point;
-use crate::scene::Region::Cytoplasm;
+use crate::scene::Region::{Cytoplasm, Nucleus};
+use crate::texture::Texture;
 use hpa_core::{Rng, Seed};
 use std::f64::consts::TAU;
 
@@ -11,8 +12,21 @@ use std::f64::consts::TAU;
 pub(super) fn reticulum(canvas: &mut Canvas, seed: Seed) {
     let gain = canvas.gain;
     canvas.gain *= 0.75;
-    crate::references::reticulum_of_cell(canvas, 0.35, seed);
+    reticulum_mesh(canvas, 0.35, seed);
     canvas.gain = gain;
+}
+
+/// The reticulum of one cell; `reach` is its extent as a fraction of the cell's radius.
+pub(crate) fn reticulum_mesh(canvas: &mut Canvas, reach: f64, seed: Seed) {
+    let scene = canvas.scene;
+    let mesh = Texture::new(seed.derive("mesh"), 1.3 * scene.micrometre);
+    let radius = scene.cells[canvas.cell].radius;
+    canvas.fill(Cytoplasm, |index| {
+        let thinning = (scene.depth(index) / (reach * radius)).exp();
+        let border = (scene.edge(index) / 1.5).min(1.0);
+        (0.25 + 1.1 * mesh.threads(scene.point(index))) * (0.1 + 0.9 * thinning) * border
+    });
+    canvas.fill(Nucleus, |index| 0.1 + 0.4 * (-scene.depth(index) / 0.8).exp());
 }
 
 /// Golgi apparatus: short ribbons stacked on one side of the nucleus, at the organising

@@ -1,7 +1,7 @@
-//! The real label table in figures: what the drawn one takes its shape from.
+//! Label statistics of the real training set.
 //!
 //! Counted over the 31,072 rows of `train.csv` of the competition "Human Protein Atlas Image
-//! Classification" (Kaggle 2018); no row of it is kept here.
+//! Classification" (Kaggle 2018); no row of it is stored here.
 
 /// How many labels there are.
 pub(crate) const LABELS: usize = 28;
@@ -12,20 +12,20 @@ pub(crate) const ROWS: u32 = 31_072;
 /// Rows with one, two, three, four and five labels.
 pub(crate) const CARDINALITIES: [u32; 5] = [15_126, 12_485, 3160, 299, 2];
 
-/// Rows that carry each label.
-pub(crate) const COUNTS: [u32; LABELS] = [
+/// Rows with each label.
+pub(crate) const LABEL_COUNTS: [u32; LABELS] = [
     12_885, 1254, 3621, 1561, 1858, 2513, 1008, 2822, 53, 45, 28, 1093, 688, 537, 1066, 21, 530,
     210, 902, 1482, 172, 3777, 802, 2965, 322, 8228, 328, 11,
 ];
 
-/// Rows that carry each label and no other: lysosomes never stand alone.
-pub(crate) const ALONE: [u32; LABELS] = [
+/// Rows with each label and no other.
+pub(crate) const SINGLE_LABEL_COUNTS: [u32; LABELS] = [
     2414, 271, 808, 654, 1077, 983, 622, 1163, 31, 17, 0, 601, 232, 157, 484, 0, 27, 0, 314, 522,
     98, 1058, 213, 1653, 122, 1470, 134, 1,
 ];
 
-/// `TOGETHER[a][b - a - 1]` rows carry both label `a` and the later label `b`.
-const TOGETHER: [&[u32]; LABELS] = [
+/// `PAIR_COUNTS[a][b - a - 1]` rows have both label `a` and the later label `b`.
+const PAIR_COUNTS: [&[u32]; LABELS] = [
     &[
         600, 1735, 571, 97, 806, 89, 1092, 5, 0, 0, 259, 200, 178, 217, 12, 286, 75, 279, 614, 58,
         1343, 325, 802, 78, 3631, 115, 7,
@@ -62,15 +62,15 @@ const TOGETHER: [&[u32]; LABELS] = [
     &[],
 ];
 
-/// Rows that carry both labels.
+/// Rows with both labels.
 #[must_use]
-pub(crate) const fn together(one: usize, other: usize) -> u32 {
+pub(crate) const fn pair_count(one: usize, other: usize) -> u32 {
     if one == other {
-        COUNTS[one]
+        LABEL_COUNTS[one]
     } else if one < other {
-        TOGETHER[one][other - one - 1]
+        PAIR_COUNTS[one][other - one - 1]
     } else {
-        TOGETHER[other][one - other - 1]
+        PAIR_COUNTS[other][one - other - 1]
     }
 }
 
@@ -79,13 +79,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_figures_agree_with_one_another() {
+    fn the_counts_are_consistent() {
         assert_eq!(CARDINALITIES.iter().sum::<u32>(), ROWS);
         let positives: u32 = (1..).zip(CARDINALITIES).map(|(size, rows)| size * rows).sum();
-        assert_eq!(COUNTS.iter().sum::<u32>(), positives);
-        assert_eq!(ALONE.iter().sum::<u32>(), CARDINALITIES[0]);
-        let pairs: u32 = TOGETHER.iter().flat_map(|row| row.iter()).sum();
+        assert_eq!(LABEL_COUNTS.iter().sum::<u32>(), positives);
+        assert_eq!(SINGLE_LABEL_COUNTS.iter().sum::<u32>(), CARDINALITIES[0]);
+        let pairs: u32 = PAIR_COUNTS.iter().flat_map(|row| row.iter()).sum();
         assert_eq!(pairs, 12_485 + 3 * 3160 + 6 * 299 + 10 * 2);
-        assert_eq!((together(9, 10), together(10, 9), together(25, 25)), (28, 28, 8228));
+        assert_eq!((pair_count(9, 10), pair_count(10, 9), pair_count(25, 25)), (28, 28, 8228));
     }
 }
