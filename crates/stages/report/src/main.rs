@@ -1,12 +1,15 @@
 //! `hpa-report`: the files of a run to one page and one table of scores.
 
-mod flags;
+mod args;
 
-use flags::Flags;
+use args::Args;
 use hpa_artifacts::ScoreRow;
 use hpa_artifacts::atomic::{self, AtomicFile};
 use hpa_cli::RunContext;
-use hpa_report::{Material, Run, judge, render_page, resampling, score_table, text_table};
+use hpa_core::Seed;
+use hpa_report::{
+    ReportInputs, Resampling, RunData, evaluate, render_page, score_table, text_table,
+};
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -17,13 +20,13 @@ const EXAMPLE: &str = "hpa-report --labels labels.parquet --folds folds.parquet 
     --out report/index.html --out-scores report/scores.parquet";
 
 fn main() -> ExitCode {
-    let about = "Shows scores, curves and samples of a run on one self-contained page";
+    let about = "Reports scores, curves and samples of a run on one self-contained page";
     hpa_cli::run(hpa_cli::program!(about, EXAMPLE), run)
 }
 
-/// What `--json` prints.
+/// What `--json` prints, a list.
 #[derive(Serialize)]
-struct Line {
+struct ScoreJson {
     name: String,
     split: String,
     method: String,
@@ -33,31 +36,38 @@ struct Line {
     high: f64,
 }
 
-fn run(flags: &Flags, context: &RunContext) -> anyhow::Result<Vec<Line>> {
-    // Both can be written or neither is: else scores would be left without their page.
-    for path in [flags.out.as_path(), flags.out_scores.path()] {
+fn run(args: &Args, context: &RunContext) -> anyhow::Result<Vec<ScoreJson>> {
+    // Check that both outputs can be written, so that the scores are not left without the page.
+    for path in [args.out.as_path(), args.out_scores.path()] {
         AtomicFile::create(path)?;
     }
-    let inputs = flags.read(context)?;
-    let images = context.open_images(&flags.images)?;
-    let provenance = flags.provenance(&inputs, &images);
-    let run = Run::new(inputs)?;
-    run.notices.iter().for_each(|notice| context.info(notice));
-    let resampling = resampling(flags.bootstrap, flags.seed);
-    let verdicts = judge(&run, resampling);
-    let (verdicts, images, provenance) = (verdicts.as_slice(), &images, &provenance);
-    let material = Material { verdicts, images, provenance, resampling, gallery: flags.gallery };
-    let page = render_page(&run, material)?;
-    let scores = score_table(&run, verdicts);
-    flags.out_scores.write(&scores, provenance)?;
-    atomic::write_bytes(&flags.out, page.as_bytes())?;
-    context.info(format_args!("\n{}\n", text_table(&run, verdicts)));
-    context.info(format_args!("page    {}", flags.out.display()));
-    context.info(format_args!("scores  {}", flags.out_scores.path().display()));
-    Ok(scores.rows.into_iter().map(line).collect())
+    let files = args.read(context)?;
+    let images = context.open_images(&args.images)?;
+    let provenance = args.provenance(&files, &images);
+    let run = RunData::new(files)?;
+    for notice in &run.notices {
+        context.info(notice);
+    }
+    let resampling = Resampling { replicates: args.bootstrap, seed: Seed::new(args.seed) };
+    let evaluations = evaluate(&run, resampling);
+    let page = render_page(&ReportInputs {
+        run: &run,
+        evaluations: &evaluations,
+        images: &images,
+        provenance: &provenance,
+        resampling,
+        gallery: args.gallery,
+    })?;
+    let scores = score_table(&run, &evaluations);
+    args.out_scores.write(&scores, &provenance)?;
+    atomic::write_bytes(&args.out, page.as_bytes())?;
+    context.info(format_args!("\n{}\n", text_table(&run, &evaluations)));
+    context.info(format_args!("page    {}", args.out.display()));
+    context.info(format_args!("scores  {}", args.out_scores.path().display()));
+    Ok(scores.rows.into_iter().map(score_json).collect())
 }
 
-fn line(row: ScoreRow) -> Line {
+fn score_json(row: ScoreRow) -> ScoreJson {
     let ScoreRow { name, split, method, metric, value, low, high } = row;
-    Line { name, split, method, metric, value, low, high }
+    ScoreJson { name, split, method, metric, value, low, high }
 }

@@ -6,6 +6,7 @@ mod fixture;
 
 use fixture::{Shape, flags, names, outputs, write_run};
 use hpa_artifacts::{Artifact, History, Labels, Predictions, Provenance, Scores, Thresholds};
+use hpa_tests::TestDir;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -47,11 +48,11 @@ fn refusal(folder: &Path, flags: &[String]) -> String {
 
 #[test]
 fn a_whole_run_gives_a_page_and_a_table() {
-    let folder = tempfile::tempdir().unwrap();
-    write_run(folder.path(), SMALL);
-    let output = run(folder.path(), &["--test-labels", &test_labels(folder.path()), "--json"]);
+    let folder = TestDir::new();
+    write_run(folder.root(), SMALL);
+    let output = run(folder.root(), &["--test-labels", &test_labels(folder.root()), "--json"]);
     assert!(output.status.success(), "{}", stderr(&output));
-    let (page, scores) = outputs(folder.path());
+    let (page, scores) = outputs(folder.root());
     let rows = Scores::read(&scores).unwrap().value.rows;
     // Three systems, two methods, held out, fitted and test.
     assert_eq!(rows.len(), 18);
@@ -71,18 +72,18 @@ fn a_whole_run_gives_a_page_and_a_table() {
         assert!(!page.contains(outer), "{outer}");
     }
     assert_eq!(page.matches("data:image/png").count(), 2 * 24);
-    assert!(!page.contains(&folder.path().display().to_string()), "an absolute path");
+    assert!(!page.contains(&folder.root().display().to_string()), "an absolute path");
     assert!(stderr(&output).contains("average") && stderr(&output).contains("index.html"));
     assert!(output.stdout.starts_with(b"[{\"name\":\"resnet18\",\"split\":\"oof\""));
 }
 
 #[test]
 fn the_same_inputs_give_the_same_bytes_for_any_number_of_threads() {
-    let folder = tempfile::tempdir().unwrap();
-    write_run(folder.path(), SMALL);
-    let (page, scores) = outputs(folder.path());
+    let folder = TestDir::new();
+    write_run(folder.root(), SMALL);
+    let (page, scores) = outputs(folder.root());
     let bytes = |threads: &str| {
-        assert!(run(folder.path(), &["--threads", threads]).status.success());
+        assert!(run(folder.root(), &["--threads", threads]).status.success());
         (std::fs::read(&page).unwrap(), std::fs::read(&scores).unwrap())
     };
     assert_eq!(bytes("1"), bytes("3"));
@@ -90,17 +91,17 @@ fn the_same_inputs_give_the_same_bytes_for_any_number_of_threads() {
 
 #[test]
 fn without_test_labels_histories_thresholds_and_pictures_there_is_still_a_page() {
-    let folder = tempfile::tempdir().unwrap();
-    write_run(folder.path(), Shape { labels: 1, ..SMALL });
-    let all = flags(folder.path());
+    let folder = TestDir::new();
+    write_run(folder.root(), Shape { labels: 1, ..SMALL });
+    let all = flags(folder.root());
     let at = |flag: &str| all.iter().position(|word| word == flag).unwrap();
     let output = run_with(
-        folder.path(),
+        folder.root(),
         &all[..at("--images")],
         &["--predictions", &all[at("--predictions") + 1]],
     );
     assert!(output.status.success(), "{}", stderr(&output));
-    let (page, scores) = outputs(folder.path());
+    let (page, scores) = outputs(folder.root());
     assert!(Scores::read(&scores).unwrap().rows.is_empty());
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.contains("nothing is decided"), "{page}");
@@ -108,80 +109,80 @@ fn without_test_labels_histories_thresholds_and_pictures_there_is_still_a_page()
 
 #[test]
 fn a_model_whose_best_epoch_was_kept_is_marked_and_so_is_the_ensemble() {
-    let folder = tempfile::tempdir().unwrap();
-    write_run(folder.path(), SMALL);
-    let path = folder.path().join("models/resnet18/fold-1.history.parquet");
+    let folder = TestDir::new();
+    write_run(folder.root(), SMALL);
+    let path = folder.root().join("models/resnet18/fold-1.history.parquet");
     let mut history = History::read(&path).unwrap().value;
     history.checkpoint = "best".to_owned();
     history.write(&path, &Provenance::new(&())).unwrap();
-    let said = stderr(&run(folder.path(), &[]));
+    let said = stderr(&run(folder.root(), &[]));
     assert!(said.contains("resnet18 †") && said.contains("average †"), "{said}");
     assert!(!said.contains("resnet34 †"), "{said}");
 }
 
 #[test]
 fn thresholds_without_predictions_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    write_run(folder.path(), SMALL);
-    let from = folder.path().join("thresholds/average/exact.parquet");
-    let to = folder.path().join("thresholds/nobody/exact.parquet");
+    let folder = TestDir::new();
+    write_run(folder.root(), SMALL);
+    let from = folder.root().join("thresholds/average/exact.parquet");
+    let to = folder.root().join("thresholds/nobody/exact.parquet");
     Thresholds::read(&from).unwrap().write(&to, &Provenance::new(&())).unwrap();
-    let mut flags = flags(folder.path());
+    let mut flags = flags(folder.root());
     flags.push(to.display().to_string());
-    let said = refusal(folder.path(), &flags);
+    let said = refusal(folder.root(), &flags);
     assert!(said.contains("nobody") && said.contains("help:"), "{said}");
 }
 
 #[test]
 fn files_of_another_run_are_refused_with_their_name() {
-    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    write_run(folder.path(), SMALL);
-    write_run(other.path(), Shape { samples: 30, ..SMALL });
-    let mut flags = flags(folder.path());
+    let (folder, other) = (TestDir::new(), TestDir::new());
+    write_run(folder.root(), SMALL);
+    write_run(other.root(), Shape { samples: 30, ..SMALL });
+    let mut flags = flags(folder.root());
     let place = flags.iter().position(|word| word.ends_with("average/oof.parquet")).unwrap();
     let twice = flags[place].clone();
-    flags[place] = other.path().join("predictions/average/oof.parquet").display().to_string();
-    let said = refusal(folder.path(), &flags);
+    flags[place] = other.root().join("predictions/average/oof.parquet").display().to_string();
+    let said = refusal(folder.root(), &flags);
     assert!(said.contains(&flags[place]) && said.contains("lacks 30 samples"), "{said}");
     flags[place] = twice.clone();
     flags.insert(place, twice);
-    let said = refusal(folder.path(), &flags);
+    let said = refusal(folder.root(), &flags);
     assert!(said.contains("both hold out-of-fold predictions of average"), "{said}");
     flags.remove(place);
     let history = flags.iter().find(|word| word.ends_with("fold-1.history.parquet")).unwrap();
     flags.extend(["--history".to_owned(), history.clone()]);
-    let said = refusal(folder.path(), &flags);
+    let said = refusal(folder.root(), &flags);
     assert!(said.contains("both hold the history of resnet18, fold-1"), "{said}");
 }
 
 #[test]
 fn other_label_names_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    write_run(folder.path(), SMALL);
-    let path = folder.path().join("thresholds/average/exact.parquet");
+    let folder = TestDir::new();
+    write_run(folder.root(), SMALL);
+    let path = folder.root().join("thresholds/average/exact.parquet");
     let mut thresholds = Thresholds::read(&path).unwrap().value;
     thresholds.names = names(6);
     thresholds.rows.push(thresholds.rows[0].clone());
     thresholds.write(&path, &Provenance::new(&())).unwrap();
-    let said = refusal(folder.path(), &flags(folder.path()));
+    let said = refusal(folder.root(), &flags(folder.root()));
     assert!(said.contains("label 5") && said.contains("exact.parquet"), "{said}");
 }
 
 #[test]
 fn an_ensemble_of_decisions_is_scored_as_any_other() {
-    let folder = tempfile::tempdir().unwrap();
-    write_run(folder.path(), SMALL);
+    let folder = TestDir::new();
+    write_run(folder.root(), SMALL);
     for part in ["oof", "test"] {
-        let path = folder.path().join(format!("predictions/average/{part}.parquet"));
+        let path = folder.root().join(format!("predictions/average/{part}.parquet"));
         let mut predictions = Predictions::read(&path).unwrap().value;
         for probability in &mut predictions.probabilities {
             *probability = f32::from(u8::from(*probability > 0.5));
         }
         predictions.write(&path, &Provenance::new(&())).unwrap();
     }
-    let (_, scores) = outputs(folder.path());
+    let (_, scores) = outputs(folder.root());
     let held_out = || {
-        let output = run(folder.path(), &["--test-labels", &test_labels(folder.path())]);
+        let output = run(folder.root(), &["--test-labels", &test_labels(folder.root())]);
         assert!(output.status.success(), "{}", stderr(&output));
         let rows = Scores::read(&scores).unwrap().value.rows;
         let is =
@@ -189,19 +190,19 @@ fn an_ensemble_of_decisions_is_scored_as_any_other() {
         rows.iter().filter(is).map(|row| row.value).collect::<Vec<_>>()
     };
     let decided = held_out();
-    write_run(folder.path(), SMALL);
+    write_run(folder.root(), SMALL);
     assert_eq!(decided, held_out(), "0 and 1 are decided as what they were made from");
 }
 
 #[test]
 fn samples_of_the_folds_without_labels_are_listed() {
-    let folder = tempfile::tempdir().unwrap();
-    write_run(folder.path(), SMALL);
-    let path = folder.path().join("labels.parquet");
+    let folder = TestDir::new();
+    write_run(folder.root(), SMALL);
+    let path = folder.root().join("labels.parquet");
     let mut labels = Labels::read(&path).unwrap().value;
     let last = labels.rows.pop().unwrap();
     labels.write(&path, &Provenance::new(&())).unwrap();
-    let said = refusal(folder.path(), &flags(folder.path()));
+    let said = refusal(folder.root(), &flags(folder.root()));
     assert!(said.contains("labels.parquet lacks 1 samples"), "{said}");
     assert!(said.contains(last.id.as_str()), "{said}");
 }

@@ -1,19 +1,18 @@
-//! How many samples carry each label, on a logarithmic scale.
+//! Samples per label, on a logarithmic scale.
 
 use super::{Page, thousands};
 use maud::{Markup, html};
 
-/// Bars for the training part and, where it is labelled, for the test part.
+/// Bars of the training split and, if it is labelled, of the test split.
 pub(super) fn section(page: &Page<'_>) -> Markup {
     let n_labels = page.run.names.count();
     let train = page.run.oof.label_counts(n_labels);
-    let test = page.run.test.as_ref().map(|part| part.label_counts(n_labels));
+    let test = page.run.test.as_ref().map(|split| split.label_counts(n_labels));
     let largest = train.iter().chain(test.iter().flatten()).copied().max().unwrap_or(0);
     let cardinality = cardinality(&page.run.oof.truth, n_labels);
     html! {
         p {
-            "Samples that carry each label; bars on a logarithmic scale, so a rare label can be seen "
-            "beside a frequent one. Labels a sample: " (cardinality) "."
+            "Samples with each label; the bars have a logarithmic scale. Labels per sample: " (cardinality) "."
         }
         div.scroll {
             table.counts {
@@ -49,11 +48,11 @@ fn bar(series: usize, count: usize, largest: usize) -> Markup {
     html! { span.track { span.{ "bar s" (series) } style={ "width:" (format!("{share:.1}")) "%" } {} } }
 }
 
-/// How many samples have no label, one, two …, in words.
+/// The number of samples with 0, 1, 2, … labels, as text.
 fn cardinality(truth: &[bool], n_labels: usize) -> String {
     let mut samples: Vec<usize> = Vec::new();
     for row in truth.chunks_exact(n_labels) {
-        let labels = row.iter().filter(|&&there| there).count();
+        let labels = row.iter().filter(|&&positive| positive).count();
         samples.resize(samples.len().max(labels + 1), 0);
         samples[labels] += 1;
     }
@@ -67,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn samples_are_counted_by_their_number_of_labels() {
+    fn samples_are_counted_by_number_of_labels() {
         let truth = [true, true, false, false, true, false, false, true];
         assert_eq!(cardinality(&truth, 2), "0 in 1, 1 in 2, 2 in 1");
     }

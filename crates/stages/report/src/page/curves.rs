@@ -1,32 +1,32 @@
 //! Small multiples: F1 of each label against its threshold.
 
-use super::{Page, entrant_name, thousands, three};
-use crate::curves::{Curve, curves, part_of};
-use crate::run::Entrant;
-use crate::svg::{Scale, coordinate, mark, path};
-use crate::verdict::Verdict;
+use super::{Page, model_name, score_text, thousands};
+use crate::data::ModelResult;
+use crate::evaluate::Evaluation;
+use crate::evaluate::labels::{Curve, curve_split, curves};
+use crate::render::svg::{Scale, coordinate, mark, path};
 use maud::{Markup, html};
 
 const WIDTH: f64 = 190.0;
 const HEIGHT: f64 = 104.0;
 
-/// One block an entrant; the best one's is open.
-pub(super) fn section(page: &Page<'_>, best: Option<&Verdict>) -> Markup {
+/// One block per model; the best one's is open.
+pub(super) fn section(page: &Page<'_>, best: Option<&Evaluation>) -> Markup {
     let run = page.run;
-    let open = best.map(|best| best.entrant);
+    let open = best.map(|best| best.model);
     html! {
         p {
-            "F1 of one label if everything above the threshold were predicted, on the out-of-fold "
-            "samples. Marks show the thresholds that each method chose (fitted on all folds)."
+            "F1 of each label as a function of its threshold, on the out-of-fold samples. Marks show "
+            "the thresholds of each method (fitted on all folds)."
         }
-        @for (place, entrant) in run.entrants.iter().enumerate() {
-            @if part_of(run, entrant).is_some() {
+        @for (place, model) in run.models.iter().enumerate() {
+            @if curve_split(run, model).is_some() {
                 details open[open == Some(place)] {
-                    summary { (entrant_name(run, place)) }
-                    (legend(entrant))
+                    summary { (model_name(run, place)) }
+                    (legend(model))
                     div.multiples {
-                        @for (curve, name) in curves(run, entrant).iter().zip(run.names.as_slice()) {
-                            (panel(curve, name, entrant))
+                        @for (curve, name) in curves(run, model).iter().zip(run.names.as_slice()) {
+                            (panel(curve, name, model))
                         }
                     }
                 }
@@ -35,22 +35,22 @@ pub(super) fn section(page: &Page<'_>, best: Option<&Verdict>) -> Markup {
     }
 }
 
-fn legend(entrant: &Entrant) -> Markup {
+fn legend(model: &ModelResult) -> Markup {
     html! {
         ul.legend {
-            @for (series, chosen) in entrant.chosen.iter().enumerate() {
+            @for (series, set) in model.threshold_sets.iter().enumerate() {
                 li {
                     svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true" {
                         path.{ "fill s" (series % 6) } d=(mark(series, (6.0, 6.0), 4.2)) {}
                     }
-                    " " (chosen.method)
+                    " " (set.method)
                 }
             }
         }
     }
 }
 
-fn panel(curve: &Curve, name: &str, entrant: &Entrant) -> Markup {
+fn panel(curve: &Curve, name: &str, model: &ModelResult) -> Markup {
     let x = Scale::new((0.0, 1.0), (22.0, WIDTH - 6.0));
     let y = Scale::new((0.0, 1.0), (HEIGHT - 16.0, 6.0));
     let points: Vec<(f64, f64)> = curve.points.iter().map(|p| (x.at(p.0), y.at(p.1))).collect();
@@ -63,7 +63,7 @@ fn panel(curve: &Curve, name: &str, entrant: &Entrant) -> Markup {
                     @if let Some(auc) = curve.auc { ", AUC " (format!("{auc:.2}")) }
                 }
             }
-            svg viewBox="0 0 190 104" role="img" aria-label=(aloud(curve, name, entrant)) {
+            svg viewBox="0 0 190 104" role="img" aria-label=(description(curve, name, model)) {
                 @for tick in [0.0, 0.5, 1.0] {
                     @let (tx, ty) = (coordinate(x.at(tick)), coordinate(y.at(tick)));
                     line.grid x1="22" x2="184" y1=(ty) y2=(ty) {}
@@ -71,9 +71,9 @@ fn panel(curve: &Curve, name: &str, entrant: &Entrant) -> Markup {
                     text x=(tx) y="102" text-anchor="middle" { (tick) }
                 }
                 path.curve d=(path(&points)) {}
-                @for (series, (place, chosen)) in curve.marks.iter().zip(&entrant.chosen).enumerate() {
+                @for (series, (place, set)) in curve.marks.iter().zip(&model.threshold_sets).enumerate() {
                     path.{ "fill s" (series % 6) } d=(mark(series, (x.at(place.0), y.at(place.1)), 3.4)) {
-                        title { (chosen.method) ": threshold " (three(place.0)) ", F1 " (three(place.1)) }
+                        title { (set.method) ": threshold " (score_text(place.0)) ", F1 " (score_text(place.1)) }
                     }
                 }
             }
@@ -81,10 +81,10 @@ fn panel(curve: &Curve, name: &str, entrant: &Entrant) -> Markup {
     }
 }
 
-/// The panel in words.
-fn aloud(curve: &Curve, name: &str, entrant: &Entrant) -> String {
-    let chosen = curve.marks.iter().zip(&entrant.chosen).map(|((threshold, f1), chosen)| {
-        format!("; {} chose {threshold:.3}, F1 {f1:.3}", chosen.method)
+/// A text alternative of the panel.
+fn description(curve: &Curve, name: &str, model: &ModelResult) -> String {
+    let set = curve.marks.iter().zip(&model.threshold_sets).map(|((threshold, f1), set)| {
+        format!("; {}: threshold {threshold:.3}, F1 {f1:.3}", set.method)
     });
-    format!("F1 of {name} against its threshold{}", chosen.collect::<String>())
+    format!("F1 of {name} against its threshold{}", set.collect::<String>())
 }

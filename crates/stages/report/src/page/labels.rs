@@ -1,36 +1,40 @@
 //! The table of labels: support, threshold, F1, area under the curve.
 
-use super::{Page, absent, entrant_name, thousands, three};
-use crate::curves::{LabelLine, label_lines};
-use crate::verdict::{Verdict, best};
+use super::{Page, absent, model_name, score_text, thousands};
+use crate::evaluate::labels::{LabelRow, label_rows};
+use crate::evaluate::{Evaluation, best};
 use maud::{Markup, html};
 
-/// One table an entrant, by its best method; the best one's is open.
-pub(super) fn section(page: &Page<'_>, overall: Option<&Verdict>) -> Markup {
+/// One table an model, by its best method; the best one's is open.
+pub(super) fn section(page: &Page<'_>, overall: Option<&Evaluation>) -> Markup {
     let run = page.run;
-    let tables = (0..run.entrants.len()).filter_map(|entrant| {
-        let mine: Vec<Verdict> =
-            page.verdicts.iter().filter(|verdict| verdict.entrant == entrant).cloned().collect();
+    let tables = (0..run.models.len()).filter_map(|model| {
+        let mine: Vec<Evaluation> = page
+            .evaluations
+            .iter()
+            .filter(|evaluation| evaluation.model == model)
+            .cloned()
+            .collect();
         best(&mine).cloned()
     });
     html! {
         p {
-            "Each system by its best method. In brackets: the lowest and highest threshold among those "
-            "fitted without a fold; a wide range means that the threshold is luck. AUC is the chance that "
-            "a sample with the label scores higher than one without (0.5 is a coin)."
+            "Each model with its best method. In parentheses: the lowest and highest threshold among those "
+            "fitted without one fold; a wide range means an unstable threshold. AUC is the probability that "
+            "a sample with the label scores higher than one without (0.5 is chance)."
         }
-        @for verdict in tables {
-            @let entrant = &run.entrants[verdict.entrant];
-            details open[overall == Some(&verdict)] {
-                summary { (entrant_name(run, verdict.entrant)) ", " (entrant.chosen[verdict.chosen].method) }
-                (table(page, &label_lines(run, &verdict)))
+        @for evaluation in tables {
+            @let model = &run.models[evaluation.model];
+            details open[overall == Some(&evaluation)] {
+                summary { (model_name(run, evaluation.model)) ", " (model.threshold_sets[evaluation.threshold_set].method) }
+                (table(page, &label_rows(run, &evaluation)))
             }
         }
     }
 }
 
-fn table(page: &Page<'_>, lines: &[LabelLine]) -> Markup {
-    let has_test = lines.iter().any(|line| line.test.is_some());
+fn table(page: &Page<'_>, rows: &[LabelRow]) -> Markup {
+    let has_test = rows.iter().any(|label| label.test.is_some());
     html! {
         div.scroll {
             table.labels {
@@ -47,8 +51,8 @@ fn table(page: &Page<'_>, lines: &[LabelLine]) -> Markup {
                     }
                 }
                 tbody {
-                    @for ((label, name), line) in page.run.names.as_slice().iter().enumerate().zip(lines) {
-                        (row((label, name), line, has_test))
+                    @for ((number, name), label) in page.run.names.as_slice().iter().enumerate().zip(rows) {
+                        (table_row(number, name, label, has_test))
                     }
                 }
             }
@@ -56,37 +60,37 @@ fn table(page: &Page<'_>, lines: &[LabelLine]) -> Markup {
     }
 }
 
-fn row((label, name): (usize, &str), line: &LabelLine, has_test: bool) -> Markup {
+fn table_row(number: usize, name: &str, label: &LabelRow, has_test: bool) -> Markup {
     html! {
         tr {
-            th scope="row" { span.muted.ordinal { (label) } " " (name) }
-            td.number { (thousands(line.support)) }
+            th scope="row" { span.muted.ordinal { (number) } " " (name) }
+            td.number { (thousands(label.support)) }
             td.number {
-                (three(line.threshold))
-                @if let Some((low, high)) = line.fold_thresholds { " " span.range { "(" (three(low)) "–" (three(high)) ")" } }
+                (score_text(label.threshold))
+                @if let Some((low, high)) = label.fold_thresholds { " " span.range { "(" (score_text(low)) "–" (score_text(high)) ")" } }
             }
-            td { (bar(line.held_out)) }
-            td.number { (number(line.fitted)) }
-            td.number { (number(line.auc)) }
+            td { (bar(label.held_out)) }
+            td.number { (optional(label.fitted)) }
+            td.number { (optional(label.auc)) }
             @if has_test {
-                @let test = line.test;
-                td.number { @if let Some((support, ..)) = test { (thousands(support)) } @else { (absent()) } }
-                td.number { (number(test.map(|test| test.1))) }
-                td.number { (number(test.and_then(|test| test.2))) }
+                @let test = label.test;
+                td.number { @if let Some(test) = test { (thousands(test.support)) } @else { (absent()) } }
+                td.number { (optional(test.map(|test| test.f1))) }
+                td.number { (optional(test.and_then(|test| test.auc))) }
             }
         }
     }
 }
 
-fn number(value: Option<f64>) -> Markup {
-    html! { @if let Some(value) = value { (three(value)) } @else { (absent()) } }
+fn optional(value: Option<f64>) -> Markup {
+    html! { @if let Some(value) = value { (score_text(value)) } @else { (absent()) } }
 }
 
 fn bar(value: Option<f64>) -> Markup {
     html! {
         @if let Some(value) = value {
             span.bar-cell {
-                span { (three(value)) }
+                span { (score_text(value)) }
                 span.track { span.bar style={ "width:" (format!("{:.1}", 100.0 * value)) "%" } {} }
             }
         } @else { (absent()) }

@@ -1,8 +1,7 @@
-//! The page: one file, no script, no other resource.
+//! The HTML page: one file without scripts or external resources.
 //!
-//! Text is escaped by construction (maud). Colours are variables of the style sheet, so
-//! that pictures drawn as SVG follow the reader's light or dark scheme; series are told
-//! apart by shape as well as by colour.
+//! Text is escaped by construction (maud). Colours are variables of the style sheet, so that
+//! SVG plots follow the light or dark colour scheme; series differ in shape as well as colour.
 
 mod counts;
 mod curves;
@@ -11,25 +10,58 @@ mod histories;
 mod labels;
 mod scores;
 
-use crate::gallery::Exhibit;
-use crate::picture::Pictures;
-use crate::run::Run;
-use crate::verdict::{Verdict, best};
-use hpa_artifacts::{Provenance, canonical_json};
+use crate::data::RunData;
+use crate::evaluate::gallery::{GallerySample, gallery_samples};
+use crate::evaluate::{Evaluation, Resampling, best};
+use crate::render::image::RenderedImages;
+use hpa_artifacts::{ArtifactError, ImageStore, Provenance, canonical_json};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// What the page shows.
-pub(crate) struct Page<'a> {
-    pub(crate) run: &'a Run,
-    pub(crate) verdicts: &'a [Verdict],
-    pub(crate) exhibits: &'a [(Exhibit, Pictures)],
-    pub(crate) provenance: &'a Provenance,
-    pub(crate) replicates: u32,
+/// What the page is made from.
+#[derive(Clone, Copy)]
+pub struct ReportInputs<'a> {
+    /// The run.
+    pub run: &'a RunData,
+    /// Its scores.
+    pub evaluations: &'a [Evaluation],
+    /// The images of samples.
+    pub images: &'a ImageStore,
+    /// Settings and inputs of the page.
+    pub provenance: &'a Provenance,
+    /// The bootstrap of the intervals; its seed also draws the gallery.
+    pub resampling: Resampling,
+    /// The number of samples in the gallery.
+    pub gallery: usize,
 }
 
-/// Renders the page.
-pub(crate) fn render(page: &Page<'_>) -> String {
-    let best = best(page.verdicts);
+/// The inputs with the samples of the gallery.
+struct Page<'a> {
+    run: &'a RunData,
+    evaluations: &'a [Evaluation],
+    gallery: Vec<(GallerySample, RenderedImages)>,
+    provenance: &'a Provenance,
+    replicates: u32,
+}
+
+/// The page as HTML.
+///
+/// # Errors
+/// When images cannot be read.
+pub fn render_page(inputs: &ReportInputs<'_>) -> Result<String, ArtifactError> {
+    let ReportInputs { run, evaluations, images, provenance, resampling, .. } = *inputs;
+    let mut gallery = Vec::new();
+    if let Some(best) = best(evaluations) {
+        for sample in gallery_samples(run, best, images, inputs.gallery, resampling.seed) {
+            let pixels = images.read_pixels(&[sample.image_row])?;
+            gallery.push((sample, crate::render::image::render(&pixels, images.size_px())));
+        }
+    }
+    let replicates = resampling.replicates;
+    Ok(render(&Page { run, evaluations, gallery, provenance, replicates }))
+}
+
+fn render(page: &Page<'_>) -> String {
+    let best = best(page.evaluations);
     let sections = [
         ("scores", "Scores", scores::section(page, best)),
         ("thresholds", "F1 against threshold", curves::section(page, best)),
@@ -37,7 +69,7 @@ pub(crate) fn render(page: &Page<'_>) -> String {
         ("counts", "Label counts", counts::section(page)),
         ("curves", "Learning curves", histories::section(page)),
         ("gallery", "Samples", gallery::section(page, best)),
-        ("origin", "Where this comes from", origin(page.provenance)),
+        ("origin", "Provenance", origin(page.provenance)),
     ];
     html! {
         (DOCTYPE)
@@ -46,7 +78,7 @@ pub(crate) fn render(page: &Page<'_>) -> String {
             body {
                 a.skip href="#scores" { "Skip to the scores" }
                 header {
-                    h1 { "Where the protein is" }
+                    h1 { "Protein localisation report" }
                     p.lead { (lead(page.run)) }
                     (scores::headline(page, best))
                     nav aria-label="Sections" {
@@ -84,19 +116,19 @@ fn head(provenance: &Provenance) -> Markup {
     }
 }
 
-fn lead(run: &Run) -> Markup {
+fn lead(run: &RunData) -> Markup {
     html! {
         (run.names.count()) " labels, "
         (thousands(run.oof.ids.len())) " samples in " (run.fold_count) " folds"
         @if let Some(test) = &run.test { ", " (thousands(test.ids.len())) " labelled test samples" }
-        ", " (run.entrants.len()) @if run.entrants.len() == 1 { " model or ensemble." } @else { " models and ensembles." }
+        ", " (run.models.len()) @if run.models.len() == 1 { " model or ensemble." } @else { " models and ensembles." }
         @for notice in &run.notices { br; span.muted { (notice) "." } }
     }
 }
 
 fn origin(provenance: &Provenance) -> Markup {
     html! {
-        p { "This page is a function of its settings and of these inputs; BLAKE3 digests name their contents." }
+        p { "This page depends only on its settings and on these inputs, identified by BLAKE3 digests." }
         div.scroll {
             table.digests {
                 thead { tr { th scope="col" { "Input" } th scope="col" { "Digest" } } }
@@ -111,21 +143,21 @@ fn origin(provenance: &Provenance) -> Markup {
     }
 }
 
-/// What an entrant is called, with a dagger where its score was selected on.
-fn entrant_name(run: &Run, entrant: usize) -> Markup {
-    let entrant = &run.entrants[entrant];
+/// A model's name, with a dagger if its out-of-fold score is optimistic.
+fn model_name(run: &RunData, model: usize) -> Markup {
+    let model = &run.models[model];
     html! {
-        (entrant.name)
-        @if entrant.selected { span title="selected on its out-of-fold score" { " †" } }
+        (model.name)
+        @if model.selected { span title="selected on its out-of-fold score: optimistic" { " †" } }
     }
 }
 
-/// Three decimals, the precision that intervals allow.
-fn three(value: f64) -> String {
+/// A score with three decimals, the precision of the intervals.
+fn score_text(value: f64) -> String {
     format!("{value:.3}")
 }
 
-/// A number with its thousands set apart.
+/// A number with thousands separators.
 fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -138,9 +170,9 @@ fn thousands(number: usize) -> String {
     text
 }
 
-/// An absent value, readable aloud.
+/// An absent value, with a text for screen readers.
 fn absent() -> Markup {
-    html! { span.muted { span aria-hidden="true" { "–" } span.aloud { "none" } } }
+    html! { span.muted { span aria-hidden="true" { "–" } span.visually-hidden { "none" } } }
 }
 
 #[cfg(test)]
@@ -148,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_set_apart() {
+    fn thousands_are_separated() {
         assert_eq!(thousands(999), "999");
         assert_eq!(thousands(31_072), "31\u{202f}072");
     }

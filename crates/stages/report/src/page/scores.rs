@@ -1,20 +1,20 @@
 //! The table of scores, and the best of them in large type.
 
-use super::{Page, absent, entrant_name, three};
-use crate::run::Run;
-use crate::svg::{Scale, coordinate, mark, tick_label, ticks};
-use crate::verdict::{Score, Verdict};
+use super::{Page, absent, model_name, score_text};
+use crate::data::RunData;
+use crate::evaluate::{Evaluation, Score};
+use crate::render::svg::{Scale, coordinate, mark, tick_label, ticks};
 use maud::{Markup, html};
 
 const WIDTH: f64 = 260.0;
 
-/// The best entrant's scores.
-pub(super) fn headline(page: &Page<'_>, best: Option<&Verdict>) -> Markup {
+/// The best model's scores.
+pub(super) fn headline(page: &Page<'_>, best: Option<&Evaluation>) -> Markup {
     let Some(best) = best else { return html! {} };
-    let method = &page.run.entrants[best.entrant].chosen[best.chosen].method;
+    let method = &page.run.models[best.model].threshold_sets[best.threshold_set].method;
     html! {
         dl.tiles {
-            div { dt { "best system" } dd { (entrant_name(page.run, best.entrant)) small { (method) } } }
+            div { dt { "best system" } dd { (model_name(page.run, best.model)) small { (method) } } }
             (tile("macro F1, out of fold", best.held_out, best.held_out_gain))
             (tile("macro F1, test", best.test, best.test_gain))
         }
@@ -27,7 +27,7 @@ fn tile(title: &str, score: Option<Score>, gain: Option<Score>) -> Markup {
             div {
                 dt { (title) }
                 dd {
-                    (three(score.value)) small { (three(score.low)) "–" (three(score.high)) }
+                    (score_text(score.value)) small { (score_text(score.low)) "–" (score_text(score.high)) }
                     @if let Some(gain) = gain {
                         small.gain { (signed(gain.value)) " against threshold 0.5 (" (signed(gain.low)) " to " (signed(gain.high)) ")" }
                     }
@@ -43,19 +43,19 @@ fn signed(value: f64) -> String {
 }
 
 /// The table and how to read it.
-pub(super) fn section(page: &Page<'_>, best: Option<&Verdict>) -> Markup {
+pub(super) fn section(page: &Page<'_>, best: Option<&Evaluation>) -> Markup {
     let run = page.run;
-    if page.verdicts.is_empty() {
-        return html! { p { "No thresholds are given, so nothing is decided and nothing is scored." } };
+    if page.evaluations.is_empty() {
+        return html! { p { "No thresholds are given, so nothing is scored." } };
     }
-    let scale = scale(page.verdicts);
+    let scale = scale(page.evaluations);
     let has_test = run.test.is_some();
     html! {
         p {
             "Macro F1 with 95 % intervals from " (page.replicates) " bootstrap resamples of "
-            "duplicate groups. " strong { "Held out" } ": each sample is decided by thresholds fitted "
-            "without its fold. " em { "Fitted" } ": by thresholds fitted on the same samples, "
-            "which flatters. A label with no positives and no predictions scores 0 and stays in the mean."
+            "duplicate groups. " strong { "Held out" } ": with thresholds fitted without the sample's "
+            "fold. " em { "Fitted" } ": with thresholds fitted on the same samples, which is optimistic. "
+            "A label with no positives and no predictions scores 0 and stays in the mean."
         }
         div.scroll {
             table.scores {
@@ -68,8 +68,8 @@ pub(super) fn section(page: &Page<'_>, best: Option<&Verdict>) -> Markup {
                         th.plot scope="col" { (axis(&scale, has_test)) }
                     }
                 }
-                @for entrant in 0..run.entrants.len() {
-                    (rows(page, entrant, &scale, best))
+                @for model in 0..run.models.len() {
+                    (rows(page, model, &scale, best))
                 }
             }
         }
@@ -77,20 +77,20 @@ pub(super) fn section(page: &Page<'_>, best: Option<&Verdict>) -> Markup {
     }
 }
 
-fn rows(page: &Page<'_>, entrant: usize, scale: &PlotScale, best: Option<&Verdict>) -> Markup {
-    let mine: Vec<&Verdict> = page.verdicts.iter().filter(|v| v.entrant == entrant).collect();
+fn rows(page: &Page<'_>, model: usize, scale: &PlotScale, best: Option<&Evaluation>) -> Markup {
+    let mine: Vec<&Evaluation> = page.evaluations.iter().filter(|v| v.model == model).collect();
     html! {
         tbody {
-            @for (place, verdict) in mine.iter().enumerate() {
-                tr.best[best == Some(*verdict)] {
+            @for (place, evaluation) in mine.iter().enumerate() {
+                tr.best[best == Some(*evaluation)] {
                     @if place == 0 {
-                        th scope="rowgroup" rowspan=(mine.len()) { (entrant_name(page.run, entrant)) }
+                        th scope="rowgroup" rowspan=(mine.len()) { (model_name(page.run, model)) }
                     }
-                    th.method scope="row" { (page.run.entrants[entrant].chosen[verdict.chosen].method) }
-                    td { (cell(verdict.held_out)) }
-                    @if page.run.test.is_some() { td { (cell(verdict.test)) } }
-                    td.muted { @if let Some(score) = verdict.fitted { (three(score.value)) } @else { (absent()) } }
-                    td.plot { (whiskers(verdict, scale)) }
+                    th.method scope="row" { (page.run.models[model].threshold_sets[evaluation.threshold_set].method) }
+                    td { (cell(evaluation.held_out)) }
+                    @if page.run.test.is_some() { td { (cell(evaluation.test)) } }
+                    td.muted { @if let Some(score) = evaluation.fitted { (score_text(score.value)) } @else { (absent()) } }
+                    td.plot { (whiskers(evaluation, scale)) }
                 }
             }
         }
@@ -100,7 +100,7 @@ fn rows(page: &Page<'_>, entrant: usize, scale: &PlotScale, best: Option<&Verdic
 fn cell(score: Option<Score>) -> Markup {
     html! {
         @if let Some(score) = score {
-            b { (three(score.value)) } " " span.range { (three(score.low)) "–" (three(score.high)) }
+            b { (score_text(score.value)) } " " span.range { (score_text(score.low)) "–" (score_text(score.high)) }
         } @else { (absent()) }
     }
 }
@@ -112,8 +112,8 @@ struct PlotScale {
     high: f64,
 }
 
-fn scale(verdicts: &[Verdict]) -> PlotScale {
-    let scores = || verdicts.iter().flat_map(|v| [v.held_out, v.test]).flatten();
+fn scale(evaluations: &[Evaluation]) -> PlotScale {
+    let scores = || evaluations.iter().flat_map(|v| [v.held_out, v.test]).flatten();
     let low = scores().map(|score| score.low).fold(1.0, f64::min);
     let high = scores().map(|score| score.high).fold(0.0, f64::max);
     let (low, high) = if high > low { (low, high) } else { (0.0, 1.0) };
@@ -134,8 +134,8 @@ fn axis(plot: &PlotScale, has_test: bool) -> Markup {
     }
 }
 
-fn whiskers(verdict: &Verdict, plot: &PlotScale) -> Markup {
-    let lanes = [(0, verdict.held_out), (1, verdict.test)];
+fn whiskers(evaluation: &Evaluation, plot: &PlotScale) -> Markup {
+    let lanes = [(0, evaluation.held_out), (1, evaluation.test)];
     let there = lanes.iter().filter(|(_, score)| score.is_some()).count();
     html! {
         svg viewBox="0 0 260 26" width="260" height="26" aria-hidden="true" {
@@ -155,17 +155,17 @@ fn whiskers(verdict: &Verdict, plot: &PlotScale) -> Markup {
     }
 }
 
-fn footnotes(run: &Run) -> Markup {
+fn footnotes(run: &RunData) -> Markup {
     html! {
-        @if run.entrants.iter().any(|entrant| entrant.selected) {
+        @if run.models.iter().any(|model| model.selected) {
             p.note {
-                "† Selected on: a checkpoint was the best of its epochs on the very fold it is "
-                "scored on, or the ensemble may contain one that was. Its out-of-fold scores are "
-                "optimistic; test scores are not."
+                "† Selected: the checkpoint is the best epoch on the fold that it is scored on, or the "
+                "ensemble may contain such a model. Its out-of-fold scores are optimistic; test scores "
+                "are not."
             }
         }
         @if run.test.is_none() {
-            p.note { "No test labels are given: the test set is predicted, not scored." }
+            p.note { "No test labels are given, so the test split is not scored." }
         }
     }
 }

@@ -1,20 +1,21 @@
-//! Pixels to pictures that a page can hold.
+//! Rendering of channel images as PNG data URIs.
 //!
 //! False colour as the Atlas shows it: microtubules red, protein green, nucleus blue, and
 //! the reticulum yellow, which is red and green. Stains are dim, so every channel of every
-//! sample is brightened until its 99.7th percentile is white, at most eightfold: brightness
-//! does not compare between pictures. Large pictures are averaged down.
+//! sample is scaled so that its 99.7th percentile is white, at most eightfold: brightness
+//! is not comparable between images. Large images are reduced by averaging.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use hpa_core::Channel;
 
-/// Longest side of a picture in the page.
+/// Longest side of a rendered image.
 const MAX_SIDE: usize = 256;
-/// More brightening than this shows noise.
+/// A larger gain shows noise.
 const MAX_GAIN: u32 = 8;
 
-/// A sample's pictures as data URIs.
+/// The images of one sample as data URIs.
 #[derive(Clone, Debug)]
-pub(crate) struct Pictures {
+pub(crate) struct RenderedImages {
     /// All four channels.
     pub(crate) composite: String,
     /// The protein alone.
@@ -24,35 +25,35 @@ pub(crate) struct Pictures {
 }
 
 /// Renders `4 × width × width` bytes, channel × height × width.
-pub(crate) fn render(pixels: &[u8], width: usize) -> Pictures {
+pub(crate) fn render(pixels: &[u8], width: usize) -> RenderedImages {
     let factor = width.div_ceil(MAX_SIDE).max(1);
     let side = width / factor;
     let planes: Vec<Vec<u8>> = pixels
         .chunks_exact(width * width)
-        .map(|plane| brighten(&shrink(plane, width, factor)))
+        .map(|plane| brighten(&area_resize(plane, width, factor)))
         .collect();
     let plane = |channel: Channel| &planes[channel.index()];
     let [red, green, blue, yellow] =
         [Channel::Red, Channel::Green, Channel::Blue, Channel::Yellow].map(plane);
     let mut composite = Vec::with_capacity(3 * side * side);
     for place in 0..side * side {
-        // Half the reticulum: it fills the cell and would drown the rest.
+        // Half of the reticulum channel, which fills the cell and would hide the others.
         let reticulum = yellow[place] / 2;
         composite.push(red[place].saturating_add(reticulum));
         composite.push(green[place].saturating_add(reticulum));
         composite.push(blue[place]);
     }
-    Pictures {
+    RenderedImages {
         composite: data_uri(&composite, side, png::ColorType::Rgb),
         protein: data_uri(green, side, png::ColorType::Indexed),
         side,
     }
 }
 
-/// Means of squares of `factor`; a rest at the right and bottom is cut.
-fn shrink(plane: &[u8], width: usize, factor: usize) -> Vec<u8> {
+/// Means of squares of `factor`; a remainder at the right and bottom is cut off.
+fn area_resize(plane: &[u8], width: usize, factor: usize) -> Vec<u8> {
     let side = width / factor;
-    let area = u32::try_from(factor * factor).expect("a picture's side is below 2^16");
+    let area = u32::try_from(factor * factor).expect("an image's side is below 2^16");
     let mean = |place: usize| {
         let (top, left) = (place / side * factor, place % side * factor);
         let rows = (top..top + factor).map(|y| &plane[y * width + left..][..factor]);
@@ -78,7 +79,8 @@ fn brighten(plane: &[u8]) -> Vec<u8> {
 }
 
 fn data_uri(pixels: &[u8], side: usize, color: png::ColorType) -> String {
-    format!("data:image/png;base64,{}", base64(&png(pixels, side, color)))
+    let encoded = BASE64_STANDARD.encode(png(pixels, side, color));
+    format!("data:image/png;base64,{encoded}")
 }
 
 /// Three bytes a pixel, or one that indexes 256 greens.
@@ -98,36 +100,12 @@ fn png(pixels: &[u8], side: usize, color: png::ColorType) -> Vec<u8> {
     bytes
 }
 
-/// RFC 4648.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0, |word, &byte| word << 8 | u32::from(byte));
-        let word = word << (8 * (3 - chunk.len()));
-        for digit in 0..4 {
-            let index = (word >> (18 - 6 * digit)) & 63;
-            text.push(if digit > chunk.len() { '=' } else { DIGITS[index as usize].into() });
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn base64_gives_the_vectors_of_its_standard() {
-        for (bytes, text) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
-        {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
-    }
-
-    #[test]
-    fn a_dim_plane_is_brightened_and_a_black_one_stays_black() {
+    fn dim_planes_are_brightened_and_black_ones_stay_black() {
         let mut plane = vec![10; 1000];
         plane[..100].fill(100);
         assert_eq!(brighten(&plane)[0], 255);
@@ -137,18 +115,18 @@ mod tests {
     }
 
     #[test]
-    fn shrinking_takes_means_and_cuts_the_rest() {
+    fn reduction_takes_means_and_cuts_the_remainder() {
         let plane = [0, 4, 9, 8, 4, 9, 9, 9, 9];
-        assert_eq!(shrink(&plane, 3, 2), [4]);
-        assert_eq!(shrink(&plane, 3, 1), plane);
+        assert_eq!(area_resize(&plane, 3, 2), [4]);
+        assert_eq!(area_resize(&plane, 3, 1), plane);
     }
 
     #[test]
     fn pictures_of_any_size_can_be_rendered() {
         for width in [1, 3, 64, 257, 600] {
-            let pictures = render(&vec![7; 4 * width * width], width);
-            assert!(pictures.side <= MAX_SIDE && pictures.side > 0);
-            assert!(pictures.composite.starts_with("data:image/png;base64,iVBOR"));
+            let images = render(&vec![7; 4 * width * width], width);
+            assert!(images.side <= MAX_SIDE && images.side > 0);
+            assert!(images.composite.starts_with("data:image/png;base64,iVBOR"));
         }
     }
 }

@@ -1,21 +1,20 @@
-//! The flags of `hpa-report`, and the files behind them.
+//! Arguments of `hpa-report`, and reading of its files.
 
-use clap::Args;
 use hpa_artifacts::{Artifact, ArtifactError, Digest, Loaded, Provenance};
 use hpa_artifacts::{Folds, History, ImageStore, Labels, Predictions, Scores, Thresholds};
 use hpa_cli::{Input, Output, RunContext, in_range};
-use hpa_report::Inputs;
+use hpa_report::RunFiles;
 use std::path::PathBuf;
 
-#[derive(Args, Debug)]
-pub(crate) struct Flags {
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
     /// Labels of the training samples
     #[arg(long, value_name = "L.parquet")]
     pub(crate) labels: Input<Labels>,
-    /// Labels of the test samples, where they are known
+    /// Labels of the test samples, if they are known
     #[arg(long, value_name = "L.parquet")]
     pub(crate) test_labels: Option<Input<Labels>>,
-    /// Who takes part, and the groups of duplicates
+    /// Folds and groups of duplicates of the training samples
     #[arg(long, value_name = "F.parquet")]
     pub(crate) folds: Input<Folds>,
     /// Training histories, models/M/fold-F.history.parquet
@@ -24,19 +23,19 @@ pub(crate) struct Flags {
     /// Predictions of models and ensembles, predictions/N/oof.parquet and …/test.parquet
     #[arg(long, value_name = "P.parquet", num_args = 1.., required = true)]
     pub(crate) predictions: Vec<Input<Predictions>>,
-    /// Thresholds, thresholds/N/METHOD.parquet; N says whose they are
+    /// Thresholds of the model or ensemble N, thresholds/N/METHOD.parquet
     #[arg(long, value_name = "T.parquet", num_args = 0..)]
     pub(crate) thresholds: Vec<Input<Thresholds>>,
-    /// Shards that hold the samples to show
+    /// Shards with the images of the gallery
     #[arg(long, value_name = "SHARD.parquet", num_args = 0..)]
     pub(crate) images: Vec<PathBuf>,
-    /// Resamples behind each 95 % interval
+    /// Resamples of each 95 % interval
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = in_range::<u32>(10..=100_000))]
     pub(crate) bootstrap: u32,
-    /// How many samples to show
+    /// Number of samples in the gallery
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = in_range::<usize>(0..=500))]
     pub(crate) gallery: usize,
-    /// Seed of the resamples and of the samples shown
+    /// Seed of the resamples and of the gallery
     #[arg(long, value_name = "S", default_value_t = 0, value_parser = in_range::<u64>(0..=u64::MAX))]
     pub(crate) seed: u64,
     /// Where to write the page
@@ -47,10 +46,10 @@ pub(crate) struct Flags {
     pub(crate) out_scores: Output<Scores>,
 }
 
-impl Flags {
-    /// Reads every file.
-    pub(crate) fn read(&self, context: &RunContext) -> Result<Inputs, ArtifactError> {
-        Ok(Inputs {
+impl Args {
+    /// Reads all files.
+    pub(crate) fn read(&self, context: &RunContext) -> Result<RunFiles, ArtifactError> {
+        Ok(RunFiles {
             labels: self.labels.read(context)?,
             test_labels: self.test_labels.as_ref().map(|file| file.read(context)).transpose()?,
             folds: self.folds.read(context)?,
@@ -60,21 +59,21 @@ impl Flags {
         })
     }
 
-    /// The settings that matter and the digests of what was read.
-    pub(crate) fn provenance(&self, inputs: &Inputs, images: &ImageStore) -> Provenance {
+    /// The digests of the settings and of the files.
+    pub(crate) fn provenance(&self, files: &RunFiles, images: &ImageStore) -> Provenance {
         let settings = (self.bootstrap, self.gallery, self.seed);
         let mut provenance = Provenance::new(&settings)
-            .with_input("labels", inputs.labels.origin.digest)
-            .with_input("folds", inputs.folds.origin.digest)
-            .with_input("predictions", combined(&inputs.predictions));
-        if let Some(labels) = &inputs.test_labels {
+            .with_input("labels", files.labels.origin.digest)
+            .with_input("folds", files.folds.origin.digest)
+            .with_input("predictions", combined(&files.predictions));
+        if let Some(labels) = &files.test_labels {
             provenance = provenance.with_input("test-labels", labels.origin.digest);
         }
-        if !inputs.histories.is_empty() {
-            provenance = provenance.with_input("history", combined(&inputs.histories));
+        if !files.histories.is_empty() {
+            provenance = provenance.with_input("history", combined(&files.histories));
         }
-        if !inputs.thresholds.is_empty() {
-            provenance = provenance.with_input("thresholds", combined(&inputs.thresholds));
+        if !files.thresholds.is_empty() {
+            provenance = provenance.with_input("thresholds", combined(&files.thresholds));
         }
         if !images.is_empty() {
             provenance = provenance.with_input("images", images.digest());

@@ -1,32 +1,32 @@
-//! What can be wrong with the files of a run when they are laid side by side.
+//! Errors of files that contradict each other.
 
 use std::path::PathBuf;
 
 /// Why no report can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// Two files call the labels by other names.
+    /// Two files have different label names.
     #[error(
         "{} has other label names than {}: label {label} is {theirs} there and {ours} here", path.display(), first.display()
     )]
     Names {
-        /// The file that is blamed.
+        /// The file at fault.
         path: PathBuf,
         /// The labels file.
         first: PathBuf,
         /// The first label that differs.
         label: usize,
-        /// What the labels file calls it.
+        /// Its name in the labels file.
         ours: String,
-        /// What the other file calls it.
+        /// Its name in the other file.
         theirs: String,
     },
-    /// Samples that should be in a file are not.
+    /// Samples that are missing from a file.
     #[error("{} lacks {count} samples of {}: {listed}", path.display(), of.display())]
     Missing {
-        /// The file that is blamed.
+        /// The file at fault.
         path: PathBuf,
-        /// The file that names them.
+        /// The file that lists them.
         of: PathBuf,
         /// How many are missing.
         count: usize,
@@ -36,12 +36,12 @@ pub enum ReportError {
     /// Nothing to score.
     #[error("{} has no samples", path.display())]
     Empty {
-        /// The file that is blamed.
+        /// The file at fault.
         path: PathBuf,
     },
-    /// Two files say the same thing of the same model.
+    /// Two files with the same content for the same model.
     #[error("{} and {} both hold {what}", first.display(), second.display())]
-    Twice {
+    Duplicate {
         /// The first file.
         first: PathBuf,
         /// The second file.
@@ -49,9 +49,9 @@ pub enum ReportError {
         /// What they hold.
         what: String,
     },
-    /// Thresholds of a model that has no predictions.
+    /// Thresholds of a model without predictions.
     #[error(
-        "{}: no predictions of {name:?} are given\n  help: the folder of a thresholds file is named like that of its predictions; give --predictions …/{name}/oof.parquet too", path.display()
+        "{}: no predictions of {name:?} are given\n  help: add --predictions predictions/{name}/oof.parquet; thresholds and predictions are matched by the name of their folder", path.display()
     )]
     NoPredictions {
         /// The thresholds file.
@@ -59,10 +59,10 @@ pub enum ReportError {
         /// The folder's name.
         name: String,
     },
-    /// Predictions and thresholds, or folds, that do not belong together.
+    /// Predictions, thresholds or folds of different runs.
     #[error("{} is from another run: {reason}\n  help: run `make {}`", path.display(), path.display())]
     OtherRun {
-        /// The file that is blamed.
+        /// The file at fault.
         path: PathBuf,
         /// What differs.
         reason: String,

@@ -1,11 +1,11 @@
-//! The little geometry that plots need: scales, ticks and paths, as text of SVG.
+//! Plot geometry as SVG text: scales, ticks, paths and markers.
 //!
-//! Units: user units of the view box, one a CSS pixel at natural size. Coordinates are
-//! written with one decimal, so that the page's bytes do not hang on the last bit.
+//! Units: user units of the view box, one CSS pixel at natural size. Coordinates are written
+//! with one decimal, so that the page does not depend on the last bit of a value.
 
 use std::fmt::Write;
 
-/// A linear map from values to one axis of a picture.
+/// A linear map from values to coordinates of one axis.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scale {
     from: (f64, f64),
@@ -13,13 +13,13 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    /// Maps `from` (values) onto `to` (coordinates); a range of no width is widened.
+    /// Maps `from` (values) onto `to` (coordinates); an empty range is widened.
     pub(crate) fn new(from: (f64, f64), to: (f64, f64)) -> Self {
         let from = if from.1 > from.0 { from } else { (from.0 - 0.5, from.0 + 0.5) };
         Self { from, to }
     }
 
-    /// The coordinate of a value, kept inside the picture.
+    /// The coordinate of a value, clamped to the axis.
     pub(crate) fn at(&self, value: f64) -> f64 {
         let share = (value - self.from.0) / (self.from.1 - self.from.0);
         self.to.0 + share.clamp(0.0, 1.0) * (self.to.1 - self.to.0)
@@ -32,7 +32,7 @@ pub(crate) fn coordinate(value: f64) -> String {
     if text == "-0.0" { "0.0".to_owned() } else { text }
 }
 
-/// A path through points that are already coordinates.
+/// A path through points given as coordinates.
 pub(crate) fn path(points: &[(f64, f64)]) -> String {
     let mut text = String::new();
     for (place, &(x, y)) in points.iter().enumerate() {
@@ -42,7 +42,7 @@ pub(crate) fn path(points: &[(f64, f64)]) -> String {
     text
 }
 
-/// The outline of the mark that stands for series number `series`.
+/// The outline of the marker of a series.
 pub(crate) fn mark(series: usize, (x, y): (f64, f64), size: f64) -> String {
     let corners: &[(f64, f64)] = match series % 4 {
         0 => &[(0.0, -1.2), (1.2, 0.0), (0.0, 1.2), (-1.2, 0.0)],
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scale_keeps_values_inside_the_picture() {
+    fn a_scale_clamps_values() {
         let scale = Scale::new((0.0, 2.0), (100.0, 0.0));
         assert_eq!(coordinate(scale.at(0.5)), "75.0");
         assert_eq!(coordinate(scale.at(9.0)), "0.0");

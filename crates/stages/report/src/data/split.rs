@@ -1,27 +1,27 @@
-//! Brings tables of the same samples into one order.
+//! Labelled samples of one split, and joining other files to them by id.
 
-use crate::ReportError;
+use super::ReportError;
 use hpa_artifacts::{Folds, Labels, Loaded, Origin};
 use hpa_core::{Fold, LabelNames, LabelSet, SampleId};
 use std::collections::BTreeMap;
 
-/// How many ids an error lists.
+/// Most ids in an error message.
 const LISTED: usize = 20;
 
-/// Samples whose labels are known.
+/// Labelled samples.
 #[derive(Debug)]
-pub struct Part {
+pub struct Split {
     /// The samples.
     pub ids: Vec<SampleId>,
-    /// Their labels, row-major `[samples][labels]`.
+    /// True labels, row-major `[samples][labels]`.
     pub truth: Vec<bool>,
-    /// Duplicates share a number.
+    /// Group number of each sample; duplicates share one.
     pub groups: Vec<u32>,
-    /// The fold that holds each sample out; empty for the test part.
+    /// The fold that holds each sample out; empty for the test split.
     pub folds: Vec<Fold>,
 }
 
-impl Part {
+impl Split {
     /// The samples of the folds file, in its order.
     ///
     /// # Errors
@@ -32,7 +32,7 @@ impl Part {
     ) -> Result<Self, ReportError> {
         let ids: Vec<SampleId> = folds.rows.iter().map(|row| row.id.clone()).collect();
         let labelled: Vec<SampleId> = labels.rows.iter().map(|row| row.id.clone()).collect();
-        let rows = rows_of((&ids, &folds.origin), (&labelled, &labels.origin))?;
+        let rows = rows_of(&ids, &folds.origin, &labelled, &labels.origin)?;
         let sets = rows.into_iter().map(|row| &labels.rows[row].labels);
         Ok(Self {
             truth: truth(sets, labels.names.count()),
@@ -48,7 +48,7 @@ impl Part {
     /// When there is none.
     pub fn test(labels: &Loaded<Labels>) -> Result<Self, ReportError> {
         let ids: Vec<SampleId> = labels.rows.iter().map(|row| row.id.clone()).collect();
-        rows_of((&ids, &labels.origin), (&ids, &labels.origin))?;
+        rows_of(&ids, &labels.origin, &ids, &labels.origin)?;
         Ok(Self {
             truth: truth(labels.rows.iter().map(|row| &row.labels), labels.names.count()),
             groups: (0..).take(ids.len()).collect(),
@@ -57,13 +57,13 @@ impl Part {
         })
     }
 
-    /// How many samples carry each label.
+    /// The number of samples with each label.
     #[must_use]
     pub fn label_counts(&self, n_labels: usize) -> Vec<usize> {
         let mut counts = vec![0; n_labels];
         for row in self.truth.chunks_exact(n_labels) {
-            for (count, _) in counts.iter_mut().zip(row).filter(|&(_, &there)| there) {
-                *count += 1;
+            for (count, &positive) in counts.iter_mut().zip(row) {
+                *count += usize::from(positive);
             }
         }
         counts
@@ -82,47 +82,47 @@ fn truth<'a>(sets: impl Iterator<Item = &'a LabelSet>, n_labels: usize) -> Vec<b
     truth
 }
 
-/// Refuses a file that calls the labels otherwise than the labels file does.
+/// Refuses a file whose label names are not those of the labels file.
 ///
 /// # Errors
 /// When a name differs or one has more of them.
-pub(crate) fn check_names(
-    ours: (&LabelNames, &Origin),
-    theirs: (&LabelNames, &Origin),
+pub(super) fn check_names(
+    labels: &Loaded<Labels>,
+    names: &LabelNames,
+    origin: &Origin,
 ) -> Result<(), ReportError> {
     let name = |names: &LabelNames, label: usize| match names.as_slice().get(label) {
         Some(name) => format!("{name:?}"),
         None => "absent".to_owned(),
     };
-    let count = ours.0.count().max(theirs.0.count());
-    match (0..count).find(|&label| name(ours.0, label) != name(theirs.0, label)) {
-        Some(label) => Err(ReportError::Names {
-            path: theirs.1.path.clone(),
-            first: ours.1.path.clone(),
-            label,
-            ours: name(ours.0, label),
-            theirs: name(theirs.0, label),
-        }),
-        None => Ok(()),
+    for label in 0..labels.names.count().max(names.count()) {
+        let (ours, theirs) = (name(&labels.names, label), name(names, label));
+        if ours != theirs {
+            let (path, first) = (origin.path.clone(), labels.origin.path.clone());
+            return Err(ReportError::Names { path, first, label, ours, theirs });
+        }
     }
+    Ok(())
 }
 
-/// The row of each wanted sample in another file.
+/// The row in the file `origin` of each of the samples `wanted` of the file `of`.
 ///
 /// # Errors
-/// When some are not there, or none is wanted.
-pub(crate) fn rows_of(
-    (wanted, of): (&[SampleId], &Origin),
-    (ids, origin): (&[SampleId], &Origin),
+/// When some are absent, or `wanted` is empty.
+pub(super) fn rows_of(
+    wanted: &[SampleId],
+    of: &Origin,
+    ids: &[SampleId],
+    origin: &Origin,
 ) -> Result<Vec<usize>, ReportError> {
     if wanted.is_empty() {
         return Err(ReportError::Empty { path: of.path.clone() });
     }
-    let places: BTreeMap<&SampleId, usize> = ids.iter().zip(0..).collect();
+    let row_of: BTreeMap<&SampleId, usize> = ids.iter().zip(0..).collect();
     let missing: Vec<&str> =
-        wanted.iter().filter(|id| !places.contains_key(id)).map(SampleId::as_str).collect();
+        wanted.iter().filter(|id| !row_of.contains_key(id)).map(SampleId::as_str).collect();
     if missing.is_empty() {
-        return Ok(wanted.iter().map(|id| places[id]).collect());
+        return Ok(wanted.iter().map(|id| row_of[id]).collect());
     }
     let rest = if missing.len() > LISTED { ", …" } else { "" };
     Err(ReportError::Missing {

@@ -1,21 +1,21 @@
-//! The table of scores as lines of text, for the end of a run.
+//! The table of scores as lines of text.
 
-use crate::run::Run;
-use crate::verdict::{Score, Verdict};
+use crate::data::RunData;
+use crate::evaluate::{Evaluation, Score, best};
 
-/// Aligned columns: name, method, held-out macro F1, test macro F1.
+/// The best row, then all rows in aligned columns: name, method, held-out and test macro F1.
 #[must_use]
-pub fn text_table(run: &Run, verdicts: &[Verdict]) -> String {
+pub fn text_table(run: &RunData, evaluations: &[Evaluation]) -> String {
     let header = ["model or ensemble", "thresholds", "OOF macro F1 (95 %)", "test macro F1 (95 %)"];
     let mut rows = vec![header.map(str::to_owned)];
-    rows.extend(verdicts.iter().map(|verdict| {
-        let entrant = &run.entrants[verdict.entrant];
-        let dagger = if entrant.selected { " †" } else { "" };
+    rows.extend(best(evaluations).into_iter().chain(evaluations).map(|evaluation| {
+        let model = &run.models[evaluation.model];
+        let dagger = if model.selected { " †" } else { "" };
         [
-            format!("{}{dagger}", entrant.name),
-            entrant.chosen[verdict.chosen].method.clone(),
-            cell(verdict.held_out),
-            cell(verdict.test),
+            format!("{}{dagger}", model.name),
+            model.threshold_sets[evaluation.threshold_set].method.clone(),
+            cell(evaluation.held_out),
+            cell(evaluation.test),
         ]
     }));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
@@ -25,7 +25,11 @@ pub fn text_table(run: &Run, verdicts: &[Verdict]) -> String {
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     let mut lines: Vec<String> = rows.iter().map(line).collect();
-    if run.entrants.iter().any(|entrant| entrant.selected) {
+    if !evaluations.is_empty() {
+        lines[1] += "  best";
+        lines.insert(2, String::new());
+    }
+    if run.models.iter().any(|model| model.selected) {
         lines.push("† selected on its out-of-fold score: optimistic".to_owned());
     }
     lines.join("\n")

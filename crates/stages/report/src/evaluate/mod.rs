@@ -1,0 +1,218 @@
+//! Macro F1 of every model and threshold method, with 95 % intervals.
+//!
+//! All systems (a model with one threshold set) of a split are scored on the same resamples of
+//! its groups, so the difference of two has a paired interval. A label with no positives and no
+//! predictions scores 0 and stays in the mean.
+//!
+//! The table has three kinds of rows: split `oof`, metric `macro-f1` (every sample with
+//! thresholds fitted without its fold); split `oof`, metric `macro-f1-fitted` (thresholds fitted
+//! on the same samples: optimistic); split `test`, metric `macro-f1`.
+
+pub(crate) mod gallery;
+pub(crate) mod labels;
+
+use crate::data::{RunData, Split, ThresholdSet};
+use hpa_artifacts::{ScoreRow, Scores};
+use hpa_core::{Fold, Probability, Seed};
+use hpa_metrics::{Bootstrap, Metric, Outcomes};
+use rayon::prelude::*;
+
+/// The method that the others are compared with.
+const BASELINE: &str = "fixed:0.5";
+
+/// A value with its 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Score {
+    /// The value on the samples as they are.
+    pub value: f64,
+    /// 2.5 % of the resamples are lower.
+    pub low: f64,
+    /// 2.5 % of the resamples are higher.
+    pub high: f64,
+}
+
+/// The scores of one model with one threshold set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// Index in [`RunData::models`].
+    pub model: usize,
+    /// Index in the model's threshold sets.
+    pub threshold_set: usize,
+    /// Out of fold, with thresholds fitted without the sample's fold.
+    pub held_out: Option<Score>,
+    /// Out of fold, with thresholds fitted on the same samples.
+    pub fitted: Option<Score>,
+    /// On the test split.
+    pub test: Option<Score>,
+    /// Difference to the same model's held-out score at 0.5.
+    pub held_out_gain: Option<Score>,
+    /// Difference to the same model's test score at 0.5.
+    pub test_gain: Option<Score>,
+}
+
+/// Parameters of the bootstrap.
+#[derive(Clone, Copy, Debug)]
+pub struct Resampling {
+    /// How many resamples.
+    pub replicates: u32,
+    /// Their seed.
+    pub seed: Seed,
+}
+
+/// A score and its difference to the baseline's.
+#[derive(Clone, Copy, Default)]
+struct ScoreAndGain {
+    score: Option<Score>,
+    gain: Option<Score>,
+}
+
+/// Scores every model with every threshold set.
+#[must_use]
+pub fn evaluate(run: &RunData, resampling: Resampling) -> Vec<Evaluation> {
+    let n_labels = run.names.count();
+    let mut systems: Vec<(usize, usize)> = Vec::new(); // indices of model and threshold set
+    for (model, result) in run.models.iter().enumerate() {
+        systems.extend((0..result.threshold_sets.len()).map(|set| (model, set)));
+    }
+    // The same model's system at 0.5, unless it is that system itself.
+    let baseline = |system: &(usize, usize)| {
+        let is_baseline = |&(model, set): &(usize, usize)| {
+            model == system.0 && run.models[model].threshold_sets[set].method == BASELINE
+        };
+        systems.iter().position(is_baseline).filter(|&place| systems[place] != *system)
+    };
+    let baselines: Vec<Option<usize>> = systems.iter().map(baseline).collect();
+    let score = |split: &Split, predict: &(dyn Fn(usize, usize) -> Option<Vec<bool>> + Sync)| {
+        let outcomes: Vec<Option<Outcomes>> = systems
+            .par_iter()
+            .map(|&(model, set)| Some(Outcomes::new(&split.truth, &predict(model, set)?, n_labels)))
+            .collect();
+        let bootstrap = Bootstrap::new(&split.groups, resampling.replicates, resampling.seed);
+        score_all(&outcomes, &baselines, &bootstrap)
+    };
+    let held_out = score(&run.oof, &|model, set| held_out_predictions(run, model, set));
+    let fitted = score(&run.oof, &|model, set| {
+        let model = &run.models[model];
+        Some(apply_thresholds(model.oof.as_ref()?, &model.threshold_sets[set]))
+    });
+    let test = run.test.as_ref().map(|split| {
+        score(split, &|model, set| {
+            let model = &run.models[model];
+            Some(apply_thresholds(model.test.as_ref()?, &model.threshold_sets[set]))
+        })
+    });
+    let test = test.unwrap_or_else(|| vec![ScoreAndGain::default(); systems.len()]);
+    (0..systems.len())
+        .map(|index| Evaluation {
+            model: systems[index].0,
+            threshold_set: systems[index].1,
+            held_out: held_out[index].score,
+            fitted: fitted[index].score,
+            test: test[index].score,
+            held_out_gain: held_out[index].gain,
+            test_gain: test[index].gain,
+        })
+        .collect()
+}
+
+/// The evaluation with the highest held-out score, or test score if nothing is out of fold; the
+/// first of equal ones.
+#[must_use]
+pub fn best(evaluations: &[Evaluation]) -> Option<&Evaluation> {
+    let highest = |score: fn(&Evaluation) -> Option<Score>| {
+        let scored = evaluations.iter().filter_map(|it| Some((it, score(it)?.value)));
+        scored.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(it, _)| it)
+    };
+    highest(|evaluation| evaluation.held_out)
+        .or_else(|| highest(|evaluation| evaluation.test))
+        .or_else(|| highest(|evaluation| evaluation.fitted))
+}
+
+/// The rows of `scores.parquet`.
+#[must_use]
+pub fn score_table(run: &RunData, evaluations: &[Evaluation]) -> Scores {
+    let mut rows = Vec::new();
+    for evaluation in evaluations {
+        let model = &run.models[evaluation.model];
+        let kinds = [
+            ("oof", "macro-f1", evaluation.held_out),
+            ("oof", "macro-f1-fitted", evaluation.fitted),
+            ("test", "macro-f1", evaluation.test),
+        ];
+        for (split, metric, score) in kinds {
+            if let Some(Score { value, low, high }) = score {
+                rows.push(ScoreRow {
+                    name: model.name.clone(),
+                    split: split.to_owned(),
+                    method: model.threshold_sets[evaluation.threshold_set].method.clone(),
+                    metric: metric.to_owned(),
+                    value,
+                    low,
+                    high,
+                });
+            }
+        }
+    }
+    Scores { rows }
+}
+
+/// Out-of-fold predictions, each with the thresholds fitted without the sample's fold.
+pub(crate) fn held_out_predictions(run: &RunData, model: usize, set: usize) -> Option<Vec<bool>> {
+    let model = &run.models[model];
+    let (scores, rows) = (model.oof.as_ref()?, &model.threshold_sets[set].thresholds.rows);
+    let thresholds: Vec<&Vec<_>> =
+        rows.iter().map(|row| row.fold_threshold.as_ref()).collect::<Option<_>>()?;
+    let predict = |(scores, fold): (&[f32], &Fold)| -> Vec<bool> {
+        let pairs = scores.iter().zip(&thresholds);
+        pairs.map(|(&score, label)| label[fold.index()].accepts(probability(score))).collect()
+    };
+    Some(scores.chunks_exact(rows.len()).zip(&run.oof.folds).flat_map(predict).collect())
+}
+
+/// Predictions with the thresholds fitted on all samples.
+pub(crate) fn apply_thresholds(scores: &[f32], set: &ThresholdSet) -> Vec<bool> {
+    let thresholds = set.thresholds.rows.iter().map(|row| row.threshold).cycle();
+    let pairs = scores.iter().zip(thresholds);
+    pairs.map(|(&score, threshold)| threshold.accepts(probability(score))).collect()
+}
+
+fn probability(score: f32) -> Probability {
+    Probability::try_from(score).expect("checked while the file was read")
+}
+
+/// The score of each system and its gain over its baseline.
+fn score_all(
+    systems: &[Option<Outcomes>],
+    baselines: &[Option<usize>],
+    bootstrap: &Bootstrap,
+) -> Vec<ScoreAndGain> {
+    let statistic = |weights: Option<&[u32]>| -> Vec<f64> {
+        let score = |outcomes: &Option<Outcomes>| match (outcomes, weights) {
+            (None, _) => 0.0,
+            (Some(outcomes), None) => outcomes.score(Metric::MACRO_F1),
+            (Some(outcomes), Some(weights)) => outcomes.weighted_score(Metric::MACRO_F1, weights),
+        };
+        let values: Vec<f64> = systems.par_iter().map(score).collect();
+        let gain = |(value, base): (&f64, &Option<usize>)| base.map_or(0.0, |b| value - values[b]);
+        let gains: Vec<f64> = values.iter().zip(baselines).map(gain).collect();
+        [values, gains].concat()
+    };
+    let values = statistic(None);
+    let intervals = bootstrap.intervals(|weights| statistic(Some(weights)));
+    let score = |place: usize| Score {
+        value: values[place],
+        low: intervals[place].low,
+        high: intervals[place].high,
+    };
+    let count = systems.len();
+    let is_scored = |place: usize| systems[place].is_some();
+    (0..count)
+        .map(|place| {
+            let base = baselines[place].filter(|&base| is_scored(place) && is_scored(base));
+            ScoreAndGain {
+                score: is_scored(place).then(|| score(place)),
+                gain: base.map(|_| score(count + place)),
+            }
+        })
+        .collect()
+}
