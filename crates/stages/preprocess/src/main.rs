@@ -43,8 +43,7 @@ fn run(args: &Args, context: &RunContext) -> anyhow::Result<Summary> {
         list.commit()?;
     }
     if outcome.up_to_date {
-        context
-            .info(format!("{} is up to date: its inputs have not changed", args.out.display()));
+        context.info(format!("{} is up to date: its inputs have not changed", args.out.display()));
     }
     if let Some(text) = outcome.skipped_warning() {
         context.warning(text);
