@@ -7,7 +7,7 @@
 use candle_core::{DType, Device, Tensor};
 use hpa_core::{Channel, Seed};
 use hpa_nn::{Architecture, Evaluator, Loss, LossKind, LossReduction, Network, Precision};
-use hpa_ops::optim::{Group, Parameter, Sgd, SgdSettings};
+use hpa_ops::optim::{ParamGroup, Parameter, Sgd, SgdConfig};
 use std::time::Instant;
 
 #[global_allocator]
@@ -48,9 +48,9 @@ impl Work {
         let parameters = network.parameters().iter().map(|(name, var)| Parameter {
             name: name.clone(),
             var: var.clone(),
-            group: Group::default(),
+            group: ParamGroup::default(),
         });
-        let settings = SgdSettings { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
+        let settings = SgdConfig { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
         let sgd = Sgd::new(parameters.collect(), settings)?;
         Ok(Self::Train { network: Box::new(network), sgd, images, targets })
     }
@@ -59,7 +59,7 @@ impl Work {
         match self {
             Self::Train { network, sgd, images, targets } => {
                 let loss = Loss { kind: LossKind::Bce, gamma: 0.0, reduction: LossReduction::Mean };
-                let (_, gradients) = hpa_ops::differentiate(|| {
+                let (_, gradients) = hpa_ops::value_and_grad(|| {
                     loss.of(&network.forward_train(images)?, targets, &[])
                 })?;
                 sgd.step(&gradients, 0.01)?;

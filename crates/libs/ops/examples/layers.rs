@@ -7,8 +7,8 @@
 
 use candle_core::{DType, Device, Error, Result, Tensor, Var};
 use hpa_ops::{
-    Conv2d, Precision, Reduction, ReusingAllocator, bce_with_logits, conv2d_in, differentiate,
-    global_average_pool, linear,
+    Conv2d, Precision, Reduction, ReusingAllocator, bce_with_logits, conv2d_with_precision,
+    global_average_pool, linear, value_and_grad,
 };
 use std::time::Instant;
 
@@ -50,13 +50,13 @@ fn times(
     (spec, precision): (&Conv2d, Precision),
     repetitions: usize,
 ) -> Result<[f64; 3]> {
-    let run = |x: &Tensor, w: &Tensor| conv2d_in(x, w, spec, precision);
+    let run = |x: &Tensor, w: &Tensor| conv2d_with_precision(x, w, spec, precision);
     let forward = measure(repetitions, || run(x, w).map(drop))?;
     let y = run(x, w)?;
     let targets = global_average_pool(&y)?.zeros_like()?;
     let step = |y: &dyn Fn() -> Result<Tensor>| {
         let loss = || bce_with_logits(&global_average_pool(&y()?)?, &targets, Reduction::Mean);
-        measure(repetitions, || differentiate(loss).map(drop))
+        measure(repetitions, || value_and_grad(loss).map(drop))
     };
     // What stands behind the convolution costs something too, and a whole step its forward pass.
     let yv = Var::from_tensor(&y)?;

@@ -3,10 +3,10 @@
 #![expect(clippy::print_stdout, reason = "the result of a measurement")]
 
 use candle_core::{DType, Device, Result, Tensor, Var};
-use hpa_ops::optim::{Group, Parameter, Sgd, SgdSettings};
+use hpa_ops::optim::{ParamGroup, Parameter, Sgd, SgdConfig};
 use hpa_ops::{
-    Conv2d, Reduction, ReusingAllocator, batch_norm_train, bce_with_logits, conv2d, differentiate,
-    global_average_pool, linear, max_pool2d, simd_path,
+    Conv2d, Reduction, ReusingAllocator, batch_norm_train, bce_with_logits, conv2d,
+    global_average_pool, linear, max_pool2d, simd_path, value_and_grad,
 };
 use std::time::Instant;
 
@@ -45,7 +45,7 @@ impl Layer {
 
 fn add(parameters: &mut Vec<Parameter>, var: &Var) {
     let name = format!("p{:03}", parameters.len());
-    parameters.push(Parameter { name, var: var.clone(), group: Group::default() });
+    parameters.push(Parameter { name, var: var.clone(), group: ParamGroup::default() });
 }
 
 struct Network {
@@ -113,7 +113,7 @@ fn measure(
         }
         let start = Instant::now();
         let mut middle = 0.0;
-        let (_, gradients) = differentiate(|| {
+        let (_, gradients) = value_and_grad(|| {
             let logits = network.forward(images)?;
             middle = start.elapsed().as_secs_f64();
             bce_with_logits(&logits, targets, Reduction::Mean)
@@ -136,7 +136,7 @@ fn main() -> Result<()> {
     pool.map_err(candle_core::Error::wrap)?;
     let mut parameters = Vec::new();
     let network = Network::new(depth, &mut parameters)?;
-    let settings = SgdSettings { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
+    let settings = SgdConfig { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
     let mut sgd = Sgd::new(parameters, settings)?;
     let images = Tensor::randn(0.0_f32, 1.0, (batch, px, px, 4), &Device::Cpu)?;
     let targets =

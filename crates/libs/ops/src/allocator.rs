@@ -8,7 +8,7 @@
 #![expect(unsafe_code, reason = "an allocator hands out raw memory")]
 #![expect(clippy::cast_ptr_alignment, reason = "kept blocks start on a cache line")]
 
-use crate::memory::size_class;
+use crate::cpu::buffers::size_class;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};

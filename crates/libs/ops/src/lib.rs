@@ -14,7 +14,7 @@
 //! The kernels choose AVX-512, AVX2 + FMA or portable code once, at run time; the environment
 //! variable `HPA_SIMD` (`avx512`, `avx2`, `portable`) pins the choice.
 //!
-//! Candle's `Tensor::backward` works on a network of these operations; [`differentiate`] gives the
+//! Candle's `Tensor::backward` works on a network of these operations; [`value_and_grad`] gives the
 //! same gradients with far less copying, if every operation of the loss is one of this crate's.
 //!
 //! [`Precision::Bf16`] rounds the operands of convolutions and linear layers to bf16 and sums their
@@ -30,43 +30,27 @@
 #![expect(clippy::many_single_char_names, reason = "n, h, w, c, x, y, d are the field's own words")]
 #![expect(clippy::needless_range_loop, reason = "transforms index rows and columns alike")]
 
-mod activation;
 mod allocator;
-mod conv;
-#[cfg(any(test, feature = "cuda"))]
+mod autograd;
+mod cpu;
 mod cuda;
-mod driver;
-mod gemm;
-mod gradients;
-pub mod input;
-mod linear;
-mod loss;
-mod memory;
-mod norm;
+mod functional;
+mod geometry;
+mod op;
 pub mod optim;
-mod pad;
-mod pool;
-mod precision;
-mod simd;
-mod tape;
 mod tensor;
 
-pub use activation::{relu, relu6};
 pub use allocator::ReusingAllocator;
-pub use conv::{Conv2d, conv2d, conv2d_bias_act, conv2d_in};
+pub use autograd::{Gradients, value_and_grad};
+pub use cpu::simd::{SimdError, pin_simd, select_simd, simd_path};
+pub use cuda::upload;
+pub use cuda::{NoCuda, find_cuda};
 #[cfg(feature = "cuda")]
-pub use cuda::{follow, poison_outputs};
-#[cfg(feature = "cuda")]
-pub use driver::open_cuda;
-pub use driver::{NoCuda, find_cuda};
-pub use linear::{linear, linear_in};
-pub use loss::{Reduction, bce_with_logits, focal_loss, weighted_focal_loss};
-pub use norm::{
-    BatchNormEval, BatchStatistics, RunningStatistics, batch_norm_eval, batch_norm_train,
-    fold_batch_norm,
+pub use cuda::{follow, open_cuda, poison_outputs};
+pub use functional::{
+    BatchNormEval, BatchStatistics, Precision, PrecisionError, Reduction, RunningStatistics,
+    batch_norm_eval, batch_norm_train, bce_with_logits, conv2d, conv2d_bias_act,
+    conv2d_with_precision, focal_loss, fold_batch_norm, global_average_pool, linear,
+    linear_with_precision, max_pool2d, relu, relu6, weighted_focal_loss, zero_pad2d,
 };
-pub use pad::{Padding, zero_pad2d};
-pub use pool::{global_average_pool, max_pool2d};
-pub use precision::{Precision, PrecisionError};
-pub use simd::{SimdError, pin_simd, select_simd, simd_path};
-pub use tape::{Gradients, differentiate};
+pub use geometry::{Conv2d, Padding};

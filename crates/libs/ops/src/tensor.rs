@@ -1,9 +1,13 @@
-//! From candle's tensors to slices and back.
+//! Tensors as slices, shape checks, and dispatch to the GPU.
 
-use candle_core::{CpuStorage, DType, Device, Layout, Result, Storage, Tensor, bail};
+use candle_core::{
+    CpuStorage, DType, Device, InplaceOp1, Layout, Result, Shape, Storage, Tensor, bail,
+};
+use std::cell::Cell;
+use std::ops::{Deref, Range};
 
-/// Hands an operation over to the graphics card where its tensor lies there.
-macro_rules! on_card {
+/// Returns the GPU implementation's result if the tensor lies on a GPU.
+macro_rules! dispatch_cuda {
     ($tensor:expr, $operation:expr) => {
         #[cfg(feature = "cuda")]
         if $tensor.device().is_cuda() {
@@ -11,12 +15,75 @@ macro_rules! on_card {
         }
     };
 }
-pub(crate) use on_card;
+pub(crate) use dispatch_cuda;
 
-/// The values of a contiguous `f32` tensor on the CPU.
-pub(crate) fn values<'a>(storage: &'a CpuStorage, layout: &Layout, op: &str) -> Result<&'a [f32]> {
+/// The values of a contiguous `f32` tensor on the CPU, locked for reading.
+struct CpuValues<G> {
+    storage: G,
+    range: Range<usize>,
+}
+
+impl<G: Deref<Target = Storage>> Deref for CpuValues<G> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match &*self.storage {
+            Storage::Cpu(CpuStorage::F32(values)) => &values[self.range.clone()],
+            _ => unreachable!("cpu_values has checked device and type"),
+        }
+    }
+}
+
+/// The values of a tensor, which must be contiguous `f32` on the CPU.
+pub(crate) fn cpu_values<'a>(
+    tensor: &'a Tensor,
+    op: &str,
+) -> Result<impl Deref<Target = [f32]> + use<'a>> {
+    let (storage, layout) = tensor.storage_and_layout();
+    let range = match &*storage {
+        Storage::Cpu(storage) => check_layout(storage, layout, op)?,
+        _ => bail!("{op} runs on the CPU: move the tensor there with .to_device(&Device::Cpu)"),
+    };
+    Ok(CpuValues { storage, range })
+}
+
+/// A copy of a tensor's values in row-major order; the tensor need not be contiguous.
+pub(crate) fn cpu_vec(tensor: &Tensor, op: &str) -> Result<Vec<f32>> {
+    Ok(cpu_values(&tensor.contiguous()?, op)?.to_vec())
+}
+
+/// Changes the values of a contiguous `f32` tensor on the CPU in place.
+pub(crate) fn update_values(
+    tensor: &Tensor,
+    op: &'static str,
+    update: impl FnOnce(&mut [f32]),
+) -> Result<()> {
+    tensor.inplace_op1(&InPlace { op, update: Cell::new(Some(update)) })
+}
+
+struct InPlace<F> {
+    op: &'static str,
+    update: Cell<Option<F>>,
+}
+
+impl<F: FnOnce(&mut [f32])> InplaceOp1 for InPlace<F> {
+    fn name(&self) -> &'static str {
+        self.op
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let range = check_layout(storage, layout, self.op)?;
+        if let (CpuStorage::F32(values), Some(update)) = (storage, self.update.take()) {
+            update(&mut values[range]);
+        }
+        Ok(())
+    }
+}
+
+/// Where the values of a contiguous `f32` tensor lie in its storage.
+fn check_layout(storage: &CpuStorage, layout: &Layout, op: &str) -> Result<Range<usize>> {
     match (storage, layout.contiguous_offsets()) {
-        (CpuStorage::F32(values), Some((start, end))) => Ok(&values[start..end]),
+        (CpuStorage::F32(_), Some((start, end))) => Ok(start..end),
         (CpuStorage::F32(_), None) => {
             bail!("{op} takes contiguous tensors, not {:?}: call .contiguous()", layout.shape())
         }
@@ -31,26 +98,12 @@ fn dtype_of(storage: &CpuStorage) -> DType {
     storage.dtype()
 }
 
-/// Runs `read` on the values of `tensor`, made contiguous first where it is not.
-pub(crate) fn with_values<T>(
-    tensor: &Tensor,
-    op: &str,
-    read: impl FnOnce(&[f32]) -> T,
-) -> Result<T> {
-    let tensor = tensor.contiguous()?;
-    let (storage, layout) = tensor.storage_and_layout();
-    match &*storage {
-        Storage::Cpu(storage) => Ok(read(values(storage, layout, op)?)),
-        _ => bail!("{op} runs on the CPU: move the tensor there with .to_device(&Device::Cpu)"),
-    }
-}
-
 /// A tensor on the CPU from its values.
-pub(crate) fn tensor(values: Vec<f32>, like: &Tensor) -> Result<Tensor> {
-    Tensor::from_vec(values, like.shape(), &Device::Cpu)
+pub(crate) fn cpu_tensor(values: Vec<f32>, shape: impl Into<Shape>) -> Result<Tensor> {
+    Tensor::from_vec(values, shape.into(), &Device::Cpu)
 }
 
-/// `[N, H, W, C]` or an error that names the operation.
+/// `[N, H, W, C]`, or an error that names the operation.
 pub(crate) fn dims4(dims: &[usize], op: &str) -> Result<[usize; 4]> {
     match *dims {
         [n, h, w, c] if n * h * w * c > 0 => Ok([n, h, w, c]),
@@ -64,4 +117,14 @@ pub(crate) fn check_channels(tensor: &Tensor, channels: usize, what: &str) -> Re
         return Ok(());
     }
     bail!("{what} is {:?} where the activations have {channels} channels", tensor.dims())
+}
+
+/// Refuses a residual whose shape is not that of the output.
+pub(crate) fn check_residual(residual: Option<&Tensor>, shape: &[usize], op: &str) -> Result<()> {
+    match residual {
+        Some(residual) if residual.dims() != shape => {
+            bail!("the residual of {op} is {:?}, the output {shape:?}", residual.dims())
+        }
+        _ => Ok(()),
+    }
 }

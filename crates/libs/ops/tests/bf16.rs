@@ -5,7 +5,7 @@ mod common;
 
 use candle_core::Tensor;
 use common::{Case, error, reference, tensor, values, var};
-use hpa_ops::{Conv2d, Precision, conv2d_in, linear_in};
+use hpa_ops::{Conv2d, Precision, conv2d_with_precision, linear_with_precision};
 use proptest::prelude::*;
 
 /// Products of bf16 are exact; what is left is the rounding of sums in f32, and of Winograd's
@@ -26,7 +26,7 @@ fn errors(case: &Case) -> [f64; 3] {
     let (x, w) = (var(&case.x(), 1), var(&case.weight(), 2));
     let dy = tensor(&case.y(), 3);
     let spec = Conv2d { stride: case.stride, padding: case.padding, groups: case.groups };
-    let y = conv2d_in(&x, &w, &spec, Precision::Bf16).unwrap();
+    let y = conv2d_with_precision(&x, &w, &spec, Precision::Bf16).unwrap();
     let gradients = y.mul(&dy).unwrap().sum_all().unwrap().backward().unwrap();
     let [rx, rw, rdy] = [values(&x), values(&w), values(&dy)].map(|v| rounded(&v));
     let expected = reference(case, &rx, &rw, &rdy);
@@ -112,7 +112,7 @@ fn the_linear_layer_equals_the_definition_on_rounded_operands() {
         return;
     }
     let (x, w, b) = (var(&[5, 37], 1), var(&[28, 37], 2), var(&[28], 3));
-    let y = linear_in(&x, &w, &b, Precision::Bf16).unwrap();
+    let y = linear_with_precision(&x, &w, &b, Precision::Bf16).unwrap();
     let (rx, rw, b) = (rounded(&values(&x)), rounded(&values(&w)), values(&b));
     let product = |n: usize, o: usize| -> f64 {
         (0..37).map(|i| f64::from(rx[n * 37 + i]) * f64::from(rw[o * 37 + i])).sum()
@@ -131,7 +131,7 @@ fn bf16_gives_the_same_bits_for_any_number_of_threads() {
     let run = || -> Vec<Tensor> {
         let (x, w) = (var(&[6, 21, 19, 24], 1), var(&[72, 24, 3, 3], 2));
         let spec = Conv2d { stride: 2, padding: 1, groups: 1 };
-        let y = conv2d_in(&x, &w, &spec, Precision::Bf16).unwrap();
+        let y = conv2d_with_precision(&x, &w, &spec, Precision::Bf16).unwrap();
         let gradients = y.sqr().unwrap().sum_all().unwrap().backward().unwrap();
         vec![y, gradients.get(&x).unwrap().clone(), gradients.get(&w).unwrap().clone()]
     };
@@ -151,6 +151,6 @@ fn a_nan_is_not_rounded_away() {
     }
     let x = Tensor::full(f32::NAN, (1, 3, 3, 2), &candle_core::Device::Cpu).unwrap();
     let spec = Conv2d { stride: 1, padding: 1, groups: 1 };
-    let y = conv2d_in(&x, &tensor(&[4, 2, 3, 3], 1), &spec, Precision::Bf16).unwrap();
+    let y = conv2d_with_precision(&x, &tensor(&[4, 2, 3, 3], 1), &spec, Precision::Bf16).unwrap();
     assert!(values(&y).iter().all(|v| v.is_nan()));
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use candle_core::{Device, Result, Tensor, Var, backprop::GradStore};
-use hpa_ops::optim::{AdamW, AdamWSettings, Group, Parameter, Sgd, SgdSettings};
+use hpa_ops::optim::{AdamW, AdamWConfig, ParamGroup, Parameter, Sgd, SgdConfig};
 use hpa_ops::{
     BatchNormEval, Conv2d, Reduction, RunningStatistics, batch_norm_eval, batch_norm_train, conv2d,
     focal_loss, global_average_pool, linear, max_pool2d, relu,
@@ -159,11 +159,11 @@ type Stepper = Box<dyn FnMut(&GradStore) -> Result<()>>;
 fn stepper(name: &str, parameter: Parameter) -> Stepper {
     let (rate, weight_decay) = (0.05, 0.1);
     if name == "adamw" {
-        let settings = AdamWSettings { weight_decay, ..AdamWSettings::default() };
+        let settings = AdamWConfig { weight_decay, ..AdamWConfig::default() };
         let mut adamw = AdamW::new(vec![parameter], settings).unwrap();
         return Box::new(move |gradients| adamw.step(gradients, rate));
     }
-    let settings = SgdSettings { momentum: 0.9, nesterov: name == "nesterov", weight_decay };
+    let settings = SgdConfig { momentum: 0.9, nesterov: name == "nesterov", weight_decay };
     let mut sgd = Sgd::new(vec![parameter], settings).unwrap();
     Box::new(move |gradients| sgd.step(gradients, rate))
 }
@@ -176,7 +176,8 @@ fn three_steps_of_the_optimisers_are_pytorchs() {
     for Optimiser { name, start, steps } in &golden.optimisers {
         assert_eq!(steps.len(), 3);
         let var = Var::from_tensor(&start.tensor()).unwrap();
-        let parameter = Parameter { name: "p".into(), var: var.clone(), group: Group::default() };
+        let parameter =
+            Parameter { name: "p".into(), var: var.clone(), group: ParamGroup::default() };
         let mut step = stepper(name, parameter);
         for (place, Step { gradient, after }) in steps.iter().enumerate() {
             // The gradient of `sum(p g)` is `g`.

@@ -5,12 +5,12 @@ mod common;
 
 use candle_core::{Device, Tensor, Var};
 use common::values;
-use hpa_ops::{Gradients, Reduction, bce_with_logits, differentiate};
+use hpa_ops::{Gradients, Reduction, bce_with_logits, value_and_grad};
 
 /// The gradients of a loss of `a [2, 2]` alone.
 fn gradients(a: &Var, targets: &[f32; 4]) -> Gradients {
     let targets = Tensor::from_slice(targets, (2, 2), &Device::Cpu).unwrap();
-    differentiate(|| bce_with_logits(a, &targets, Reduction::Mean)).unwrap().1
+    value_and_grad(|| bce_with_logits(a, &targets, Reduction::Mean)).unwrap().1
 }
 
 fn variable() -> Var {
@@ -51,7 +51,7 @@ fn the_length_is_the_same_for_any_number_of_threads() {
     let a = Var::from_slice(&start, (300, 200), &Device::Cpu).unwrap();
     let targets = Tensor::zeros((300, 200), candle_core::DType::F32, &Device::Cpu).unwrap();
     let loss = || bce_with_logits(&a, &targets, Reduction::SumOverLabelsMeanOverBatch);
-    let gradients = differentiate(loss).unwrap().1;
+    let gradients = value_and_grad(loss).unwrap().1;
     let norm = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| gradients.norm([&a].into_iter()).unwrap()).to_bits()

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Case, bits, error, reference, tensor, values};
-use hpa_ops::{Conv2d, Precision, ReusingAllocator, conv2d, conv2d_in};
+use hpa_ops::{Conv2d, Precision, ReusingAllocator, conv2d, conv2d_with_precision};
 
 /// Outputs are written past the caches only where they begin on a whole vector, as its blocks do.
 #[global_allocator]
@@ -73,7 +73,7 @@ fn many_channels_of_bf16_are_summed_as_one() {
         groups: 1,
     };
     let (x, w) = (tensor(&case.x(), 1), tensor(&case.weight(), 2));
-    let y = conv2d_in(&x, &w, &Conv2d::default(), Precision::Bf16).unwrap();
+    let y = conv2d_with_precision(&x, &w, &Conv2d::default(), Precision::Bf16).unwrap();
     let rounded =
         |v: Vec<f32>| -> Vec<f32> { v.iter().map(|v| half::bf16::from_f32(*v).to_f32()).collect() };
     let expected = reference(&case, &rounded(values(&x)), &rounded(values(&w)), &vec![0.0; 1200]);

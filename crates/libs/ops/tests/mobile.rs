@@ -6,7 +6,7 @@ mod common;
 use candle_core::{Device, Tensor, Var};
 use common::{numbers, tensor, values, var};
 use hpa_ops::{
-    Conv2d, Padding, conv2d, differentiate, global_average_pool, linear, relu6, zero_pad2d,
+    Conv2d, Padding, conv2d, global_average_pool, linear, relu6, value_and_grad, zero_pad2d,
 };
 
 #[test]
@@ -49,7 +49,7 @@ fn same_padding_is_tensorflows() {
         let Padding { top, bottom, left, right } = padding;
         assert_eq!([top, bottom, left, right], [before, behind, before, behind], "{side} {kernel}");
         assert_eq!((side + top + bottom - kernel) / stride + 1, side.div_ceil(stride));
-        assert_eq!(padding.even(), (before == behind).then_some(before));
+        assert_eq!(padding.symmetric(), (before == behind).then_some(before));
     }
     let rectangle = Padding::same([7, 8], [3, 3], 2);
     assert_eq!(rectangle, Padding { top: 1, bottom: 1, left: 0, right: 1 });
@@ -113,7 +113,7 @@ fn the_tape_goes_back_through_padding_and_rectifier() {
             hpa_ops::Reduction::Mean,
         )
     };
-    let (_, tape) = differentiate(forward).unwrap();
+    let (_, tape) = value_and_grad(forward).unwrap();
     let candles = forward().unwrap().backward().unwrap();
     for parameter in [&w, &top, &bias] {
         let (a, b) =

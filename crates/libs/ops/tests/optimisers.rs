@@ -5,9 +5,9 @@ mod common;
 
 use candle_core::{Device, Tensor, Var, backprop::GradStore};
 use common::values;
-use hpa_ops::optim::{AdamW, AdamWSettings, Group, Parameter, Sgd, SgdSettings};
+use hpa_ops::optim::{AdamW, AdamWConfig, ParamGroup, Parameter, Sgd, SgdConfig};
 
-fn parameter(name: &str, start: &[f32], group: Group) -> Parameter {
+fn parameter(name: &str, start: &[f32], group: ParamGroup) -> Parameter {
     let var = Var::new(start, &Device::Cpu).unwrap();
     Parameter { name: name.to_owned(), var, group }
 }
@@ -24,8 +24,8 @@ fn gradients(of: &[&Var]) -> GradStore {
 #[test]
 fn sgd_follows_pytorchs_formula_with_and_without_nesterov() {
     for nesterov in [false, true] {
-        let settings = SgdSettings { momentum: 0.9, nesterov, weight_decay: 0.1 };
-        let p = parameter("p", &[1.0, -2.0], Group::default());
+        let settings = SgdConfig { momentum: 0.9, nesterov, weight_decay: 0.1 };
+        let p = parameter("p", &[1.0, -2.0], ParamGroup::default());
         let var = p.var.clone();
         let mut sgd = Sgd::new(vec![p], settings).unwrap();
         let (mut x, mut v) = ([1.0_f64, -2.0], [0.0_f64; 2]);
@@ -45,8 +45,8 @@ fn sgd_follows_pytorchs_formula_with_and_without_nesterov() {
 
 #[test]
 fn adamw_follows_its_formula() {
-    let settings = AdamWSettings::default();
-    let p = parameter("p", &[1.0, -2.0], Group::default());
+    let settings = AdamWConfig::default();
+    let p = parameter("p", &[1.0, -2.0], ParamGroup::default());
     let var = p.var.clone();
     let mut adam = AdamW::new(vec![p], settings).unwrap();
     let (mut x, mut m, mut v) = ([1.0_f64, -2.0], [0.0_f64; 2], [0.0_f64; 2]);
@@ -69,15 +69,17 @@ fn adamw_follows_its_formula() {
 #[test]
 fn a_restored_state_continues_to_the_same_bits() {
     let start = [0.3, -0.7, 1.1];
-    let (a, b) =
-        (parameter("p", &start, Group::default()), parameter("p", &start, Group::default()));
+    let (a, b) = (
+        parameter("p", &start, ParamGroup::default()),
+        parameter("p", &start, ParamGroup::default()),
+    );
     let (va, vb) = (a.var.clone(), b.var.clone());
-    let mut first = AdamW::new(vec![a], AdamWSettings::default()).unwrap();
+    let mut first = AdamW::new(vec![a], AdamWConfig::default()).unwrap();
     for _ in 0..3 {
         first.step(&gradients(&[&va]), 0.01).unwrap();
     }
     vb.set(&va.as_detached_tensor().copy().unwrap()).unwrap();
-    let mut second = AdamW::new(vec![b], AdamWSettings::default()).unwrap();
+    let mut second = AdamW::new(vec![b], AdamWConfig::default()).unwrap();
     second.load_state(first.state().unwrap()).unwrap();
     first.step(&gradients(&[&va]), 0.01).unwrap();
     second.step(&gradients(&[&vb]), 0.01).unwrap();
@@ -86,25 +88,28 @@ fn a_restored_state_continues_to_the_same_bits() {
 
 #[test]
 fn a_factor_of_zero_freezes_a_parameter() {
-    let frozen = Group { learning_rate_factor: 0.0, ..Group::default() };
+    let frozen = ParamGroup { learning_rate_factor: 0.0, ..ParamGroup::default() };
     let p = parameter("p", &[1.0], frozen);
     let var = p.var.clone();
-    let settings = SgdSettings { momentum: 0.0, nesterov: false, weight_decay: 0.0 };
+    let settings = SgdConfig { momentum: 0.0, nesterov: false, weight_decay: 0.0 };
     Sgd::new(vec![p], settings).unwrap().step(&gradients(&[&var]), 1.0).unwrap();
     assert_eq!(values(&var), [1.0]);
 }
 
 #[test]
 fn a_foreign_state_is_refused_and_changes_nothing() {
-    let settings = SgdSettings { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
-    let mut sgd = Sgd::new(vec![parameter("p", &[1.0, 2.0], Group::default())], settings).unwrap();
+    let settings = SgdConfig { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
+    let mut sgd =
+        Sgd::new(vec![parameter("p", &[1.0, 2.0], ParamGroup::default())], settings).unwrap();
     let tensor = |len: usize| Tensor::ones(len, candle_core::DType::F32, &Device::Cpu).unwrap();
     let wrong_shape = sgd.load_state(vec![("momentum/p".to_owned(), tensor(3))]).unwrap_err();
     assert!(wrong_shape.to_string().contains("momentum/p"));
     let unknown = sgd.load_state(vec![("momentum/q".to_owned(), tensor(2))]).unwrap_err();
     assert!(unknown.to_string().contains("momentum/q"));
     assert!(sgd.state().unwrap().is_empty());
-    let twice =
-        vec![parameter("p", &[1.0], Group::default()), parameter("p", &[1.0], Group::default())];
+    let twice = vec![
+        parameter("p", &[1.0], ParamGroup::default()),
+        parameter("p", &[1.0], ParamGroup::default()),
+    ];
     assert!(Sgd::new(twice, settings).is_err());
 }

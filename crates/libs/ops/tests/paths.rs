@@ -6,8 +6,9 @@ mod common;
 use candle_core::Result;
 use common::{Case, bits, error, tensor, values, var};
 use hpa_ops::{
-    Conv2d, Precision, Reduction, SimdError, batch_norm_train, bce_with_logits, conv2d, conv2d_in,
-    global_average_pool, linear, max_pool2d, pin_simd, select_simd, simd_path,
+    Conv2d, Precision, Reduction, SimdError, batch_norm_train, bce_with_logits, conv2d,
+    conv2d_with_precision, global_average_pool, linear, max_pool2d, pin_simd, select_simd,
+    simd_path,
 };
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -106,7 +107,8 @@ fn bf16_is_refused_on_other_paths_with_the_reason() {
     let _turn = turn();
     pin_simd("portable").unwrap();
     let (x, w) = (tensor(&[1, 3, 3, 2], 1), tensor(&[4, 2, 3, 3], 2));
-    let refused = conv2d_in(&x, &w, &Conv2d::default(), Precision::Bf16).unwrap_err().to_string();
+    let refused =
+        conv2d_with_precision(&x, &w, &Conv2d::default(), Precision::Bf16).unwrap_err().to_string();
     assert!(
         refused.contains("bf16 needs the SIMD path avx512, and portable is in use"),
         "{refused}"

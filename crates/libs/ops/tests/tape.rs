@@ -6,8 +6,8 @@ mod common;
 use candle_core::{Result, Tensor};
 use common::{bits, tensor, var};
 use hpa_ops::{
-    Conv2d, Reduction, batch_norm_train, bce_with_logits, conv2d, differentiate,
-    global_average_pool, linear, relu,
+    Conv2d, Reduction, batch_norm_train, bce_with_logits, conv2d, global_average_pool, linear,
+    relu, value_and_grad,
 };
 
 #[test]
@@ -25,7 +25,7 @@ fn gradients_have_the_bits_of_candles_own_way() {
         bce_with_logits(&logits, &targets, Reduction::Mean)
     };
     let expected = loss().unwrap().backward().unwrap();
-    let (value, gradients) = differentiate(loss).unwrap();
+    let (value, gradients) = value_and_grad(loss).unwrap();
     assert_eq!(bits(&value), bits(&loss().unwrap()));
     for parameter in [&w, &gamma, &beta, &head, &bias] {
         assert_eq!(bits(gradients.get(parameter).unwrap()), bits(expected.get(parameter).unwrap()));
@@ -36,16 +36,16 @@ fn gradients_have_the_bits_of_candles_own_way() {
 #[test]
 fn a_gradient_that_would_stop_in_silence_is_an_error() {
     let (x, head, bias) = (var(&[2, 4], 1), var(&[3, 4], 2), var(&[3], 3));
-    let after = differentiate(|| linear(&x, &head, &bias)?.sum_all()).unwrap_err().to_string();
+    let after = value_and_grad(|| linear(&x, &head, &bias)?.sum_all()).unwrap_err().to_string();
     assert!(after.contains("linear") && after.contains("candle"), "{after}");
     let targets = tensor(&[2, 3], 4);
-    let before = differentiate(|| {
+    let before = value_and_grad(|| {
         let doubled = (x.as_tensor() * 2.0)?;
         bce_with_logits(&linear(&doubled, &head, &bias)?, &targets, Reduction::Mean)
     });
     assert!(before.unwrap_err().to_string().contains("[2, 4]"));
     // The failures above leave nothing behind.
     let loss = || bce_with_logits(&linear(&x, &head, &bias)?, &targets, Reduction::Mean);
-    assert!(differentiate(loss).unwrap().1.get(&head).is_some());
-    assert!(differentiate(|| differentiate(loss).map(|(loss, _)| loss)).is_err());
+    assert!(value_and_grad(loss).unwrap().1.get(&head).is_some());
+    assert!(value_and_grad(|| value_and_grad(loss).map(|(loss, _)| loss)).is_err());
 }

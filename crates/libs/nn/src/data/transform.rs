@@ -10,7 +10,7 @@ use crate::data::statistics::ChannelStatistics;
 use hpa_core::Channel;
 use hpa_imaging::{Affine, Dihedral, Lighting};
 #[cfg(any(test, feature = "cuda"))]
-use hpa_ops::input::Shown;
+use hpa_ops::upload::Shown;
 
 /// One way to look at a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -116,7 +116,7 @@ impl Unit {
         }
         let (_, height, width, _) = x.dims4()?;
         let padding = Padding::same([height, width], [kernel, kernel], stride);
-        match padding.even() {
+        match padding.symmetric() {
             Some(width) => Ok((x.clone(), spec(width))),
             None => Ok((hpa_ops::zero_pad2d(x, padding)?, spec(0))),
         }

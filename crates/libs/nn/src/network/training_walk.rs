@@ -64,7 +64,7 @@ impl Walk for Training<'_> {
         let (x, spec) = unit.pad(x)?;
         let frozen = self.frozen.map(|_| weight.detach());
         let weight = frozen.as_ref().unwrap_or(weight);
-        let y = hpa_ops::conv2d_in(&x, weight, &spec, self.precision)?;
+        let y = hpa_ops::conv2d_with_precision(&x, weight, &spec, self.precision)?;
         let relu = activation == Activation::Relu;
         if self.frozen == Some(BatchNormMode::Fixed) {
             return activation.finish(self.fixed_norm(&unit.norm, &y, residual, relu)?);
@@ -79,6 +79,6 @@ impl Walk for Training<'_> {
     fn classifier(&mut self, layer: &Classifier, x: &Tensor) -> Result<Tensor> {
         let weight = self.parameter(&layer.name, "weight");
         let bias = self.parameter(&layer.name, "bias");
-        hpa_ops::linear_in(x, weight, bias, self.precision)
+        hpa_ops::linear_with_precision(x, weight, bias, self.precision)
     }
 }

@@ -73,7 +73,7 @@ impl Trainer<'_> {
     ) -> Result<(), NnError> {
         let ids: Vec<SampleId> =
             ready.indices.iter().map(|&index| train.samples[index].id.clone()).collect();
-        let (loss, gradients) = self.differentiate(ready)?;
+        let (loss, gradients) = self.value_and_grad(ready)?;
         let samples = ids.len();
         pending.unread.push(BatchLoss { batch: self.place.batches, ids: ids.clone(), loss });
         if !self.deferred_loss {
@@ -117,12 +117,12 @@ impl Trainer<'_> {
     }
 
     /// The loss of a batch, and where it points.
-    fn differentiate(&mut self, ready: DeviceBatch) -> Result<(Tensor, Gradients), NnError> {
+    fn value_and_grad(&mut self, ready: DeviceBatch) -> Result<(Tensor, Gradients), NnError> {
         let (network, loss, weights) =
             (&mut self.network, self.recipe.loss, self.task.label_weights);
         let DeviceBatch { images, targets, .. } = ready;
         let targets = targets.as_ref().expect("training asks for targets");
-        Ok(hpa_ops::differentiate(|| loss.of(&network.forward_train(&images)?, targets, weights))?)
+        Ok(hpa_ops::value_and_grad(|| loss.of(&network.forward_train(&images)?, targets, weights))?)
     }
 
     /// An error of an epoch's steps; where a card's memory is full, with the batch that would fit.

@@ -52,7 +52,7 @@ fn try_step(network: &mut Network, count: usize, side: usize) -> candle_core::Re
     let images = Tensor::zeros(shape, candle_core::DType::F32, network.device())?;
     let labels = network.plan().classifier().labels;
     let targets = Tensor::zeros((count, labels), candle_core::DType::F32, images.device())?;
-    let (loss, _) = hpa_ops::differentiate(|| {
+    let (loss, _) = hpa_ops::value_and_grad(|| {
         let logits = network.forward_train(&images)?;
         hpa_ops::bce_with_logits(&logits, &targets, hpa_ops::Reduction::Mean)
     })?;

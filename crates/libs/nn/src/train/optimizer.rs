@@ -9,7 +9,7 @@ use crate::train::recipe::{OptimizerKind, Recipe};
 use candle_core::{Device, Result, Tensor};
 use hpa_artifacts::Weights;
 use hpa_ops::Gradients;
-use hpa_ops::optim::{AdamW, AdamWSettings, Group, Parameter, Sgd, SgdSettings};
+use hpa_ops::optim::{AdamW, AdamWConfig, ParamGroup, Parameter, Sgd, SgdConfig};
 use std::collections::BTreeMap;
 
 /// An optimiser with its state.
@@ -27,7 +27,7 @@ impl Optimizer {
             var: var.clone(),
             // Norms and biases are vectors: shrinking them shifts activations without
             // making the network any simpler.
-            group: Group {
+            group: ParamGroup {
                 weight_decay_factor: if var.rank() > 1 { 1.0 } else { 0.0 },
                 learning_rate_factor: rate_factor(group_of(name), first, last),
             },
@@ -36,11 +36,11 @@ impl Optimizer {
         Ok(match recipe.optimizer {
             OptimizerKind::Sgd => {
                 let momentum = recipe.momentum;
-                let settings = SgdSettings { momentum, nesterov: false, weight_decay };
+                let settings = SgdConfig { momentum, nesterov: false, weight_decay };
                 Self::Sgd(Sgd::new(parameters, settings)?)
             }
             OptimizerKind::AdamW => {
-                let settings = AdamWSettings { weight_decay, ..AdamWSettings::default() };
+                let settings = AdamWConfig { weight_decay, ..AdamWConfig::default() };
                 Self::AdamW(AdamW::new(parameters, settings)?)
             }
         })
@@ -49,11 +49,11 @@ impl Optimizer {
     pub(crate) fn step(&mut self, gradients: &Gradients, pace: StepParams) -> Result<()> {
         match self {
             Self::Sgd(sgd) => {
-                sgd.settings.momentum = pace.momentum;
+                sgd.config.momentum = pace.momentum;
                 sgd.step(gradients, pace.learning_rate)
             }
             Self::AdamW(adamw) => {
-                adamw.settings.beta1 = pace.momentum;
+                adamw.config.beta1 = pace.momentum;
                 adamw.step(gradients, pace.learning_rate)
             }
         }
@@ -86,7 +86,7 @@ mod tests {
     use crate::{Architecture, Course};
     use candle_core::DType;
     use hpa_core::Seed;
-    use hpa_ops::differentiate;
+    use hpa_ops::value_and_grad;
 
     /// What one step without any gradient to follow does to each parameter: only decay is left.
     #[test]
@@ -98,7 +98,7 @@ mod tests {
         let images = Tensor::zeros((2, 32, 32, 4), DType::F32, &Device::Cpu).unwrap();
         let targets = Tensor::full(0.5_f32, (2, 2), &Device::Cpu).unwrap();
         let loss = || recipe.loss.of(&network.forward_train(&images)?, &targets, &[]);
-        let (_, gradients) = differentiate(loss).unwrap();
+        let (_, gradients) = value_and_grad(loss).unwrap();
         let parameters = network.parameters();
         gradients.scale(parameters.values(), 0.0).unwrap();
         let mut optimizer = Optimizer::new(&network, &recipe).unwrap();

@@ -6,7 +6,7 @@ use crate::train::loss::{Loss, LossKind, LossReduction};
 use crate::train::oom;
 use candle_core::{DType, Tensor};
 use hpa_core::{Channel, Seed};
-use hpa_ops::optim::{Group, Parameter, Sgd, SgdSettings};
+use hpa_ops::optim::{ParamGroup, Parameter, Sgd, SgdConfig};
 
 /// Share of targets that are 1.
 const PRESENT: f64 = 0.1;
@@ -53,7 +53,7 @@ impl SyntheticStep {
         let Self { network, sgd, images, targets } = self;
         let (batch, side, ..) = images.dims4()?;
         let outcome =
-            hpa_ops::differentiate(|| loss.of(&network.forward_train(images)?, targets, &[]));
+            hpa_ops::value_and_grad(|| loss.of(&network.forward_train(images)?, targets, &[]));
         let taken = outcome.and_then(|(loss, gradients)| sgd.step(&gradients, 0.01).map(|()| loss));
         taken.map_err(|error| oom::explain(network, error.into(), (batch, side)))
     }
@@ -76,9 +76,9 @@ fn fill(
     let parameters = network.parameters().iter().map(|(name, var)| Parameter {
         name: name.clone(),
         var: var.clone(),
-        group: Group::default(),
+        group: ParamGroup::default(),
     });
-    let settings = SgdSettings { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
+    let settings = SgdConfig { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
     Ok((Sgd::new(parameters.collect(), settings)?, images, targets))
 }
 

@@ -3,10 +3,11 @@
 use crate::compare::{difference, floats};
 use crate::random::Random;
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
-use hpa_ops::optim::{AdamW, AdamWSettings, Group, Parameter, Sgd, SgdSettings};
+use hpa_ops::optim::{AdamW, AdamWConfig, ParamGroup, Parameter, Sgd, SgdConfig};
 use hpa_ops::{
-    Conv2d, Gradients, Precision, Reduction, batch_norm_train, bce_with_logits, conv2d_in,
-    differentiate, global_average_pool, linear_in, max_pool2d, relu,
+    Conv2d, Gradients, Precision, Reduction, batch_norm_train, bce_with_logits,
+    conv2d_with_precision, global_average_pool, linear_with_precision, max_pool2d, relu,
+    value_and_grad,
 };
 
 /// Each check with how far the devices differ.
@@ -50,7 +51,11 @@ impl Network {
             let values = random.values(shape.iter().product());
             let values: Vec<f32> = values.iter().map(|v| v * 0.3 + middle).collect();
             let var = Var::from_tensor(&Tensor::from_vec(values, shape, device)?)?;
-            parameters.push(Parameter { name: format!("p{number}"), var, group: Group::default() });
+            parameters.push(Parameter {
+                name: format!("p{number}"),
+                var,
+                group: ParamGroup::default(),
+            });
         }
         Ok(Self { parameters })
     }
@@ -73,14 +78,14 @@ impl Network {
                 batch_norm_train(x, (self.var(at), self.var(at + 1)), residual, true, 1e-5)?.0,
             )
         };
-        let (_, gradients) = differentiate(|| {
+        let (_, gradients) = value_and_grad(|| {
             let stem = Conv2d { stride: 2, padding: 3, groups: 1 };
-            let x = norm(&conv2d_in(&images, self.var(0), &stem, precision)?, 1, None)?;
+            let x = norm(&conv2d_with_precision(&images, self.var(0), &stem, precision)?, 1, None)?;
             let x = max_pool2d(&x, 3, 2, 1)?;
             let spec = Conv2d { stride: 1, padding: 1, groups: 1 };
-            let y = norm(&conv2d_in(&x, self.var(3), &spec, precision)?, 4, Some(&x))?;
+            let y = norm(&conv2d_with_precision(&x, self.var(3), &spec, precision)?, 4, Some(&x))?;
             let y = global_average_pool(&relu(&y)?)?;
-            let logits = linear_in(&y, self.var(6), self.var(7), precision)?;
+            let logits = linear_with_precision(&y, self.var(6), self.var(7), precision)?;
             bce_with_logits(&logits, &targets, Reduction::SumOverLabelsMeanOverBatch)
         })?;
         Ok(gradients)
@@ -104,9 +109,9 @@ impl Network {
 /// The weights after some steps, and the optimiser's state.
 fn trained(device: &Device, by_sgd: bool) -> Result<Vec<f32>> {
     let network = Network::new(device)?;
-    let settings = SgdSettings { momentum: 0.9, nesterov: true, weight_decay: 1e-4 };
+    let settings = SgdConfig { momentum: 0.9, nesterov: true, weight_decay: 1e-4 };
     let mut sgd = Sgd::new(network.parameters.clone(), settings)?;
-    let mut adam = AdamW::new(network.parameters.clone(), AdamWSettings::default())?;
+    let mut adam = AdamW::new(network.parameters.clone(), AdamWConfig::default())?;
     for step in 0..4 {
         let gradients = network.gradients(Precision::F32)?;
         if by_sgd {

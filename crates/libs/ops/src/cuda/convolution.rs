@@ -10,10 +10,8 @@ use super::plan::norm::Norm;
 use super::plan::pointwise::Sides;
 use super::plan::{Real, convolution as direct, pointwise};
 use super::pointwise::converted;
-use super::recorded::Recorded;
-use crate::conv::{Conv2d, Geometry};
-use crate::precision::Precision;
-use crate::tape::wants_gradient;
+use crate::geometry::ConvGeometry;
+use crate::op::Op;
 use candle_core::{DType, Result, Tensor};
 use std::sync::Arc;
 
@@ -21,38 +19,32 @@ use std::sync::Arc;
 struct Convolution {
     card: Arc<Card>,
     real: Real,
-    g: Geometry,
+    g: ConvGeometry,
 }
 
 /// `bf16` if it is asked for, or the input is `bf16` already.
-pub(crate) fn conv2d(
-    x: &Tensor,
-    weight: &Tensor,
-    spec: &Conv2d,
-    precision: Precision,
-) -> Result<Tensor> {
-    let it = Convolution::new(x, weight, spec, precision)?;
+pub(crate) fn conv2d(x: &Tensor, weight: &Tensor, g: ConvGeometry, is_bf16: bool) -> Result<Op<2>> {
+    let it = Convolution::new(x, weight, g, is_bf16)?;
     let (input, filter) = (converted(&it.card, x, it.real)?, it.filter(weight)?);
     let y = it.forward(&input, &filter)?;
-    let shape = (it.g.n, it.g.h_out, it.g.w_out, it.g.c_out);
-    let back = move |[x, weight]: [&Tensor; 2], [_, dy]: [&Tensor; 2]| {
-        let dx = wants_gradient(x).then(|| it.input_gradient(x, &filter, dy)).transpose()?;
-        let wanted = wants_gradient(weight);
-        let dw = wanted.then(|| it.weight_gradient(weight, &input, dy)).transpose()?;
+    Ok(Op::new("conv2d", y.into_storage(), &g.shape_out(), move |ctx| {
+        let ([x, weight], dy) = (ctx.inputs, ctx.grad_output);
+        let [needs_x, needs_weight] = ctx.needs_input_grad;
+        let dx = needs_x.then(|| it.input_gradient(x, &filter, dy)).transpose()?;
+        let dw = needs_weight.then(|| it.weight_gradient(weight, &input, dy)).transpose()?;
         Ok([dx, dw])
-    };
-    Recorded::new("conv2d", y, shape, back).on(x, weight)
+    }))
 }
 
 /// `relu?(conv(x, weight) + bias + residual?)`; nothing is recorded.
 pub(crate) fn conv2d_bias_act(
     x: &Tensor,
     (weight, bias): (&Tensor, &Tensor),
-    spec: &Conv2d,
+    g: ConvGeometry,
     residual: Option<&Tensor>,
     relu: bool,
 ) -> Result<Tensor> {
-    let it = Convolution::new(x, weight, spec, Precision::F32)?;
+    let it = Convolution::new(x, weight, g, false)?;
     check_type(bias, DType::F32, "the bias of conv2d_bias_act")?;
     let y = it.forward(&converted(&it.card, x, it.real)?, &it.filter(weight)?)?;
     let residual = residual.map(|residual| converted(&it.card, residual, it.real)).transpose()?;
@@ -61,17 +53,13 @@ pub(crate) fn conv2d_bias_act(
         let norm = Norm::new(it.real, it.g.rows_out(), it.g.c_out, &at);
         it.card.launch(&norm.shift(at, bias, relu))
     })?;
-    Ok(y.tensor((it.g.n, it.g.h_out, it.g.w_out, it.g.c_out)))
+    Ok(y.tensor(&g.shape_out()))
 }
 
 impl Convolution {
-    fn new(x: &Tensor, weight: &Tensor, spec: &Conv2d, precision: Precision) -> Result<Self> {
-        let g = Geometry::new(x.dims(), weight.dims(), spec)?;
+    fn new(x: &Tensor, weight: &Tensor, g: ConvGeometry, is_bf16: bool) -> Result<Self> {
         check_type(weight, DType::F32, "the weight of conv2d")?;
-        let real = match precision {
-            Precision::Bf16 => Real::Bf16,
-            Precision::F32 => real_of(x, "conv2d")?,
-        };
+        let real = if is_bf16 { Real::Bf16 } else { real_of(x, "conv2d")? };
         Ok(Self { card: Card::of(x.device())?, real, g })
     }
 

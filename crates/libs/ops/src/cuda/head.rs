@@ -3,13 +3,12 @@
 use super::card::Card;
 use super::memory::{check_type, real_of};
 use super::plan::head::{Linear, Loss};
-use super::recorded::Recorded;
-use crate::tape::wants_gradient;
+use crate::op::{BackwardContext, Op};
 use candle_core::{DType, Device, Result, Tensor, bail};
 use std::sync::Arc;
 
 /// `x w^T + bias`, `f32` whatever `x` is. Shapes are checked already.
-pub(crate) fn linear(inputs: [&Tensor; 3], rounds: bool) -> Result<Tensor> {
+pub(crate) fn linear(inputs: [&Tensor; 3], rounds: bool) -> Result<Op<3>> {
     const NAME: &str = "linear";
     let [x, weight, bias] = inputs;
     let (card, real) = (Card::of(x.device())?, real_of(x, NAME)?);
@@ -21,32 +20,32 @@ pub(crate) fn linear(inputs: [&Tensor; 3], rounds: bool) -> Result<Tensor> {
     let layer = Linear { real, rows, inputs: inputs_, outputs, rounds };
     let y = card.room::<f32>(rows * outputs)?;
     card.with(inputs, |[x, w, b]| card.launch(&layer.forward([y.address, x, w, b])))?;
-    let back = move |inputs: [&Tensor; 3], [_, dy]: [&Tensor; 2]| {
-        linear_gradients(&card, &layer, inputs, dy)
-    };
-    Recorded::new(NAME, y, (rows, outputs), back).on(inputs)
+    Ok(Op::new(NAME, y.into_storage(), (rows, outputs), move |ctx| {
+        linear_gradients(&card, &layer, ctx)
+    }))
 }
 
 fn linear_gradients(
     card: &Arc<Card>,
     layer: &Linear,
-    [x, weight, bias]: [&Tensor; 3],
-    dy: &Tensor,
+    ctx: &BackwardContext<'_, 3>,
 ) -> Result<[Option<Tensor>; 3]> {
+    let ([x, weight, bias], dy) = (ctx.inputs, ctx.grad_output);
+    let [needs_x, needs_weight, needs_bias] = ctx.needs_input_grad;
     check_type(dy, DType::F32, "the gradient behind linear")?;
     card.with([x, weight, dy], |[x_at, w_at, dy_at]| {
         let (mut dx, mut dw, mut db) = (None, None, None);
-        if wants_gradient(x) {
+        if needs_x {
             let to = card.reals(layer.real, x.elem_count())?;
             card.launch(&layer.input_gradient([to.address, dy_at, w_at]))?;
             dx = Some(to.tensor(x.shape()));
         }
-        if wants_gradient(weight) {
+        if needs_weight {
             let to = card.room::<f32>(weight.elem_count())?;
             card.launch(&layer.weight_gradient([to.address, x_at, dy_at]))?;
             dw = Some(to.tensor(weight.shape()));
         }
-        if wants_gradient(bias) {
+        if needs_bias {
             let to = card.room::<f32>(bias.elem_count())?;
             card.launch(&layer.bias_gradient([to.address, dy_at]))?;
             db = Some(to.tensor(bias.shape()));
@@ -61,7 +60,7 @@ pub(crate) fn loss(
     targets: &Tensor,
     weights: &[f32],
     (gamma, scale): (f64, f64),
-) -> Result<Tensor> {
+) -> Result<Op<1>> {
     let card = Card::of(logits.device())?;
     check_type(logits, DType::F32, "the logits of a loss")?;
     check_type(targets, DType::F32, "the targets of a loss")?;
@@ -77,12 +76,12 @@ pub(crate) fn loss(
     card.with([logits, &targets, &third], |[logits, targets, weights]| {
         card.launch(&plan.forward([loss.address, logits, targets, weight_at(weights)]))
     })?;
-    let back = move |[logits]: [&Tensor; 1], [_, gradient]: [&Tensor; 2]| {
+    Ok(Op::new("loss", loss.into_storage(), (), move |ctx| {
+        let ([logits], gradient) = (ctx.inputs, ctx.grad_output);
         let dx = card.room::<f32>(plan.count)?;
         card.with([logits, &targets, &third, gradient], |[from, targets, weights, gradient]| {
             card.launch(&plan.backward([dx.address, from, targets, weight_at(weights), gradient]))
         })?;
         Ok([Some(dx.tensor(logits.shape()))])
-    };
-    Recorded::new("loss", loss, (), back).on(logits)
+    }))
 }

@@ -27,9 +27,13 @@ pub(super) struct Output {
 }
 
 impl Output {
+    pub(super) fn into_storage(self) -> Storage {
+        Storage::Cuda(self.storage)
+    }
+
     /// The output as a tensor that depends on nothing.
     pub(super) fn tensor(self, shape: impl Into<Shape>) -> Tensor {
-        Tensor::from_storage(Storage::Cuda(self.storage), shape, BackpropOp::none(), false)
+        Tensor::from_storage(self.into_storage(), shape, BackpropOp::none(), false)
     }
 }
 

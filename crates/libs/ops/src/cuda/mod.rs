@@ -21,8 +21,6 @@ mod card;
 mod convolution;
 #[cfg(feature = "cuda")]
 mod cudnn;
-#[cfg(test)]
-mod emulated;
 #[cfg(feature = "cuda")]
 mod gradients;
 #[cfg(feature = "cuda")]
@@ -33,15 +31,22 @@ mod memory;
 mod norm;
 #[cfg(feature = "cuda")]
 mod optim;
+#[cfg(any(test, feature = "cuda"))]
 mod plan;
 #[cfg(feature = "cuda")]
 mod pointwise;
 #[cfg(feature = "cuda")]
 mod pool;
-#[cfg(feature = "cuda")]
-mod recorded;
+mod probe;
 #[cfg(feature = "cuda")]
 mod table;
+#[cfg(test)]
+mod tests;
+pub mod upload;
+
+#[cfg(feature = "cuda")]
+pub use probe::open_cuda;
+pub use probe::{NoCuda, find_cuda};
 
 #[cfg(feature = "cuda")]
 pub use {memory::poison_outputs, optim::follow};
@@ -51,13 +56,14 @@ pub(crate) use {
     convolution::{conv2d, conv2d_bias_act},
     gradients::{add_all, clip, norm, scale_all},
     head::{linear, loss},
-    norm::{Fixed, batch_norm, batch_norm_train},
-    optim::{Step, adamw, sgd},
-    pointwise::{add, rectify, zero_pad2d},
+    norm::{BatchNorm, batch_norm_eval, batch_norm_train},
+    optim::{OptimizerRow, adamw, sgd},
+    pointwise::{add, concat_affine, relu, zero_pad2d},
     pool::{global_average_pool, max_pool2d},
 };
 
 /// The sources of all kernels, in the order in which they are compiled as one program.
+#[cfg(any(test, feature = "cuda"))]
 const SOURCES: [&str; 8] = [
     include_str!("../../kernels/prelude.cuh"),
     include_str!("../../kernels/pointwise.cu"),

@@ -3,59 +3,35 @@
 use super::card::Card;
 use super::memory::check_type;
 use super::plan::table::{Row, Table};
-use crate::optim::{GradientSource, Group, Parameter, Slot};
 use candle_core::{DType, Result, Tensor, bail};
 
-/// Where a step of an optimiser works: parameters with their state, `kinds` tensors each.
-pub(crate) struct Step<'a, G> {
-    pub(crate) parameters: &'a [Parameter],
-    pub(crate) slots: &'a mut [Vec<Slot>],
-    pub(crate) gradients: &'a G,
+/// What a step of an optimizer changes: a parameter, with its gradient and then its state.
+pub(crate) struct OptimizerRow {
+    pub(crate) tensors: Vec<Tensor>,
+    pub(crate) rate: f32,
+    pub(crate) decay: f32,
 }
 
-/// `d = g + decay p; v = momentum v + d; p -= rate …`; `numbers` are a group's rate and decay.
-pub(crate) fn sgd<G: GradientSource>(
-    step: Step<'_, G>,
-    numbers: impl Fn(Group) -> [f32; 2],
-    (momentum, nesterov): (f32, bool),
-) -> Result<()> {
-    stepped(step, numbers, |table, at| table.sgd(at, momentum, nesterov))
+/// `d = g + decay p; v = momentum v + d; p -= rate …`.
+pub(crate) fn sgd(rows: Vec<OptimizerRow>, momentum: f32, nesterov: bool) -> Result<()> {
+    stepped(rows, |table, at| table.sgd(at, momentum, nesterov))
 }
 
-/// A step of Adam; `all` are `[beta1, beta2, new1, new2, root, eps]`.
-pub(crate) fn adamw<G: GradientSource>(
-    step: Step<'_, G>,
-    numbers: impl Fn(Group) -> [f32; 2],
-    all: [f32; 6],
-) -> Result<()> {
-    stepped(step, numbers, |table, at| table.adamw(at, all))
+/// A step of Adam; `coefficients` are `[beta1, beta2, 1 - beta1, 1 - beta2, root, eps]`.
+pub(crate) fn adamw(rows: Vec<OptimizerRow>, coefficients: [f32; 6]) -> Result<()> {
+    stepped(rows, |table, at| table.adamw(at, coefficients))
 }
 
-fn stepped<G: GradientSource>(
-    step: Step<'_, G>,
-    numbers: impl Fn(Group) -> [f32; 2],
+fn stepped(
+    rows: Vec<OptimizerRow>,
     launch: impl Fn(&Table, u64) -> super::plan::Launch,
 ) -> Result<()> {
-    let (mut tensors, mut rows) = (Vec::new(), Vec::new());
-    for (parameter, slots) in step.parameters.iter().zip(step.slots) {
-        let Some(gradient) = step.gradients.gradient(&parameter.var) else { continue };
-        if gradient.dims() != parameter.var.dims() {
-            bail!(
-                "the gradient of {} is {:?}, the parameter {:?}",
-                parameter.name,
-                gradient.dims(),
-                parameter.var.dims()
-            );
-        }
-        let [rate, decay] = numbers(parameter.group);
-        let mut row = vec![parameter.var.as_detached_tensor(), gradient.contiguous()?];
-        for slot in slots {
-            row.push(slot.on(parameter.var.as_tensor())?.clone());
-        }
+    let (mut tensors, mut table_rows) = (Vec::new(), Vec::new());
+    for OptimizerRow { tensors: row, rate, decay } in rows {
+        table_rows.push(Row { count: row[0].elem_count(), rate, decay, ..Row::default() });
         tensors.push(row);
-        rows.push(Row { count: gradient.elem_count(), rate, decay, ..Row::default() });
     }
-    on_table(&tensors, rows, launch)
+    on_table(&tensors, table_rows, launch)
 }
 
 /// `average += newest (value - average)` for pairs of an average and a value, all `f32` on one card,
@@ -112,21 +88,4 @@ pub(super) fn addressed(
         }
     }
     Ok(Some(card))
-}
-
-impl Slot {
-    /// The state on the card, from the processor's where there is one, else zeros.
-    fn on(&mut self, like: &Tensor) -> Result<&Tensor> {
-        if self.card.is_none() {
-            let tensor = if self.values.is_empty() {
-                Tensor::zeros(like.shape(), DType::F32, like.device())?
-            } else {
-                Tensor::from_slice(&self.values, like.shape(), like.device())?
-            };
-            self.card = Some(tensor);
-            self.values = Vec::new();
-        }
-        let Some(tensor) = &self.card else { bail!("an optimiser has lost its state") };
-        Ok(tensor)
-    }
 }

@@ -4,16 +4,16 @@
 //! `p -= rate m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps)`.
 //! Source: Loshchilov and Hutter, *Decoupled Weight Decay Regularization* (2019).
 
-use super::parameters::{CHUNK, Entries, GradientSource, Parameter};
+use super::param_groups::{CHUNK, GradientSource, OptimizerParams, Parameter};
 use super::sgd::narrow;
-use crate::simd::{self, vectorized_loops};
+use crate::cpu::simd::{self, multiversion_loops};
 use candle_core::{DType, Device, Result, Tensor, bail};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
-/// Settings of [`AdamW`]; the learning rate is given with each step.
+/// Hyperparameters of [`AdamW`]; the learning rate is given with each step.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamWSettings {
+pub struct AdamWConfig {
     /// Decay of the mean of gradients.
     pub beta1: f64,
     /// Decay of the mean of squared gradients.
@@ -24,7 +24,7 @@ pub struct AdamWSettings {
     pub weight_decay: f64,
 }
 
-impl Default for AdamWSettings {
+impl Default for AdamWConfig {
     /// PyTorch's defaults.
     fn default() -> Self {
         Self { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.01 }
@@ -34,8 +34,8 @@ impl Default for AdamWSettings {
 /// Adam with decoupled weight decay.
 pub struct AdamW {
     /// May change between steps (a schedule of momentum).
-    pub settings: AdamWSettings,
-    entries: Entries,
+    pub config: AdamWConfig,
+    params: OptimizerParams,
     steps: u32,
 }
 
@@ -56,20 +56,24 @@ struct Update {
 }
 
 impl AdamW {
-    /// An optimiser of `parameters`, in this order.
+    /// An optimizer of `parameters`, in this order.
     ///
     /// # Errors
-    /// When a setting is out of range or two parameters share a name.
-    pub fn new(parameters: Vec<Parameter>, settings: AdamWSettings) -> Result<Self> {
-        let AdamWSettings { beta1, beta2, eps, weight_decay } = settings;
+    /// When a hyperparameter is out of range or two parameters share a name.
+    pub fn new(parameters: Vec<Parameter>, config: AdamWConfig) -> Result<Self> {
+        let AdamWConfig { beta1, beta2, eps, weight_decay } = config;
         let decays = (0.0..1.0).contains(&beta1) && (0.0..1.0).contains(&beta2);
         let weights = weight_decay >= 0.0 && weight_decay.is_finite();
         if !(decays && weights && eps > 0.0) {
             bail!(
-                "AdamW takes betas in [0, 1), eps above 0 and a weight decay of at least 0, not {settings:?}"
+                "AdamW takes betas in [0, 1), eps above 0 and a weight decay of at least 0, not {config:?}"
             );
         }
-        Ok(Self { settings, entries: Entries::new(parameters, &["mean", "square"])?, steps: 0 })
+        Ok(Self {
+            config,
+            params: OptimizerParams::new(parameters, &["mean", "square"])?,
+            steps: 0,
+        })
     }
 
     /// Takes one step.
@@ -78,23 +82,22 @@ impl AdamW {
     /// When a gradient does not have its parameter's shape.
     pub fn step(&mut self, gradients: &impl GradientSource, learning_rate: f64) -> Result<()> {
         let level = simd::current()?;
-        let AdamWSettings { beta1, beta2, eps, weight_decay } = self.settings;
+        let AdamWConfig { beta1, beta2, eps, weight_decay } = self.config;
         let steps = self.steps.saturating_add(1);
         let power = i32::try_from(steps).unwrap_or(i32::MAX);
         #[cfg(feature = "cuda")]
-        if let Some(step) = self.entries.on_card(gradients) {
-            let numbers = |group: super::Group| {
-                let rate = learning_rate * group.learning_rate_factor;
-                let keep = 1.0 - rate * weight_decay * group.weight_decay_factor;
-                [rate / (1.0 - beta1.powi(power)), keep].map(narrow)
-            };
+        if let Some(rows) = self.params.cuda_rows(gradients, |group| {
+            let rate = learning_rate * group.learning_rate_factor;
+            let keep = 1.0 - rate * weight_decay * group.weight_decay_factor;
+            [rate / (1.0 - beta1.powi(power)), keep].map(narrow)
+        })? {
             let root = 1.0 / (1.0 - beta2.powi(power)).sqrt();
-            let all = [beta1, beta2, 1.0 - beta1, 1.0 - beta2, root, eps].map(narrow);
-            crate::cuda::adamw(step, numbers, all)?;
+            let coefficients = [beta1, beta2, 1.0 - beta1, 1.0 - beta2, root, eps].map(narrow);
+            crate::cuda::adamw(rows, coefficients)?;
             self.steps = steps;
             return Ok(());
         }
-        self.entries.update(gradients, |group, values, gradient, slots| {
+        self.params.update(gradients, |group, values, gradient, slots| {
             let rate = learning_rate * group.learning_rate_factor;
             let update = Update {
                 keep: narrow(1.0 - rate * weight_decay * group.weight_decay_factor),
@@ -109,7 +112,7 @@ impl AdamW {
             values
                 .par_chunks_mut(CHUNK)
                 .zip(gradient.par_chunks(CHUNK).zip(state))
-                .for_each(|(p, (g, (m, v)))| descend(level, update, [p, m, v], g));
+                .for_each(|(p, (g, (m, v)))| update_chunk(level, update, p, m, v, g));
         })?;
         self.steps = steps;
         Ok(())
@@ -120,7 +123,7 @@ impl AdamW {
     /// # Errors
     /// When a tensor cannot be made.
     pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
-        let mut state = self.entries.state()?;
+        let mut state = self.params.state()?;
         state.push((STEPS.to_owned(), Tensor::new(self.steps, &Device::Cpu)?));
         Ok(state)
     }
@@ -133,19 +136,18 @@ impl AdamW {
     pub fn load_state(&mut self, state: Vec<(String, Tensor)>) -> Result<()> {
         let mut state: BTreeMap<_, _> = state.into_iter().collect();
         let Some(steps) = state.remove(STEPS) else {
-            bail!("the state of AdamW has no tensor {STEPS:?}: it was saved by another optimiser");
+            bail!("the state of AdamW has no tensor {STEPS:?}: it was saved by another optimizer");
         };
         let steps = steps.to_dtype(DType::U32)?.to_scalar()?;
-        self.entries.load(&mut state)?;
+        self.params.load(&mut state)?;
         self.steps = steps;
         Ok(())
     }
 }
 
-vectorized_loops! {
-    fn descend(update: Update, state: [&mut [f32]; 3], g: &[f32]) {
+multiversion_loops! {
+    fn update_chunk(update: Update, p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32]) {
         let Update { keep, beta, new, rate, root, eps } = update;
-        let [p, m, v] = state;
         for (((p, m), v), g) in p.iter_mut().zip(m).zip(v).zip(g) {
             *m = beta[0] * *m + new[0] * g;
             *v = beta[1] * *v + new[1] * g * g;

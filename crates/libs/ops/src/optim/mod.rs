@@ -1,14 +1,11 @@
-//! Optimisers that change parameters in place, in the order given, with state that can be saved.
+//! Optimizers that update parameters in place, in the order given, with state that can be saved.
 //!
 //! The update is one pass over each parameter, its gradient and its state; nothing is allocated.
 
 mod adamw;
-mod parameters;
+mod param_groups;
 mod sgd;
 
-#[cfg(feature = "cuda")]
-pub(crate) use parameters::Slot;
-
-pub use adamw::{AdamW, AdamWSettings};
-pub use parameters::{GradientSource, Group, Parameter};
-pub use sgd::{Sgd, SgdSettings};
+pub use adamw::{AdamW, AdamWConfig};
+pub use param_groups::{GradientSource, ParamGroup, Parameter};
+pub use sgd::{Sgd, SgdConfig};

@@ -2,14 +2,14 @@
 //!
 //! `d = g + decay p`; `v = momentum v + d`; the step is `v`, or `d + momentum v` with Nesterov.
 
-use super::parameters::{CHUNK, Entries, GradientSource, Parameter};
-use crate::simd::{self, vectorized_loops};
+use super::param_groups::{CHUNK, GradientSource, OptimizerParams, Parameter};
+use crate::cpu::simd::{self, multiversion_loops};
 use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
-/// Settings of [`Sgd`]; the learning rate is given with each step.
+/// Hyperparameters of [`Sgd`]; the learning rate is given with each step.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SgdSettings {
+pub struct SgdConfig {
     /// Share of the last step that is kept, from 0 to below 1.
     pub momentum: f64,
     /// Look ahead along the momentum.
@@ -21,8 +21,8 @@ pub struct SgdSettings {
 /// Stochastic gradient descent.
 pub struct Sgd {
     /// May change between steps (a schedule of momentum).
-    pub settings: SgdSettings,
-    entries: Entries,
+    pub config: SgdConfig,
+    params: OptimizerParams,
 }
 
 /// The numbers of one update, rounded once.
@@ -35,22 +35,22 @@ struct Update {
 }
 
 impl Sgd {
-    /// An optimiser of `parameters`, in this order.
+    /// An optimizer of `parameters`, in this order.
     ///
     /// # Errors
-    /// When a setting is out of range or two parameters share a name.
-    pub fn new(parameters: Vec<Parameter>, settings: SgdSettings) -> Result<Self> {
-        let SgdSettings { momentum, weight_decay, nesterov } = settings;
+    /// When a hyperparameter is out of range or two parameters share a name.
+    pub fn new(parameters: Vec<Parameter>, config: SgdConfig) -> Result<Self> {
+        let SgdConfig { momentum, weight_decay, nesterov } = config;
         let decays = weight_decay >= 0.0 && weight_decay.is_finite();
         if !((0.0..1.0).contains(&momentum) && decays) {
             bail!(
-                "SGD takes a momentum in [0, 1) and a weight decay of at least 0, not {settings:?}"
+                "SGD takes a momentum in [0, 1) and a weight decay of at least 0, not {config:?}"
             );
         }
         if nesterov && momentum == 0.0 {
             bail!("Nesterov's step needs a momentum above 0");
         }
-        Ok(Self { settings, entries: Entries::new(parameters, &["momentum"])? })
+        Ok(Self { config, params: OptimizerParams::new(parameters, &["momentum"])? })
     }
 
     /// Takes one step.
@@ -59,26 +59,25 @@ impl Sgd {
     /// When a gradient does not have its parameter's shape.
     pub fn step(&mut self, gradients: &impl GradientSource, learning_rate: f64) -> Result<()> {
         let level = simd::current()?;
-        let settings = self.settings;
+        let config = self.config;
         #[cfg(feature = "cuda")]
-        if let Some(step) = self.entries.on_card(gradients) {
-            let numbers = |group: super::Group| {
-                let rate = learning_rate * group.learning_rate_factor;
-                [rate, settings.weight_decay * group.weight_decay_factor].map(narrow)
-            };
-            return crate::cuda::sgd(step, numbers, (narrow(settings.momentum), settings.nesterov));
+        if let Some(rows) = self.params.cuda_rows(gradients, |group| {
+            let rate = learning_rate * group.learning_rate_factor;
+            [rate, config.weight_decay * group.weight_decay_factor].map(narrow)
+        })? {
+            return crate::cuda::sgd(rows, narrow(config.momentum), config.nesterov);
         }
-        self.entries.update(gradients, |group, values, gradient, slots| {
+        self.params.update(gradients, |group, values, gradient, slots| {
             let update = Update {
                 learning_rate: narrow(learning_rate * group.learning_rate_factor),
-                momentum: narrow(settings.momentum),
-                weight_decay: narrow(settings.weight_decay * group.weight_decay_factor),
-                nesterov: settings.nesterov,
+                momentum: narrow(config.momentum),
+                weight_decay: narrow(config.weight_decay * group.weight_decay_factor),
+                nesterov: config.nesterov,
             };
             values
                 .par_chunks_mut(CHUNK)
                 .zip(gradient.par_chunks(CHUNK).zip(slots[0].values.par_chunks_mut(CHUNK)))
-                .for_each(|(p, (g, v))| descend(level, update, p, g, v));
+                .for_each(|(p, (g, v))| update_chunk(level, update, p, g, v));
         })
     }
 
@@ -87,7 +86,7 @@ impl Sgd {
     /// # Errors
     /// When a tensor cannot be made.
     pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
-        self.entries.state()
+        self.params.state()
     }
 
     /// Takes over a saved state.
@@ -95,7 +94,7 @@ impl Sgd {
     /// # Errors
     /// When a tensor has another shape than its parameter or belongs to none; then nothing changes.
     pub fn load_state(&mut self, state: Vec<(String, Tensor)>) -> Result<()> {
-        self.entries.load(&mut state.into_iter().collect())
+        self.params.load(&mut state.into_iter().collect())
     }
 }
 
@@ -104,8 +103,8 @@ pub(super) fn narrow(value: f64) -> f32 {
     value as f32
 }
 
-vectorized_loops! {
-    fn descend(update: Update, p: &mut [f32], g: &[f32], v: &mut [f32]) {
+multiversion_loops! {
+    fn update_chunk(update: Update, p: &mut [f32], g: &[f32], v: &mut [f32]) {
         let Update { learning_rate, momentum, weight_decay, nesterov } = update;
         for ((p, g), v) in p.iter_mut().zip(g).zip(v) {
             let d = g + weight_decay * *p;

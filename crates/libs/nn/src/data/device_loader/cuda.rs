@@ -4,7 +4,7 @@ use super::DeviceLoaderConfig;
 use super::prefetch::{Buffer, Carrier, largest};
 use crate::data::dataset::Dataset;
 use candle_core::{Device, Result, Tensor};
-use hpa_ops::input::{Arrived, Courier, Packet, Parcel, Pinned, Wanted};
+use hpa_ops::upload::{Arrived, Courier, Packet, Parcel, Pinned, Wanted};
 
 /// Packets in the card's memory: one that images are made of, one that waits, one that is copied.
 const SLOTS: usize = 3;

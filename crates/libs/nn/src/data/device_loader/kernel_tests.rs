@@ -10,7 +10,7 @@ use crate::{
 use candle_core::{Device, Result as TensorResult};
 use hpa_artifacts::{ImageRow, ImageStore, ImageWriter, Provenance};
 use hpa_core::{LabelSet, Seed};
-use hpa_ops::input::Packet;
+use hpa_ops::upload::Packet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -95,7 +95,8 @@ impl Carrier for Fake {
 
 /// The kernels as a program of the processor; nothing where there is no C compiler.
 fn kernels(folder: &Path) -> Option<PathBuf> {
-    let sources = [("input.cu", hpa_ops::input::KERNELS), ("harness.c", include_str!("harness.c"))];
+    let sources =
+        [("input.cu", hpa_ops::upload::KERNELS), ("harness.c", include_str!("harness.c"))];
     for (name, text) in sources {
         hpa_artifacts::atomic::write_bytes(&folder.join(name), text.as_bytes()).unwrap();
     }

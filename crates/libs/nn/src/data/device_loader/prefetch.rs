@@ -14,7 +14,7 @@ use crate::data::mixup::MixupPair;
 use crate::error::NnError;
 use candle_core::Result as TensorResult;
 use hpa_core::Channel;
-use hpa_ops::input::Packet;
+use hpa_ops::upload::Packet;
 use rayon::prelude::*;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 

@@ -6,7 +6,7 @@ use super::prefetch::{Buffer, Carrier, ship};
 use crate::data::dataset::ordered_batches;
 use crate::{Dataset, LoaderConfig, NnError, TestTimeAugmentation};
 use candle_core::{Device, Result as TensorResult};
-use hpa_ops::input::Packet;
+use hpa_ops::upload::Packet;
 use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 
 use super::super::card::wrap;
 use super::super::plan::Real;
-use crate::conv::Geometry;
+use crate::geometry::ConvGeometry;
 use candle_core::cuda_backend::cudarc::cudnn::{CudnnError, result, sys};
 use candle_core::{Error, Result};
 use std::ffi::c_int;
@@ -62,7 +62,7 @@ const fn type_of(real: Real) -> sys::cudnnDataType_t {
 }
 
 impl Descriptors {
-    pub(super) fn new(real: Real, g: &Geometry) -> Result<Self> {
+    pub(super) fn new(real: Real, g: &ConvGeometry) -> Result<Self> {
         let [kh, kw] = g.kernel;
         Ok(Self {
             x: Activations::new(real, counts([g.n, g.c_in, g.h, g.w])?)?,

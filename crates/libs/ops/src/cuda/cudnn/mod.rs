@@ -10,7 +10,7 @@ mod descriptors;
 
 use super::card::{Card, wrap};
 use super::plan::{self, Real};
-use crate::conv::Geometry;
+use crate::geometry::ConvGeometry;
 use candle_core::cuda_backend::cudarc::cudnn::{CudnnError, result, sys};
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaStream, DevicePtrMut};
 use candle_core::{Result, bail};
@@ -32,7 +32,7 @@ pub(super) enum Pass {
     WeightGradient,
 }
 
-type Key = (Pass, Real, Geometry);
+type Key = (Pass, Real, ConvGeometry);
 
 /// How a pass on one shape is computed.
 struct Plan {

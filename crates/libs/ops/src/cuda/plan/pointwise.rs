@@ -1,7 +1,7 @@
 //! Launches of `kernels/pointwise.cu`.
 
 use super::{Launch, Real, arguments};
-use crate::pad::Padding;
+use crate::geometry::Padding;
 
 /// Cuts nothing off above: no comparison with it holds.
 pub(crate) const NO_LIMIT: f32 = f32::NAN;

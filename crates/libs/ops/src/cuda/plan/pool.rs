@@ -1,10 +1,10 @@
 //! Launches of `kernels/pool.cu`.
 
 use super::{Launch, Real, arguments, small};
-use crate::pool::Window;
+use crate::geometry::PoolWindow;
 
 /// The maximum and the taps that had it, of `n` images.
-pub(crate) fn max_forward(real: Real, at: [u64; 3], window: &Window, n: usize) -> Launch {
+pub(crate) fn max_forward(real: Real, at: [u64; 3], window: &PoolWindow, n: usize) -> Launch {
     let ([y, indices, x], s) = (at, window);
     let count = n * s.h_out * s.w_out * s.c;
     let arguments = arguments![
@@ -14,7 +14,7 @@ pub(crate) fn max_forward(real: Real, at: [u64; 3], window: &Window, n: usize) -
 }
 
 /// The gradient of the inputs that won.
-pub(crate) fn max_backward(real: Real, at: [u64; 3], window: &Window, n: usize) -> Launch {
+pub(crate) fn max_backward(real: Real, at: [u64; 3], window: &PoolWindow, n: usize) -> Launch {
     let ([dx, indices, dy], s) = (at, window);
     let count = n * s.h * s.w * s.c;
     let arguments = arguments![
