@@ -143,7 +143,7 @@ def describe(name, ours, peers):
     if peaks is None:
         shares = f"the peaks of {card} are not known"
     else:
-        products, traffic = cost["operations"] * rate, 2 * cost["values"] * rate
+        products, traffic = cost["flops"] * rate, 2 * cost["activations"] * rate
         shares = f"{products / peaks[0]:.0%} of the matrix peak, {traffic / peaks[1]:.0%} of the memory bandwidth"
     return f"- {name} ({card}): batches {batches}; {shares}."
 

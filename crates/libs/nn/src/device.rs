@@ -1,80 +1,64 @@
-//! Where tensors are computed.
+//! The device that tensors are computed on: CPU, or GPU through CUDA.
 
 use crate::NnError;
 use hpa_ops::{NoCuda, Precision, PrecisionError, find_cuda};
 
-/// What a user may ask for.
+/// The device that a user asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Device {
-    /// A graphics card where there is one, else the processor.
+pub enum DeviceKind {
+    /// A GPU if there is one, else the CPU.
     #[default]
     Auto,
-    /// The processor.
+    /// The CPU.
     Cpu,
-    /// A graphics card through CUDA.
+    /// A GPU through CUDA.
     Cuda,
 }
 
-/// What was found: where tensors will be computed.
+/// An opened device.
 #[derive(Clone, Debug)]
-pub struct Computer {
+pub struct Device {
     pub(crate) device: candle_core::Device,
-    /// Why it is not what could have been hoped for.
+    /// Why [`DeviceKind::Auto`] fell back to the CPU.
     pub notice: Option<String>,
 }
 
-/// What can be done with the answer of [`find_cuda`].
-#[derive(Debug, PartialEq, Eq)]
-enum Choice {
-    Processor { notice: Option<String> },
-    Card,
-}
-
-impl Device {
-    /// Finds it.
+impl DeviceKind {
+    /// Opens the device.
     ///
     /// # Errors
     /// When CUDA is asked for and cannot be used: with the reason.
-    pub fn open(self) -> Result<Computer, NnError> {
-        match self.choose(find_cuda)? {
-            Choice::Processor { notice } => Ok(Computer { notice, ..Computer::cpu() }),
-            Choice::Card => self.or_processor(Computer::cuda()),
-        }
+    pub fn open(self) -> Result<Device, NnError> {
+        self.open_with(find_cuda, Device::cuda)
     }
 
-    /// A card that is there may still be closed, as one that another process has for itself.
-    fn or_processor(self, opened: Result<Computer, NnError>) -> Result<Computer, NnError> {
-        match opened {
+    /// [`DeviceKind::open`] with the probe for CUDA and the constructor of a GPU device passed in.
+    fn open_with(
+        self,
+        find_cuda: impl FnOnce() -> Result<(), NoCuda>,
+        open_cuda: impl FnOnce() -> Result<Device, NnError>,
+    ) -> Result<Device, NnError> {
+        if self == Self::Cpu {
+            return Ok(Device::cpu());
+        }
+        // A GPU that was found may still fail to open: another process may hold it exclusively.
+        match find_cuda().map_err(NnError::from).and_then(|()| open_cuda()) {
+            // A build without CUDA computes on the CPU: that needs no notice.
+            Err(NnError::Device(NoCuda::NotBuilt)) if self == Self::Auto => Ok(Device::cpu()),
             Err(reason) if self == Self::Auto => {
-                Ok(Computer { notice: Some(notice(&reason)), ..Computer::cpu() })
+                // The first line has the reason, the others say how to fix it: nothing is broken.
+                let reason = reason.to_string();
+                let reason = reason.lines().next().unwrap_or_default();
+                let notice = Some(format!("computing on the CPU: {reason}"));
+                Ok(Device { notice, ..Device::cpu() })
             }
             opened => opened,
         }
     }
-
-    fn choose(self, find: impl FnOnce() -> Result<(), NoCuda>) -> Result<Choice, NoCuda> {
-        match self {
-            Self::Cpu => Ok(Choice::Processor { notice: None }),
-            Self::Cuda => find().map(|()| Choice::Card),
-            Self::Auto => Ok(match find() {
-                Ok(()) => Choice::Card,
-                // Of a build that has only the processor nobody expects anything else.
-                Err(NoCuda::NotBuilt) => Choice::Processor { notice: None },
-                Err(reason) => Choice::Processor { notice: Some(notice(&reason)) },
-            }),
-        }
-    }
 }
 
-/// The reason without what would mend it: nothing is broken.
-fn notice(reason: &impl std::fmt::Display) -> String {
-    let reason = reason.to_string();
-    let reason = reason.lines().next().unwrap_or_default();
-    format!("computing on the CPU: {reason}")
-}
-
-impl Computer {
-    /// The processor, without a word.
+impl Device {
+    /// The CPU, without a fallback notice.
     #[must_use]
     pub const fn cpu() -> Self {
         Self { device: candle_core::Device::Cpu, notice: None }
@@ -90,49 +74,49 @@ impl Computer {
         Err(NoCuda::NotBuilt.into())
     }
 
-    /// Whether it is a graphics card.
+    /// Whether this is a GPU.
     #[must_use]
     pub const fn is_cuda(&self) -> bool {
         matches!(self.device, candle_core::Device::Cuda(_))
     }
 
-    /// What decides how sums round: the SIMD path of the processor, or `cuda`.
+    /// The code path, which decides how sums round: the SIMD level of the CPU, or `cuda`.
     #[must_use]
     pub fn path(&self) -> &'static str {
         if self.is_cuda() { "cuda" } else { hpa_ops::simd_path() }
     }
 
-    /// The other paths that the same run could have been begun on.
+    /// The other code paths that the same run could have been started on.
     pub fn others(&self) -> impl Iterator<Item = &'static str> {
-        // Two SIMD paths of processors stay apart: there a run can always be had whole.
+        // SIMD levels are not interchangeable: any CPU can repeat the run of another at its level.
         let is_cuda = self.is_cuda();
         ["avx512", "avx2", "portable", "cuda"]
             .into_iter()
             .filter(move |path| (*path == "cuda") != is_cuda)
     }
 
-    /// How many of these threads load images.
+    /// The number of data-loading workers, of this many threads.
     #[must_use]
     pub const fn loaders(&self, threads: usize) -> usize {
         if self.is_cuda() {
-            // The card computes: the processor has nothing else to do.
+            // The CPU has nothing else to do.
             threads
         } else {
-            // Half a loader a thread: it is several times as fast as the network.
+            // Loading an image takes a fraction of the time that the network needs for it.
             threads.div_ceil(2)
         }
     }
 
-    /// Checks that products can be taken in this precision there.
+    /// Checks that the device supports matrix products in this precision.
     ///
     /// # Errors
-    /// When the processor cannot; every card that is accepted can.
+    /// When the CPU does not; every GPU that is accepted does.
     pub fn check(&self, precision: Precision) -> Result<(), PrecisionError> {
         if self.is_cuda() { Ok(()) } else { precision.check() }
     }
 }
 
-impl std::str::FromStr for Device {
+impl std::str::FromStr for DeviceKind {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
@@ -148,45 +132,44 @@ impl std::str::FromStr for Device {
 mod tests {
     use super::*;
 
+    fn opened() -> Result<Device, NnError> {
+        Ok(Device { notice: Some("GPU".into()), ..Device::cpu() })
+    }
+
     #[test]
     fn auto_falls_back_with_a_notice_and_cuda_is_refused_with_the_reason() {
-        let none = || Err(NoCuda::NoDriver);
-        let Ok(Choice::Processor { notice: Some(notice) }) = Device::Auto.choose(none) else {
-            panic!("auto did not fall back with a notice");
-        };
+        let fallback = DeviceKind::Auto.open_with(|| Err(NoCuda::NoDriver), opened).unwrap();
+        let notice = fallback.notice.unwrap();
         assert!(notice.starts_with("computing on the CPU: there is no NVIDIA driver"), "{notice}");
-        assert!(!notice.contains("mend"), "{notice}");
-        assert_eq!(Device::Cuda.choose(none), Err(NoCuda::NoDriver));
-        assert_eq!(Device::Cpu.choose(none), Ok(Choice::Processor { notice: None }));
-        assert_eq!(
-            Device::Auto.choose(|| Err(NoCuda::NotBuilt)),
-            Ok(Choice::Processor { notice: None })
-        );
-        for device in [Device::Auto, Device::Cuda] {
-            assert_eq!(device.choose(|| Ok(())), Ok(Choice::Card));
+        assert!(!notice.contains("help"), "{notice}");
+        let refused = DeviceKind::Cuda.open_with(|| Err(NoCuda::NoDriver), opened);
+        assert!(matches!(refused, Err(NnError::Device(NoCuda::NoDriver))));
+        let cpu_build = DeviceKind::Auto.open_with(|| Err(NoCuda::NotBuilt), opened).unwrap();
+        assert_eq!(cpu_build.notice, None);
+        for kind in [DeviceKind::Auto, DeviceKind::Cuda] {
+            assert_eq!(kind.open_with(|| Ok(()), opened).unwrap().notice.unwrap(), "GPU");
         }
-        assert!("gpu".parse::<Device>().unwrap_err().contains("auto, cpu or cuda"));
+        assert!("gpu".parse::<DeviceKind>().unwrap_err().contains("auto, cpu or cuda"));
     }
 
     #[test]
-    fn a_card_that_does_not_open_is_left_alone_by_auto_only() {
+    fn a_gpu_that_fails_to_open_makes_auto_fall_back_and_cuda_fail() {
         let closed = || {
-            let said = "DriverError(CUDA_ERROR_DEVICE_UNAVAILABLE)\n  at candle";
-            Err(NnError::Tensor(candle_core::Error::Msg(said.into())))
+            let message = "DriverError(CUDA_ERROR_DEVICE_UNAVAILABLE)\n  at candle";
+            Err(NnError::Tensor(candle_core::Error::Msg(message.into())))
         };
-        let computer = Device::Auto.or_processor(closed()).unwrap();
-        assert!(!computer.is_cuda());
-        let notice = computer.notice.unwrap();
+        let fallback = DeviceKind::Auto.open_with(|| Ok(()), closed).unwrap();
+        assert!(!fallback.is_cuda());
+        let notice = fallback.notice.unwrap();
         assert_eq!(notice, "computing on the CPU: DriverError(CUDA_ERROR_DEVICE_UNAVAILABLE)");
-        assert!(matches!(Device::Cuda.or_processor(closed()), Err(NnError::Tensor(_))));
-        assert!(Device::Auto.or_processor(Ok(Computer::cpu())).unwrap().notice.is_none());
+        let refused = DeviceKind::Cuda.open_with(|| Ok(()), closed);
+        assert!(matches!(refused, Err(NnError::Tensor(_))));
     }
 
     #[test]
-    fn the_processor_is_asked_about_nothing() {
-        let never = || panic!("the driver was asked");
-        assert_eq!(Device::Cpu.choose(never), Ok(Choice::Processor { notice: None }));
-        let computer = Device::Cpu.open().unwrap();
-        assert!(!computer.is_cuda() && computer.path() == hpa_ops::simd_path());
+    fn the_cpu_opens_without_a_probe_for_cuda() {
+        let probe = || panic!("probed for CUDA");
+        let device = DeviceKind::Cpu.open_with(probe, opened).unwrap();
+        assert!(!device.is_cuda() && device.path() == hpa_ops::simd_path());
     }
 }

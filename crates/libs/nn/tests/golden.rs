@@ -1,14 +1,14 @@
-//! The networks' loss, logits, running statistics and gradients against PyTorch's.
+//! Loss, logits, running statistics and gradients of the networks against PyTorch's.
 //!
-//! `golden/resnet.py` and `golden/efficientnet_lite0.py` say how weights and images come about and
-//! what the stored projections mean; `golden/resnet18.json` and its like are what they wrote.
+//! `golden/resnet.py` and `golden/efficientnet_lite0.py` write `golden/resnet18.json` and the others;
+//! `golden/common.py` defines the weights, the images and the stored projections.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
-#[path = "golden/formula.rs"]
-mod formula;
+#[path = "golden/fixture.rs"]
+mod fixture;
 
 use candle_core::Tensor;
-use formula::{Golden, bits, golden, images, network, targets};
+use fixture::{Golden, bits, golden, images, network, targets};
 use hpa_nn::{Architecture, Loss, LossKind, LossReduction, Network, Precision};
 
 /// `<s_k, g>` for the 64 sign vectors.

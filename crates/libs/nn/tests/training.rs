@@ -5,8 +5,8 @@ use hpa_artifacts::{ImageRow, ImageStore, ImageWriter, Provenance, Weights};
 use hpa_core::{LabelNames, Rng, Seed};
 use hpa_nn::{
     Architecture, Augmentation, ChannelStatistics, CheckpointPolicy, Course, Dataset, Loss,
-    LossKind, LossReduction, Network, NnError, OptimizerKind, Recipe, Sample, Sampler,
-    ScheduleKind, TestTimeAugmentation, TrainData, Trainer, answers,
+    LossKind, LossReduction, Network, NnError, OptimizerKind, PredictConfig, Recipe, Sample,
+    Sampler, ScheduleKind, TestTimeAugmentation, TrainData, Trainer, predict,
 };
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -124,8 +124,11 @@ fn a_planted_signal_is_learnt() {
     let Fixture { store, samples, .. } = fixture();
     let dataset = Dataset { store, samples: &samples[64..] };
     let statistics = ChannelStatistics { mean: [0.2; 4], std: [0.1; 4] };
-    let evaluator = network.evaluator().unwrap();
-    let look = |tta| answers(&evaluator, dataset, (tta, statistics, 2), &mut |_| {}).unwrap();
+    let model = network.inference_model().unwrap();
+    let look = |tta| {
+        let config = PredictConfig { tta, statistics, workers: 2 };
+        predict(&model, dataset, config, &mut |_| {}).unwrap()
+    };
     let plain = look(TestTimeAugmentation::None);
     let all = look(TestTimeAugmentation::D4);
     let most = look(TestTimeAugmentation::D4Max);
@@ -189,7 +192,7 @@ fn answers_that_are_no_numbers_name_the_samples_held_out() {
         ..recipe(OptimizerKind::Sgd)
     };
     let error = trainer(&recipe, 1).epoch(&mut |_| {}).unwrap_err();
-    let NnError::BrokenAnswers { epoch: 0, ids } = &error else { panic!("{error}") };
+    let NnError::NonFinitePredictions { epoch: 0, ids } = &error else { panic!("{error}") };
     assert!(!ids.is_empty() && error.to_string().contains(ids[0].as_str()), "{error}");
 }
 

@@ -1,4 +1,4 @@
-//! Probabilities from checkpoints: out of fold, or the mean over folds.
+//! Probabilities from checkpoints: out of fold, or the mean over models.
 
 use std::process::ExitCode;
 
@@ -10,6 +10,6 @@ const EXAMPLE: &str = "hpa-predict --model data/quick/models/resnet18/fold-*.saf
     --tta d4 --out data/quick/predictions/resnet18/oof.parquet";
 
 fn main() -> ExitCode {
-    let about = "Probabilities from checkpoints: out of fold, or the mean over folds";
+    let about = "Probabilities from checkpoints: out of fold, or the mean over models";
     hpa_cli::run(hpa_cli::program!(about, EXAMPLE), hpa_predict::run)
 }

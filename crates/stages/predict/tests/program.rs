@@ -1,9 +1,9 @@
-//! The program as a user meets it: what it writes and refuses.
+//! The program from its command line: outputs and refusals.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "places and levels of small pictures"
+    reason = "pixels of small images"
 )]
 
 use hpa_artifacts::{
@@ -83,7 +83,7 @@ fn predictions(folder: &Path, flags: &str) -> Predictions {
 const BOTH: &str = "--model fold-0.safetensors fold-1.safetensors";
 
 #[test]
-fn out_of_fold_takes_each_sample_from_its_own_model_and_the_mean_from_all() {
+fn out_of_fold_takes_the_model_of_each_samples_fold_and_the_mean_takes_all() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     inputs(folder);
@@ -114,7 +114,7 @@ fn out_of_fold_takes_each_sample_from_its_own_model_and_the_mean_from_all() {
 }
 
 #[test]
-fn the_json_says_how_fast_it_was() {
+fn the_json_has_the_throughput() {
     let folder = tempfile::tempdir().unwrap();
     inputs(folder.path());
     let output = predict(folder.path(), &format!("{BOTH} --json"));
@@ -124,7 +124,7 @@ fn the_json_says_how_fast_it_was() {
 }
 
 #[test]
-fn what_does_not_belong_together_is_refused() {
+fn models_folds_and_images_of_different_runs_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     inputs(folder.path());
     for (flags, status, message) in [
@@ -136,6 +136,7 @@ fn what_does_not_belong_together_is_refused() {
         ),
         (&format!("{BOTH} --folds other.parquet"), 1, "is from another run"),
         (&format!("{BOTH} --tta flips"), 2, "d4-max"),
+        (&format!("{BOTH} --tta mix"), 2, "now called fastai"),
         (&format!("{BOTH} --device cuda"), 1, "built without CUDA"),
         ("--model folds.parquet", 1, "folds.parquet"),
     ] {
@@ -155,62 +156,66 @@ fn pixels() -> Vec<Vec<u8>> {
     (0..6).map(|_| image()).collect()
 }
 
-/// The network's probabilities about one sample, of which `source` says where each pixel of the
-/// view `[32][32]` comes from, in pixels of the sample; between pixels they are mixed linearly.
-fn answers(network: &Network, pixels: &[u8], source: impl Fn(f64, f64) -> (f64, f64)) -> Vec<f64> {
+/// Probabilities for one sample, with the pixel at `(x, y)` of the view `[32][32]` interpolated
+/// linearly at `source(x, y)` of the sample.
+fn predict_view(
+    network: &Network,
+    pixels: &[u8],
+    source: impl Fn(f64, f64) -> (f64, f64),
+) -> Vec<f64> {
     let mut image = Vec::new();
-    for place in 0..SIZE * SIZE {
-        let (x, y) = source((place % SIZE) as f64, (place / SIZE) as f64);
+    for index in 0..SIZE * SIZE {
+        let (x, y) = source((index % SIZE) as f64, (index / SIZE) as f64);
         let edge = (SIZE - 1) as f64;
         let (x, y) = (x.clamp(0.0, edge), y.clamp(0.0, edge));
         for channel in pixels.chunks_exact(SIZE * SIZE) {
             let level = |x: f64, y: f64| f64::from(channel[y as usize * SIZE + x as usize]) / 255.0;
             let (left, top) = (x.floor(), y.floor());
             let (right, bottom) = ((left + 1.0).min(edge), (top + 1.0).min(edge));
-            let (across, down) = (x - left, y - top);
-            let upper = level(left, top) * (1.0 - across) + level(right, top) * across;
-            let lower = level(left, bottom) * (1.0 - across) + level(right, bottom) * across;
-            image.push(((upper * (1.0 - down) + lower * down - 0.5) / 0.3) as f32);
+            let (dx, dy) = (x - left, y - top);
+            let upper = level(left, top) * (1.0 - dx) + level(right, top) * dx;
+            let lower = level(left, bottom) * (1.0 - dx) + level(right, bottom) * dx;
+            image.push(((upper * (1.0 - dy) + lower * dy - 0.5) / 0.3) as f32);
         }
     }
-    let logits = network.evaluator().unwrap().logits(image, SIZE).unwrap();
+    let logits = network.inference_model().unwrap().logits(image, SIZE).unwrap();
     logits.iter().map(|logit| 1.0 / (1.0 + (-f64::from(*logit)).exp())).collect()
 }
 
-/// One of the eight turns.
-fn turned(network: &Network, pixels: &[u8], turn: u8) -> Vec<f64> {
+/// One of the eight symmetries of the square.
+fn predict_symmetry(network: &Network, pixels: &[u8], symmetry: u8) -> Vec<f64> {
     let edge = (SIZE - 1) as f64;
-    answers(network, pixels, |x, y| {
-        let (x, y) = if turn & 4 == 0 { (x, y) } else { (y, x) };
-        let x = if turn & 1 == 0 { x } else { edge - x };
-        (x, if turn & 2 == 0 { y } else { edge - y })
+    predict_view(network, pixels, |x, y| {
+        let (x, y) = if symmetry & 4 == 0 { (x, y) } else { (y, x) };
+        let x = if symmetry & 1 == 0 { x } else { edge - x };
+        (x, if symmetry & 2 == 0 { y } else { edge - y })
     })
 }
 
-/// Left and top of the crops of 28 of 32 pixels, in the order in which they are taken.
+/// Left and top of the crops of 28 of 32 pixels, in their order.
 const CROPS: [[f64; 2]; 9] =
     [[2., 2.], [0., 0.], [4., 0.], [0., 4.], [4., 4.], [2., 0.], [0., 2.], [4., 2.], [2., 4.]];
 
-fn cropped(network: &Network, pixels: &[u8], [left, top]: [f64; 2]) -> Vec<f64> {
-    let along = |place: f64, start: f64| (place + 0.5) * 28.0 / 32.0 - 0.5 + start;
-    answers(network, pixels, |x, y| (along(x, left), along(y, top)))
+fn predict_crop(network: &Network, pixels: &[u8], [left, top]: [f64; 2]) -> Vec<f64> {
+    let source = |pixel: f64, start: f64| (pixel + 0.5) * 28.0 / 32.0 - 0.5 + start;
+    predict_view(network, pixels, |x, y| (source(x, left), source(y, top)))
 }
 
-/// What the modes should say of a label, in the order of [`MODES`].
-fn expected(turns: &[Vec<f64>], crops: &[Vec<f64>], label: usize) -> [f64; 7] {
+/// The probability of a label in each of [`MODES`].
+fn expected(symmetries: &[Vec<f64>], crops: &[Vec<f64>], label: usize) -> [f64; 7] {
     let mean =
         |views: &[Vec<f64>]| views.iter().map(|view| view[label]).sum::<f64>() / views.len() as f64;
-    let plain = turns[0][label];
-    let greatest = turns.iter().map(|view| view[label]).fold(0.0, f64::max);
-    let mix = 0.4 * plain + 0.6 * mean(turns);
-    [plain, mean(turns), greatest, mix, crops[0][label], mean(&crops[..5]), mean(crops)]
+    let plain = symmetries[0][label];
+    let max = symmetries.iter().map(|view| view[label]).fold(0.0, f64::max);
+    let fastai = 0.4 * plain + 0.6 * mean(symmetries);
+    [plain, mean(symmetries), max, fastai, crops[0][label], mean(&crops[..5]), mean(crops)]
 }
 
-const MODES: [&str; 7] = ["none", "d4", "d4-max", "mix", "crops:1", "crops:5", "crops:9"];
+const MODES: [&str; 7] = ["none", "d4", "d4-max", "fastai", "crops:1", "crops:5", "crops:9"];
 
-/// Each mode worked out by hand from its definition, by the first model alone.
+/// Each mode computed here from its definition, for the first model alone.
 #[test]
-fn every_mode_of_test_time_augmentation_does_what_it_says() {
+fn every_mode_of_test_time_augmentation_follows_its_definition() {
     let folder = tempfile::tempdir().unwrap();
     inputs(folder.path());
     let network = Network::new(Architecture::ResNet18, 28, Seed::new(0)).unwrap();
@@ -218,10 +223,12 @@ fn every_mode_of_test_time_augmentation_does_what_it_says() {
         predictions(folder.path(), &format!("--model fold-0.safetensors --tta {mode}"))
     });
     for (sample, pixels) in pixels().iter().enumerate() {
-        let turns: Vec<_> = (0..8).map(|turn| turned(&network, pixels, turn)).collect();
-        let crops: Vec<_> = CROPS.iter().map(|place| cropped(&network, pixels, *place)).collect();
+        let symmetries: Vec<_> =
+            (0..8).map(|symmetry| predict_symmetry(&network, pixels, symmetry)).collect();
+        let crops: Vec<_> =
+            CROPS.iter().map(|crop| predict_crop(&network, pixels, *crop)).collect();
         for label in 0..28 {
-            let modes = MODES.iter().zip(&found).zip(expected(&turns, &crops, label));
+            let modes = MODES.iter().zip(&found).zip(expected(&symmetries, &crops, label));
             for ((mode, found), expected) in modes {
                 let found = f64::from(found.row(sample)[label]);
                 let place = format!("{mode}, sample {sample}, label {label}");

@@ -5,7 +5,7 @@ use crate::find::Search;
 use anyhow::Context;
 use hpa_artifacts::{Checkpoint, Folds, History, Labels};
 use hpa_cli::{Input, Output, in_range};
-use hpa_nn::Device;
+use hpa_nn::DeviceKind;
 use std::path::PathBuf;
 
 /// Inputs, outputs and settings.
@@ -25,7 +25,7 @@ pub struct Args {
     pub fold: u64,
     /// Where to compute: auto, cpu or cuda
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: Device,
+    pub device: DeviceKind,
     /// Where to write the weights
     #[arg(long, value_name = "FILE.safetensors", required_unless_present = "find_learning_rate")]
     pub out: Option<Output<Checkpoint>>,

@@ -6,7 +6,7 @@ use anyhow::Context;
 use hpa_artifacts::atomic::{AtomicFile, write_bytes};
 use hpa_artifacts::{RateCurve, RatePoint};
 use hpa_cli::{Output, RunContext, in_range, in_range_f64};
-use hpa_nn::{Computer, LrFinder, Trainer, suggest};
+use hpa_nn::{Device, LrFinder, Trainer, suggest};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -70,11 +70,7 @@ pub(crate) struct Range {
 }
 
 /// Searches and writes.
-pub(crate) fn find(
-    args: &Args,
-    context: &RunContext,
-    computer: &Computer,
-) -> anyhow::Result<Found> {
+pub(crate) fn find(args: &Args, context: &RunContext, device: &Device) -> anyhow::Result<Found> {
     let Search { out_curve, out_curve_plot, find_from, find_to, find_steps, .. } = &args.search;
     let out = out_curve.as_ref().context("--find-learning-rate needs --out-curve")?;
     anyhow::ensure!(
@@ -89,9 +85,9 @@ pub(crate) fn find(
     let search = LrFinder { from: *find_from, to: *find_to, steps: *find_steps };
     let range = Range { from: search.from, to: search.to, steps: search.steps };
     let inputs = Inputs::read(args, context, Some(&range))?;
-    let task = inputs.task(context, computer)?;
+    let task = inputs.task(context, device)?;
     let mut network = network(args, context, task.labels)?;
-    network.move_to(computer)?;
+    network.to_device(device)?;
     let trainer = Trainer::new(task, args.settings.recipe(), network)?;
     let progress = context.progress("searching", search.steps as u64, "steps");
     let points = trainer.find_rate(search, &mut |point: &RatePoint| {

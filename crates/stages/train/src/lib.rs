@@ -40,7 +40,7 @@ use hpa_artifacts::{
     read_foreign_weights,
 };
 use hpa_cli::{Output, RunContext};
-use hpa_nn::{ChannelStatistics, Computer, Dataset, TrainData, Trainer};
+use hpa_nn::{ChannelStatistics, Device, Dataset, TrainData, Trainer};
 use outcome::Made;
 use resume::Keeper;
 use samples::Samples;
@@ -84,34 +84,34 @@ struct Inputs {
 /// When an input is at fault, the outputs cannot be written, or training falls apart.
 pub fn run(args: &Args, context: &RunContext) -> anyhow::Result<Answer> {
     hpa_ops::select_simd()?;
-    let computer = args.device.open()?;
-    computer.check(args.settings.precision)?;
+    let device = args.device.open()?;
+    device.check(args.settings.precision)?;
     let Settings { course, epochs, max_learning_rate, .. } = &args.settings;
     course.check(*epochs, *max_learning_rate)?;
     args.search.check()?;
-    if let Some(notice) = &computer.notice {
+    if let Some(notice) = &device.notice {
         context.info(notice);
     }
     if args.search.find_learning_rate {
-        find::find(args, context, &computer).map(Answer::Found)
+        find::find(args, context, &device).map(Answer::Found)
     } else {
-        train(args, context, &computer).map(Answer::Trained)
+        train(args, context, &device).map(Answer::Trained)
     }
 }
 
-fn train(args: &Args, context: &RunContext, computer: &Computer) -> anyhow::Result<Report> {
+fn train(args: &Args, context: &RunContext, device: &Device) -> anyhow::Result<Report> {
     let out = args.out()?.path();
     let inputs = Inputs::read(args, context, None)?;
-    let mut keeper = Keeper::new(args, &inputs.provenance, computer);
+    let mut keeper = Keeper::new(args, &inputs.provenance, device);
     if let Some(report) = confirm::confirm(args, &inputs.provenance) {
         context.info(format!("{} is up to date", out.display()));
         keeper.clear()?;
         return Ok(report);
     }
     check_writable(args)?;
-    let task = inputs.task(context, computer)?;
+    let task = inputs.task(context, device)?;
     let mut network = network(args, context, task.labels)?;
-    network.move_to(computer)?;
+    network.to_device(device)?;
     let mut trainer = Trainer::new(task, args.settings.recipe(), network)?;
     keeper.resume(&mut trainer, context)?;
     let rates = Session::open(args, context, &trainer, (&mut keeper, &inputs.labels.names))?
@@ -126,7 +126,7 @@ fn train(args: &Args, context: &RunContext, computer: &Computer) -> anyhow::Resu
         size_px: inputs.store.size_px(),
         label_names: inputs.labels.names.clone(),
         folds: inputs.folds.count,
-        path: computer.path(),
+        path: device.path(),
     };
     made.write(args, &inputs.provenance)?;
     keeper.clear()?;
@@ -178,7 +178,7 @@ impl Inputs {
         Ok(Self { store, labels, folds, samples, label_weights, provenance })
     }
 
-    fn task(&self, context: &RunContext, computer: &Computer) -> anyhow::Result<TrainData<'_>> {
+    fn task(&self, context: &RunContext, device: &Device) -> anyhow::Result<TrainData<'_>> {
         let Self { store, labels, samples, .. } = self;
         let rows: Vec<usize> = samples.train.iter().map(|sample| sample.row).collect();
         Ok(TrainData {
@@ -187,7 +187,7 @@ impl Inputs {
             labels: labels.names.count(),
             label_weights: &self.label_weights,
             statistics: ChannelStatistics::of(store, &rows)?,
-            workers: computer.loaders(context.threads()),
+            workers: device.loaders(context.threads()),
         })
     }
 }
@@ -203,18 +203,18 @@ fn network(args: &Args, context: &RunContext, labels: usize) -> anyhow::Result<h
         return Ok(hpa_nn::Network::new(architecture, labels, seed)?);
     };
     let file = read_foreign_weights(path)?;
-    let (network, imported) =
-        hpa_nn::Network::pretrained(architecture, labels, seed, (file, first_conv))
+    let (network, report) =
+        hpa_nn::Network::pretrained(architecture, labels, seed, file, first_conv)
             .with_context(|| format!("cannot start from {}", path.display()))?;
     context.info(format!(
         "starting from {}{}{}",
         path.display(),
-        if imported.widened_first_convolution {
+        if report.adapted_input_conv {
             ", first convolution widened to four channels"
         } else {
             ""
         },
-        if imported.replaced_classifier { ", classifier replaced" } else { "" },
+        if report.replaced_classifier { ", classifier replaced" } else { "" },
     ));
     Ok(network)
 }

@@ -3,7 +3,7 @@
 use crate::{Args, RECIPE_VERSION};
 use hpa_artifacts::{ArtifactError, Digest, Provenance, canonical_json};
 use hpa_cli::RunContext;
-use hpa_nn::{Computer, StateError, TrainState, Trainer};
+use hpa_nn::{Device, StateError, TrainState, Trainer};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -23,15 +23,15 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub(crate) fn new(args: &Args, provenance: &Provenance, computer: &Computer) -> Self {
+    pub(crate) fn new(args: &Args, provenance: &Provenance, device: &Device) -> Self {
         // Another SIMD path rounds otherwise; half a run on each would be like neither.
         let run = |path: &str| {
             Digest::of_bytes(canonical_json(&(RECIPE_VERSION, provenance, path)).as_bytes())
         };
         let path = args.resume_dir.as_ref().map(|folder| folder.join("state.safetensors"));
         let pause = Duration::from_secs(args.save_every_s);
-        let elsewhere = computer.others().map(|other| (run(other), other)).collect();
-        let run = run(computer.path());
+        let elsewhere = device.others().map(|other| (run(other), other)).collect();
+        let run = run(device.path());
         Self { path, run, elsewhere, pause, last: Instant::now(), writing: None }
     }
 

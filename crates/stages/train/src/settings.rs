@@ -4,7 +4,7 @@ use crate::{CourseSettings, DataSettings};
 use hpa_cli::{in_range, in_range_f64};
 use hpa_core::Seed;
 use hpa_nn::{
-    Architecture, Augmentation, CheckpointPolicy, FirstConvolution, Loss, LossKind, LossReduction,
+    Architecture, Augmentation, CheckpointPolicy, InputConvInit, Loss, LossKind, LossReduction,
     OptimizerKind, Precision, Recipe, ScheduleKind,
 };
 use serde::Serialize;
@@ -62,7 +62,7 @@ pub struct Settings {
     /// A pretrained first convolution gets its fourth channel by: random (all four), copy-three
     /// (fourth random), zero, reuse-first, mean, mean-red-blue or timm
     #[arg(long, default_value = "reuse-first")]
-    pub first_conv: FirstConvolution,
+    pub first_conv: InputConvInit,
     /// How samples are changed.
     #[command(flatten)]
     #[serde(flatten)]

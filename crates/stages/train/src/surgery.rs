@@ -5,7 +5,7 @@ use anyhow::Context;
 use hpa_artifacts::read_foreign_weights;
 use hpa_cli::{CheckFailed, RunContext};
 use hpa_core::Seed;
-use hpa_nn::{SurgeryCheck, check_surgery};
+use hpa_nn::{InputConvCheck, check_input_conv};
 use serde::Serialize;
 use std::path::Path;
 
@@ -19,7 +19,7 @@ pub struct Verdict {
     /// The pretrained file; nothing where random weights stood in for one.
     pub weights: Option<String>,
     /// Every way to a first convolution.
-    pub checks: Vec<SurgeryCheck>,
+    pub checks: Vec<InputConvCheck>,
 }
 
 pub(crate) fn check(
@@ -35,7 +35,7 @@ pub(crate) fn check(
         context.info("no --weights: a three-channel network of random weights is widened");
     }
     let shown = name.as_deref().unwrap_or("random weights");
-    let checks = check_surgery(architecture, file, Seed::new(settings.seed))
+    let checks = check_input_conv(architecture, file, Seed::new(settings.seed))
         .with_context(|| format!("cannot check {shown}"))?;
     for check in &checks {
         context.info(line(check));
@@ -57,8 +57,8 @@ pub(crate) fn check(
     Ok(verdict)
 }
 
-fn line(check: &SurgeryCheck) -> String {
-    let SurgeryCheck { first_conv, promise, difference, holds } = check;
+fn line(check: &InputConvCheck) -> String {
+    let InputConvCheck { first_conv, promise, difference, holds } = check;
     let found = match difference {
         None => "not compared".to_owned(),
         Some(difference) => {
@@ -69,7 +69,7 @@ fn line(check: &SurgeryCheck) -> String {
     format!("{:<14} {found}; promises: {promise}", first_conv.name())
 }
 
-fn broken(checks: &[SurgeryCheck]) -> String {
+fn broken(checks: &[InputConvCheck]) -> String {
     let names = checks.iter().filter(|check| !check.holds).map(|check| check.first_conv.name());
     names.collect::<Vec<_>>().join(", ")
 }

@@ -129,7 +129,7 @@ fn exploding_training_exits_with_the_batch_and_leaves_nothing() {
     let flags = &["--max-learning-rate", "100", "--optimizer", "sgd", "--schedule", "constant"];
     let output = train(folder.path(), &[flags, &["--epochs", "20"][..]].concat());
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    assert!(said(&output).contains("training fell apart in epoch"), "{}", said(&output));
+    assert!(said(&output).contains("training diverged in epoch"), "{}", said(&output));
     assert!(said(&output).contains("sample-"), "{}", said(&output));
     let left = std::fs::read_dir(folder.path().join("m")).into_iter().flatten().count();
     assert_eq!(left, 0);

@@ -5,13 +5,13 @@ use crate::noise::distance;
 use crate::{Error, Size, processor};
 use hpa_core::Seed;
 use hpa_nn::{
-    Architecture, Augmentation, CheckpointPolicy, Computer, Course, Loss, LossKind, LossReduction,
-    Network, NnError, OptimizerKind, Precision, Recipe, Sampler, ScheduleKind, SyntheticStep,
-    TestTimeAugmentation, Trainer, answers,
+    Architecture, Augmentation, CheckpointPolicy, Course, Device, Loss, LossKind, LossReduction,
+    Network, NnError, OptimizerKind, Precision, PredictConfig, Recipe, Sampler, ScheduleKind,
+    SyntheticStep, TestTimeAugmentation, Trainer, predict,
 };
 use std::ops::ControlFlow;
 
-type Check = fn(&Data, &Computer, Size) -> Result<String, Error>;
+type Check = fn(&Data, &Device, Size) -> Result<String, Error>;
 
 pub(crate) const ALL: [(&str, Check); 5] = [
     ("training in f32 follows the processor's loss", |data, card, size| {
@@ -56,7 +56,7 @@ fn recipe(size: Size, precision: Precision) -> Recipe {
 
 fn trainer<'a>(
     data: &'a Data,
-    (computer, precision): (&Computer, Precision),
+    (device, precision): (&Device, Precision),
     scale: f32,
     size: Size,
 ) -> Result<Trainer<'a>, Error> {
@@ -66,7 +66,7 @@ fn trainer<'a>(
         weights.values.iter_mut().step_by(2).for_each(|value| *value *= scale);
     }
     let mut network = Network::from_tensors(Architecture::ResNet18, LABELS, tensors)?;
-    network.move_to(computer)?;
+    network.to_device(device)?;
     Ok(Trainer::new(data.task(), recipe(size, precision), network)?)
 }
 
@@ -83,7 +83,7 @@ fn losses(mut trainer: Trainer<'_>) -> Result<Vec<f64>, Error> {
 
 fn follow(
     data: &Data,
-    (card, precision): (&Computer, Precision),
+    (card, precision): (&Device, Precision),
     off: f32,
     size: Size,
 ) -> Result<String, Error> {
@@ -103,7 +103,7 @@ fn follow(
 }
 
 /// The network, the optimiser and the place, to the bit.
-fn moved(data: &Data, card: &Computer, size: Size) -> Result<String, Error> {
+fn moved(data: &Data, card: &Device, size: Size) -> Result<String, Error> {
     let mut near = trainer(data, (&processor(), Precision::F32), 1.0, size)?;
     let mut left = 3;
     let _ = near.train_epoch(&mut |_, _| {
@@ -121,13 +121,17 @@ fn moved(data: &Data, card: &Computer, size: Size) -> Result<String, Error> {
     Ok(format!("{} tensors there and back, {} steps", state.tensors.len(), near.steps()))
 }
 
-fn predictions(data: &Data, card: &Computer, _: Size) -> Result<String, Error> {
-    let ask = |computer: &Computer| -> Result<Vec<f64>, Error> {
+fn predictions(data: &Data, card: &Device, _: Size) -> Result<String, Error> {
+    let ask = |device: &Device| -> Result<Vec<f64>, Error> {
         let mut network = Network::new(Architecture::ResNet50, LABELS, Seed::new(9))?;
-        network.move_to(computer)?;
+        network.to_device(device)?;
         let task = data.task();
-        let way = (TestTimeAugmentation::D4, task.statistics, task.workers);
-        Ok(answers(&network.evaluator()?, task.valid, way, &mut |_| {})?.probabilities)
+        let config = PredictConfig {
+            tta: TestTimeAugmentation::D4,
+            statistics: task.statistics,
+            workers: task.workers,
+        };
+        Ok(predict(&network.inference_model()?, task.valid, config, &mut |_| {})?.probabilities)
     };
     let (near, far) = (ask(&processor())?, ask(card)?);
     let apart = near.iter().zip(&far).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
@@ -136,13 +140,13 @@ fn predictions(data: &Data, card: &Computer, _: Size) -> Result<String, Error> {
 }
 
 /// Doubles the batch until the card is full; the processor, standing in, is never asked.
-fn full(_: &Data, card: &Computer, _: Size) -> Result<String, Error> {
+fn full(_: &Data, card: &Device, _: Size) -> Result<String, Error> {
     if !card.is_cuda() {
         return Ok("left out: the processor's memory is not to be filled".to_owned());
     }
     for batch in (5..14).map(|power| 1 << power) {
         let mut network = Network::new(Architecture::ResNet50, LABELS, Seed::new(1))?;
-        network.move_to(card)?;
+        network.to_device(card)?;
         let outcome =
             SyntheticStep::new(network, batch, 512, Seed::new(1)).and_then(|mut it| it.steps(1));
         match outcome {

@@ -10,7 +10,7 @@ mod checks;
 mod data;
 mod noise;
 
-use hpa_nn::{Computer, Device};
+use hpa_nn::{Device, DeviceKind};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -34,7 +34,7 @@ fn option(name: &str, default: &str) -> String {
 
 fn run() -> Result<bool, Error> {
     hpa_ops::select_simd()?;
-    let card = option("--device", "cuda").parse::<Device>()?.open()?;
+    let card = option("--device", "cuda").parse::<DeviceKind>()?.open()?;
     let size = Size {
         steps: option("--steps", "200").parse()?,
         px: option("--px", "64").parse()?,
@@ -69,6 +69,6 @@ fn main() -> ExitCode {
 }
 
 /// The processor, to compare with.
-pub(crate) const fn processor() -> Computer {
-    Computer::cpu()
+pub(crate) const fn processor() -> Device {
+    Device::cpu()
 }

@@ -11,7 +11,7 @@
 mod epochs;
 
 use hpa_core::Seed;
-use hpa_nn::{Architecture, Computer, Device, Network, NnError, Precision, SyntheticStep};
+use hpa_nn::{Architecture, Device, DeviceKind, Network, NnError, Precision, SyntheticStep};
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -26,7 +26,7 @@ pub(crate) const LABELS: usize = 28;
 pub(crate) struct Work {
     pub(crate) architecture: Architecture,
     pub(crate) px: usize,
-    pub(crate) computer: Computer,
+    pub(crate) device: Device,
     pub(crate) precision: Precision,
     drill: Option<(usize, SyntheticStep)>,
 }
@@ -37,24 +37,24 @@ impl Work {
             return Err("usage: gpu_speed NETWORK PX DEVICE PRECISION".into());
         };
         hpa_ops::select_simd()?;
-        let computer = device.parse::<Device>()?.open()?;
+        let device = device.parse::<DeviceKind>()?.open()?;
         let precision: Precision = precision.parse()?;
-        computer.check(precision)?;
+        device.check(precision)?;
         let (architecture, px) = (architecture.parse()?, px.parse()?);
-        Ok(Self { architecture, px, computer, precision, drill: None })
+        Ok(Self { architecture, px, device, precision, drill: None })
     }
 
     pub(crate) fn network(&self) -> Result<Network, NnError> {
         let mut network = Network::new(self.architecture, LABELS, Seed::new(1))?;
         network.set_precision(self.precision);
-        network.move_to(&self.computer)?;
+        network.to_device(&self.device)?;
         Ok(network)
     }
 
     fn greeting(&self) -> Result<Value, Error> {
-        let cost = self.network()?.cost(self.px)?;
+        let cost = self.network()?.step_cost(self.px)?;
         Ok(
-            json!({ "version": env!("CARGO_PKG_VERSION"), "path": self.computer.path(), "cost": cost }),
+            json!({ "version": env!("CARGO_PKG_VERSION"), "path": self.device.path(), "cost": cost }),
         )
     }
 

@@ -1,5 +1,7 @@
-//! What a network answers about samples.
+//! Inference: logits and probabilities of a data set.
 
+pub(crate) mod input_conv_check;
+pub(crate) mod model;
 pub(crate) mod tta;
 
 use crate::data::dataset::{Dataset, ordered_batches};
@@ -7,81 +9,96 @@ use crate::data::device_loader::{DeviceLoaderConfig, for_each_device_batch};
 use crate::data::loader::LoaderConfig;
 use crate::data::statistics::ChannelStatistics;
 use crate::error::NnError;
+use crate::inference::model::InferenceModel;
 use crate::inference::tta::TestTimeAugmentation;
-use crate::network::evaluator::Evaluator;
-use crate::train::oom::explain_look;
 use std::time::Instant;
 
-/// Images that go through the network together. Fixed, so that no setting moves a bit.
-const IMAGES_AT_ONCE: usize = 32;
-/// The same on a graphics card, which has more to do at once.
-const ON_A_CARD: usize = 128;
+/// Images of a batch. Fixed, so that no setting changes a bit.
+const CPU_BATCH: usize = 32;
+/// The same on a GPU, which needs more of them to be busy.
+const GPU_BATCH: usize = 128;
 
-/// Answers about a data set.
+/// Predictions for a data set.
 #[derive(Clone, Debug)]
-pub struct Answers {
+pub struct Predictions {
     /// The logits of each sample's first view, row-major `[N][L]`.
     pub logits: Vec<f32>,
-    /// Probabilities, the views joined, row-major `[N][L]`.
+    /// Probabilities over all views, row-major `[N][L]`.
     pub probabilities: Vec<f64>,
     /// Samples per second of each batch, with all their views.
     pub rates: Vec<f64>,
 }
 
-/// Looks at every sample in the ways of `tta`; `on_batch` hears how many samples are done more.
+/// How [`predict`] prepares samples.
+#[derive(Clone, Copy, Debug)]
+pub struct PredictConfig {
+    /// Views of each sample.
+    pub tta: TestTimeAugmentation,
+    /// Normalisation: those of the training images.
+    pub statistics: ChannelStatistics,
+    /// Data-loading threads.
+    pub workers: usize,
+}
+
+/// Predicts every sample; `on_batch` is called after each batch with the number of its samples.
 ///
 /// # Errors
 /// When images cannot be read or do not fit the network.
-pub fn answers(
-    evaluator: &Evaluator,
+pub fn predict(
+    model: &InferenceModel,
     dataset: Dataset<'_>,
-    (tta, statistics, workers): (TestTimeAugmentation, ChannelStatistics, usize),
+    config: PredictConfig,
     on_batch: &mut dyn FnMut(usize),
-) -> Result<Answers, NnError> {
+) -> Result<Predictions, NnError> {
+    let PredictConfig { tta, statistics, workers } = config;
     let views = tta.views();
     let preparation = LoaderConfig { views: &|_| views.clone(), statistics, workers, mixup: None };
-    let at_once = if evaluator.device.is_cpu() { IMAGES_AT_ONCE } else { ON_A_CARD };
-    let batches = ordered_batches(dataset.len(), (at_once / views.len()).max(1));
-    let labels = evaluator.labels();
-    let mut answers = Answers { logits: vec![], probabilities: vec![], rates: vec![] };
+    let batch_size = if model.device.is_cpu() { CPU_BATCH } else { GPU_BATCH };
+    let batches = ordered_batches(dataset.len(), (batch_size / views.len()).max(1));
+    let labels = model.num_labels();
+    let size_px = dataset.store.size_px();
+    let mut predictions = Predictions { logits: vec![], probabilities: vec![], rates: vec![] };
     let mut clock = Instant::now();
-    let (side, device) = (dataset.store.size_px(), &evaluator.device);
-    let order = DeviceLoaderConfig {
+    let loader = DeviceLoaderConfig {
         preparation: &preparation,
         targets: None,
         views: views.len(),
-        side,
-        device,
+        side: size_px,
+        device: &model.device,
     };
-    let looked = for_each_device_batch::<NnError>(dataset, &batches, &order, |batch| {
+    let outcome = for_each_device_batch::<NnError>(dataset, &batches, &loader, |batch| {
         let samples = batch.indices.len();
-        let logits = evaluator.answer(&batch.images)?;
+        let logits = model.forward(&batch.images)?;
         for sample in logits.chunks_exact(views.len() * labels) {
-            answers.logits.extend_from_slice(&sample[..labels]);
-            answers.probabilities.extend((0..labels).map(|label| {
+            predictions.logits.extend_from_slice(&sample[..labels]);
+            predictions.probabilities.extend((0..labels).map(|label| {
                 let views = sample[label..].iter().step_by(labels);
-                tta.join(views.map(|&logit| sigmoid(f64::from(logit))))
+                tta.combine(views.map(|&logit| sigmoid(f64::from(logit))))
             }));
         }
         on_batch(samples);
-        answers.rates.push(samples as f64 / clock.elapsed().as_secs_f64());
+        predictions.rates.push(samples as f64 / clock.elapsed().as_secs_f64());
         clock = Instant::now();
         Ok(())
     });
-    let images = batches.first().map_or(0, Vec::len) * views.len();
-    looked.map_err(|error| explain_look(error, (images, side)))?;
-    Ok(answers)
+    match outcome {
+        Err(error) if error.is_out_of_memory() => {
+            let images = batches.first().map_or(0, Vec::len) * views.len();
+            Err(NnError::InferenceOutOfMemory { images, side_px: size_px })
+        }
+        outcome => outcome.map(|()| predictions),
+    }
 }
 
-/// The middle of the rates: one slow batch does not move it. 0 where there is none.
+/// The median: one slow batch does not move it. 0 if there are no values.
 #[must_use]
-pub fn median(rates: &[f64]) -> f64 {
-    let mut rates = rates.to_vec();
-    rates.sort_by(f64::total_cmp);
-    match rates.len() {
+pub fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    match values.len() {
         0 => 0.0,
-        count if count % 2 == 1 => rates[count / 2],
-        count => f64::midpoint(rates[count / 2 - 1], rates[count / 2]),
+        count if count % 2 == 1 => values[count / 2],
+        count => f64::midpoint(values[count / 2 - 1], values[count / 2]),
     }
 }
 
@@ -104,22 +121,8 @@ mod tests {
             assert!((sigmoid(logit) - expected).abs() < 1e-7);
         }
         assert!(sigmoid(-800.0) >= 0.0 && sigmoid(800.0) <= 1.0);
-    }
-
-    /// Why each label has a sigmoid of its own: softmax makes them share one, and the talk's
-    /// sample keeps one place of the three that are more likely than not.
-    #[test]
-    fn softmax_makes_labels_compete_as_in_the_talk() {
-        let logits = [0.659_009_4_f32, -1.144_195_4, 0.193_372_32, 1.570_172_8, -0.133_968_34];
-        let expected = [0.211_317_54_f32, 0.034_818_79, 0.132_651_43, 0.525_592, 0.095_620_21];
-        let exp =
-            candle_core::Tensor::new(&logits, &candle_core::Device::Cpu).unwrap().exp().unwrap();
-        let softmax = exp.broadcast_div(&exp.sum_all().unwrap()).unwrap().to_vec1::<f32>().unwrap();
-        for (value, expected) in softmax.iter().zip(expected) {
-            assert!((value - expected).abs() < 1e-6, "{value} for {expected}");
-        }
-        assert_eq!(softmax.iter().filter(|value| **value > 0.5).count(), 1);
-        assert_eq!(logits.iter().filter(|x| sigmoid(f64::from(**x)) > 0.5).count(), 3);
+        // A sigmoid per label predicts three labels; softmax would make them compete, and one win.
+        assert_eq!(logits.iter().filter(|logit| sigmoid(**logit) > 0.5).count(), 3);
     }
 
     #[test]

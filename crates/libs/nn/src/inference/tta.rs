@@ -1,29 +1,29 @@
-//! Test-time augmentation: a sample is looked at in several ways, and the answers become one.
+//! Test-time augmentation: several views of a sample, and the probability over them.
 
 use crate::data::transform::Transform;
 use hpa_imaging::Dihedral;
 
-/// In which ways, and how the probabilities are joined.
+/// The views of a sample, and how their probabilities are combined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TestTimeAugmentation {
-    /// As it is.
+    /// The sample itself.
     #[default]
     None,
-    /// The mean over the eight symmetries of the square.
+    /// Mean over the eight symmetries of the square.
     D4,
-    /// The largest of the eight.
+    /// Maximum over the eight symmetries of the square.
     D4Max,
-    /// fastai's mixture: 0.4 of the plain view, 0.6 of the mean over the eight.
-    Mix,
-    /// The mean over this many crops of 7/8 of the side: centre, corners, edges.
+    /// fastai's TTA: 0.4 of the sample itself, 0.6 of the mean over the eight symmetries.
+    FastAi,
+    /// Mean over this many crops of 7/8 of the side: centre, corners, edges.
     Crops(usize),
 }
 
-/// Share of the plain view in [`TestTimeAugmentation::Mix`]: fastai 1.0's `beta`.
-const PLAIN_SHARE: f64 = 0.4;
+/// Weight of the sample itself in [`TestTimeAugmentation::FastAi`]: fastai 1.0's `beta`.
+const FASTAI_BETA: f64 = 0.4;
 const CROP_ZOOM: f32 = 8.0 / 7.0;
-/// Where crops lie, in the order in which they are taken.
-const PLACES: [[f32; 2]; 9] = [
+/// Centres of the crops, in their order.
+const CROP_CENTRES: [[f32; 2]; 9] = [
     [0.0, 0.0],
     [-1.0, -1.0],
     [1.0, -1.0],
@@ -36,13 +36,15 @@ const PLACES: [[f32; 2]; 9] = [
 ];
 
 impl TestTimeAugmentation {
-    /// The views of every sample; the first is the plain one, or the central crop.
+    /// The views of every sample; the first is the sample itself, or the central crop.
     #[must_use]
     pub fn views(self) -> Vec<Transform> {
         match self {
             Self::None => vec![Transform::turned(Dihedral::default())],
-            Self::D4 | Self::D4Max | Self::Mix => Dihedral::all().map(Transform::turned).to_vec(),
-            Self::Crops(count) => PLACES[..count.min(PLACES.len())]
+            Self::D4 | Self::D4Max | Self::FastAi => {
+                Dihedral::all().map(Transform::turned).to_vec()
+            }
+            Self::Crops(count) => CROP_CENTRES[..count.min(CROP_CENTRES.len())]
                 .iter()
                 .map(|&focus| Transform {
                     zoom: CROP_ZOOM,
@@ -53,9 +55,9 @@ impl TestTimeAugmentation {
         }
     }
 
-    /// One probability from those of the views, in their order.
+    /// The probability over the views, from those of each, in their order.
     #[must_use]
-    pub fn join(self, probabilities: impl Iterator<Item = f64> + Clone) -> f64 {
+    pub fn combine(self, probabilities: impl Iterator<Item = f64> + Clone) -> f64 {
         let mean = || {
             let (sum, count) =
                 probabilities.clone().fold((0.0, 0.0), |(sum, count), p| (sum + p, count + 1.0));
@@ -64,9 +66,9 @@ impl TestTimeAugmentation {
         match self {
             Self::None | Self::D4 | Self::Crops(_) => mean(),
             Self::D4Max => probabilities.fold(0.0, f64::max),
-            Self::Mix => {
+            Self::FastAi => {
                 let plain = probabilities.clone().next().unwrap_or(0.0);
-                PLAIN_SHARE * plain + (1.0 - PLAIN_SHARE) * mean()
+                FASTAI_BETA * plain + (1.0 - FASTAI_BETA) * mean()
             }
         }
     }
@@ -80,10 +82,11 @@ impl std::str::FromStr for TestTimeAugmentation {
             "none" => Ok(Self::None),
             "d4" => Ok(Self::D4),
             "d4-max" => Ok(Self::D4Max),
-            "mix" => Ok(Self::Mix),
+            "fastai" => Ok(Self::FastAi),
+            "mix" => Err("\"mix\" is now called fastai".into()),
             _ => text.strip_prefix("crops:").and_then(crops).map(Self::Crops).ok_or_else(|| {
                 format!(
-                    "{text:?} is no test-time augmentation: expected none, d4, d4-max, mix or crops:N with N from 1 to 9"
+                    "{text:?} is not a test-time augmentation: expected none, d4, d4-max, fastai or crops:N with N from 1 to 9"
                 )
             }),
         }
@@ -96,7 +99,7 @@ impl std::fmt::Display for TestTimeAugmentation {
             Self::None => f.write_str("none"),
             Self::D4 => f.write_str("d4"),
             Self::D4Max => f.write_str("d4-max"),
-            Self::Mix => f.write_str("mix"),
+            Self::FastAi => f.write_str("fastai"),
             Self::Crops(count) => write!(f, "crops:{count}"),
         }
     }
@@ -106,34 +109,36 @@ impl std::fmt::Display for TestTimeAugmentation {
 mod tests {
     use super::*;
 
+    fn tta(text: &str) -> TestTimeAugmentation {
+        text.parse().unwrap()
+    }
+
     #[test]
     fn the_written_form_reads_back_and_others_are_refused() {
-        for text in ["none", "d4", "d4-max", "mix", "crops:1", "crops:9"] {
-            let mode: TestTimeAugmentation = text.parse().unwrap();
-            assert_eq!(mode.to_string(), text);
+        for text in ["none", "d4", "d4-max", "fastai", "crops:1", "crops:9"] {
+            assert_eq!(tta(text).to_string(), text);
         }
         for text in ["", "D4", "crops", "crops:0", "crops:10", "crops:x"] {
             let error = text.parse::<TestTimeAugmentation>().unwrap_err();
             assert!(error.contains("d4-max"), "{error}");
         }
+        assert!("mix".parse::<TestTimeAugmentation>().unwrap_err().contains("fastai"));
     }
 
     #[test]
-    fn answers_are_joined_as_each_mode_says() {
-        let join = |mode: &str| {
-            let mode: TestTimeAugmentation = mode.parse().unwrap();
-            mode.join([0.2, 0.4, 0.9].into_iter())
-        };
-        assert!((join("d4") - 0.5).abs() < 1e-15);
-        assert!((join("d4-max") - 0.9).abs() < 1e-15);
-        assert!((join("mix") - (0.4 * 0.2 + 0.6 * 0.5)).abs() < 1e-15);
-        assert!((join("crops:3") - 0.5).abs() < 1e-15);
+    fn probabilities_are_combined_as_each_mode_says() {
+        for (mode, expected) in
+            [("d4", 0.5), ("d4-max", 0.9), ("fastai", 0.4 * 0.2 + 0.6 * 0.5), ("crops:3", 0.5)]
+        {
+            assert!((tta(mode).combine([0.2, 0.4, 0.9].into_iter()) - expected).abs() < 1e-15);
+        }
     }
 
     #[test]
-    fn views_are_different_and_as_many_as_said() {
-        for (mode, count) in [("none", 1), ("d4", 8), ("d4-max", 8), ("mix", 8), ("crops:5", 5)] {
-            let views = mode.parse::<TestTimeAugmentation>().unwrap().views();
+    fn views_differ_and_are_as_many_as_documented() {
+        for (mode, count) in [("none", 1), ("d4", 8), ("d4-max", 8), ("fastai", 8), ("crops:5", 5)]
+        {
+            let views = tta(mode).views();
             assert_eq!(views.len(), count);
             assert!(views.iter().enumerate().all(|(at, view)| !views[..at].contains(view)));
         }

@@ -6,9 +6,9 @@
 //! are averaged like weights, as timm's `ModelEma` does.
 
 use crate::error::NnError;
-use crate::network::Network;
-use crate::network::held::Held;
-use candle_core::{CpuStorage, Device, Storage, Var};
+use crate::models::Network;
+use crate::models::to_weights;
+use candle_core::{CpuStorage, Device, Storage, Tensor, Var};
 use hpa_artifacts::Weights;
 #[cfg(feature = "cuda")]
 use hpa_ops::follow;
@@ -18,20 +18,42 @@ use std::collections::BTreeMap;
 /// Values per task.
 const CHUNK: usize = 1 << 14;
 
+/// An averaged tensor: in host memory for the CPU, on the device for a GPU.
+enum Buffer {
+    Host(Weights),
+    Device(Tensor),
+}
+
+impl Buffer {
+    fn new(weights: Weights, device: &Device) -> candle_core::Result<Self> {
+        match device {
+            Device::Cpu => Ok(Self::Host(weights)),
+            _ => Tensor::from_vec(weights.values, weights.shape, device).map(Self::Device),
+        }
+    }
+
+    fn weights(&self) -> candle_core::Result<Weights> {
+        match self {
+            Self::Host(weights) => Ok(weights.clone()),
+            Self::Device(tensor) => to_weights(tensor),
+        }
+    }
+}
+
 /// The average of a network's tensors.
 pub(crate) struct ModelEma {
     decay: f64,
-    tensors: BTreeMap<String, Held>,
+    tensors: BTreeMap<String, Buffer>,
 }
 
 impl ModelEma {
     /// Begins with the network as it is.
     pub(crate) fn new(network: &Network, decay: f64) -> Result<Self, NnError> {
-        Self { decay, tensors: BTreeMap::new() }.with(network.tensors()?, network.device())
+        Self { decay, tensors: BTreeMap::new() }.with(network.tensors()?, network.candle_device())
     }
 
     fn with(self, tensors: BTreeMap<String, Weights>, device: &Device) -> Result<Self, NnError> {
-        let held = tensors.into_iter().map(|(name, it)| Ok((name, Held::new(it, device)?)));
+        let held = tensors.into_iter().map(|(name, it)| Ok((name, Buffer::new(it, device)?)));
         Ok(Self { tensors: held.collect::<Result<_, candle_core::Error>>()?, ..self })
     }
 
@@ -59,17 +81,12 @@ impl ModelEma {
         let newest = (1.0 - decay) as f32;
         let mut on_card = Vec::new();
         for (name, average) in &mut self.tensors {
-            match (average, network.buffers().get(name)) {
-                (Held::Host(average), Some(Held::Host(buffer))) => {
-                    blend(&mut average.values, &buffer.values, newest);
-                }
-                (Held::Host(average), _) => with_values(&network.parameters()[name], |values| {
+            let var = network.var(name);
+            match average {
+                Buffer::Host(average) => with_values(var, |values| {
                     blend(&mut average.values, values, newest);
                 })?,
-                (Held::Card(average), Some(buffer)) => on_card.push((&*average, buffer.tensor()?)),
-                (Held::Card(average), None) => {
-                    on_card.push((&*average, network.parameters()[name].as_detached_tensor()));
-                }
+                Buffer::Device(average) => on_card.push((&*average, var.as_detached_tensor())),
             }
         }
         let pairs: Vec<_> = on_card.iter().map(|(average, values)| (*average, values)).collect();

@@ -74,7 +74,7 @@ impl Trainer<'_> {
                 Epoch::new(&self.task, &self.recipe, number)
             };
             let train = epoch.dataset();
-            let (side, device) = (self.side(), self.network.device().clone());
+            let (side, device) = (self.side(), self.network.candle_device().clone());
             let outcome = epoch.for_each_batch(&epoch.batches, (side, &device), |batch| {
                 let learning_rate = search.rate(points.len());
                 let Some(loss) = self.trial(train, batch, learning_rate)? else {

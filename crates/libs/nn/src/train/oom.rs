@@ -1,30 +1,13 @@
 //! What to say when a graphics card's memory is full: how large a batch would have fitted.
 
 use crate::error::NnError;
-use crate::network::Network;
-use candle_core::{Error, Tensor};
-
-/// How CUDA and its libraries say that there is no memory.
-const SAID: [&str; 4] = [
-    "CUDA_ERROR_OUT_OF_MEMORY",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "CUDNN_STATUS_ALLOC_FAILED",
-    "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
-];
+use crate::models::Network;
+use candle_core::Tensor;
 
 /// Batch norm needs at least this many.
 const LEAST: usize = 2;
 /// Trial steps after the first that fitted: each costs about a second.
 const REFINEMENTS: usize = 4;
-
-fn is_out_of_memory(error: &Error) -> bool {
-    let text = error.to_string();
-    SAID.iter().any(|word| text.contains(word))
-}
-
-fn is_full(error: &NnError) -> bool {
-    matches!(error, NnError::Tensor(cause) if is_out_of_memory(cause))
-}
 
 /// An error of training on batches of so many images of this side; when memory was the cause, with
 /// what would fit.
@@ -33,24 +16,18 @@ pub(crate) fn explain(
     error: NnError,
     (batch_size, side_px): (usize, usize),
 ) -> NnError {
-    if !is_full(&error) {
+    if !error.is_out_of_memory() {
         return error;
     }
     let fits = largest(batch_size, &mut |count| try_step(network, count, side_px).is_ok());
     NnError::OutOfMemory { batch_size, side_px, fits }
 }
 
-/// An error of looking at so many images of this side at once; when memory was the cause, that is
-/// said.
-pub(crate) fn explain_look(error: NnError, (images, side_px): (usize, usize)) -> NnError {
-    if is_full(&error) { NnError::FullCard { images, side_px } } else { error }
-}
-
 /// Forward and backward of so many images; the sum of the logits is as good a loss as any.
 fn try_step(network: &mut Network, count: usize, side: usize) -> candle_core::Result<()> {
-    let shape = (count, side, side, network.plan().stem().inputs);
-    let images = Tensor::zeros(shape, candle_core::DType::F32, network.device())?;
-    let labels = network.plan().classifier().labels;
+    let shape = (count, side, side, network.layers().stem.in_channels);
+    let images = Tensor::zeros(shape, candle_core::DType::F32, network.candle_device())?;
+    let labels = network.layers().classifier.out_features;
     let targets = Tensor::zeros((count, labels), candle_core::DType::F32, images.device())?;
     let (loss, _) = hpa_ops::value_and_grad(|| {
         let logits = network.forward_train(&images)?;
@@ -86,7 +63,8 @@ fn largest(tried: usize, fits: &mut dyn FnMut(usize) -> bool) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Architecture, Computer};
+    use crate::{Architecture, Device};
+    use candle_core::Error;
     use hpa_core::Seed;
 
     #[test]
@@ -110,7 +88,7 @@ mod tests {
     #[test]
     fn a_full_card_is_an_error_that_names_both_batches() {
         let mut network = Network::new(Architecture::ResNet18, 2, Seed::new(1)).unwrap();
-        network.move_to(&Computer::cpu()).unwrap();
+        network.to_device(&Device::cpu()).unwrap();
         let full = || {
             let said = "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")";
             NnError::Tensor(Error::Msg(said.into()))
@@ -121,9 +99,6 @@ mod tests {
         assert!(said.contains("help: lower batch_size to 7"), "{said}");
         let other = || NnError::Tensor(Error::Msg("shapes differ".into()));
         assert!(matches!(explain(&mut network, other(), (8, 32)), NnError::Tensor(_)));
-        let said = explain_look(full(), (128, 512)).to_string();
-        assert!(said.contains("look at 128 images of 512 px at once"), "{said}");
-        assert!(matches!(explain_look(other(), (128, 512)), NnError::Tensor(_)));
         let error = NnError::OutOfMemory { batch_size: 8, side_px: 512, fits: None };
         assert!(error.to_string().contains("not even two images fit"), "{error}");
     }

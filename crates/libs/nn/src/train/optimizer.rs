@@ -1,9 +1,9 @@
 //! The optimiser of a network: which parameters decay, how fast each learns, and what its state
 //! is called.
 
-use crate::network::Network;
-use crate::network::groups::{group_of, rate_factor};
-use crate::network::held::weights;
+use crate::models::Network;
+use crate::models::param_groups::{group_of, learning_rate_factor};
+use crate::models::to_weights;
 use crate::train::lr_scheduler::StepParams;
 use crate::train::recipe::{OptimizerKind, Recipe};
 use candle_core::{Device, Result, Tensor};
@@ -29,7 +29,7 @@ impl Optimizer {
             // making the network any simpler.
             group: ParamGroup {
                 weight_decay_factor: if var.rank() > 1 { 1.0 } else { 0.0 },
-                learning_rate_factor: rate_factor(group_of(name), first, last),
+                learning_rate_factor: learning_rate_factor(group_of(name), first, last),
             },
         });
         let (parameters, weight_decay) = (parameters.collect(), recipe.weight_decay);
@@ -65,7 +65,7 @@ impl Optimizer {
             Self::Sgd(sgd) => sgd.state()?,
             Self::AdamW(adamw) => adamw.state()?,
         };
-        state.iter().map(|(name, tensor)| Ok((name.clone(), weights(tensor)?))).collect()
+        state.iter().map(|(name, tensor)| Ok((name.clone(), to_weights(tensor)?))).collect()
     }
 
     pub(crate) fn load(&mut self, state: BTreeMap<String, Weights>) -> Result<()> {

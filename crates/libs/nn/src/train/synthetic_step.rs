@@ -1,7 +1,7 @@
 //! Whole training steps on data in memory: what measurements and trials are made of.
 
 use crate::error::NnError;
-use crate::network::Network;
+use crate::models::Network;
 use crate::train::loss::{Loss, LossKind, LossReduction};
 use crate::train::oom;
 use candle_core::{DType, Tensor};
@@ -65,7 +65,7 @@ fn fill(
     (batch, side): (usize, usize),
     seed: Seed,
 ) -> candle_core::Result<(Sgd, Tensor, Tensor)> {
-    let (device, labels) = (network.device(), network.plan().classifier().labels);
+    let (device, labels) = (network.candle_device(), network.layers().classifier.out_features);
     let mut rng = seed.derive("drill").rng();
     #[expect(clippy::cast_possible_truncation, reason = "pixels are 32-bit floats")]
     let pixels = (0..batch * side * side * Channel::COUNT).map(|_| rng.normal() as f32);

@@ -6,7 +6,7 @@
 use crate::data::dataset::Dataset;
 use crate::data::statistics::ChannelStatistics;
 use crate::error::NnError;
-use crate::network::Network;
+use crate::models::Network;
 use crate::train::accumulate::{GradientAccumulator, Halt};
 use crate::train::deferred_losses::DeferredLosses;
 use crate::train::ema::ModelEma;
@@ -80,7 +80,7 @@ impl<'a> Trainer<'a> {
         let decay = recipe.course.ema_decay;
         let average = (decay > 0.0).then(|| ModelEma::new(&network, decay)).transpose()?;
         let (place, history, best) = (Position::default(), Vec::new(), None);
-        let deferred_loss = !network.device().is_cpu();
+        let deferred_loss = !network.candle_device().is_cpu();
         Ok(Self {
             task,
             recipe,
@@ -145,7 +145,7 @@ impl<'a> Trainer<'a> {
         let (train, batches) = (epoch.dataset(), &epoch.batches);
         let (mut pending, mut ledger) = (GradientAccumulator::default(), DeferredLosses::new());
         let left = &batches[self.place.batches..];
-        let (side, device) = (self.side(), self.network.device().clone());
+        let (side, device) = (self.side(), self.network.candle_device().clone());
         let outcome = epoch.for_each_batch(left, (side, &device), |ready| {
             self.learn(train, ready, &mut pending)?;
             let is_last = self.place.batches >= batches.len();
@@ -201,12 +201,12 @@ impl<'a> Trainer<'a> {
         let pace = self.timetable.pace(self.place.steps.saturating_sub(1), &self.history);
         let kept = self.kept()?;
         let Validation { loss, macro_f1, label_f1, label_loss, broken } = validate(
-            &kept.as_ref().unwrap_or(&self.network).evaluator()?,
+            &kept.as_ref().unwrap_or(&self.network).inference_model()?,
             &self.task,
             &self.recipe.loss,
         )?;
         if !broken.is_empty() {
-            return Err(NnError::BrokenAnswers { epoch, ids: broken });
+            return Err(NnError::NonFinitePredictions { epoch, ids: broken });
         }
         let losses = [("the training loss", train_loss), ("the loss on the fold held out", loss)];
         for (what, value) in losses {
@@ -235,7 +235,7 @@ impl<'a> Trainer<'a> {
         let Some(average) = &self.average else { return Ok(None) };
         let (architecture, labels) = (self.network.architecture(), self.task.labels);
         let mut network = Network::from_tensors(architecture, labels, average.tensors()?)?;
-        network.move_to(&self.network.computer())?;
+        network.to_device(&self.network.device())?;
         Ok(Some(network))
     }
 
@@ -284,7 +284,7 @@ impl<'a> Trainer<'a> {
         self.network.set_tensors(state.take("network"))?;
         self.optimizer.load(state.take("optimizer"))?;
         if let Some(average) = &mut self.average {
-            average.restore(state.take("average"), self.network.device())?;
+            average.restore(state.take("average"), self.network.candle_device())?;
         }
         let best = state.take("best");
         self.best = (!best.is_empty()).then_some(best);

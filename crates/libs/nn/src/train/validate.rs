@@ -1,9 +1,9 @@
 //! How the samples held out are answered, as a whole and label by label.
 
 use crate::error::NnError;
+use crate::inference::model::InferenceModel;
 use crate::inference::tta::TestTimeAugmentation;
-use crate::inference::{Answers, answers};
-use crate::network::evaluator::Evaluator;
+use crate::inference::{PredictConfig, Predictions, predict};
 use crate::train::loss::Loss;
 use crate::train::trainer::TrainData;
 use candle_core::{Device, Tensor};
@@ -24,13 +24,13 @@ pub(crate) struct Validation {
 
 /// Asks the network about all samples held out.
 pub(crate) fn validate(
-    evaluator: &Evaluator,
+    model: &InferenceModel,
     task: &TrainData<'_>,
     loss: &Loss,
 ) -> Result<Validation, NnError> {
     let TrainData { valid, labels, label_weights, statistics, workers, .. } = *task;
-    let way = (TestTimeAugmentation::None, statistics, workers);
-    let Answers { logits, .. } = answers(evaluator, valid, way, &mut |_| {})?;
+    let config = PredictConfig { tta: TestTimeAugmentation::None, statistics, workers };
+    let Predictions { logits, .. } = predict(model, valid, config, &mut |_| {})?;
     let targets = valid.targets(&(0..valid.len()).collect::<Vec<_>>(), labels);
     let truth: Vec<bool> = targets.iter().map(|&target| target > 0.5).collect();
     let decided: Vec<bool> = logits.iter().map(|&logit| logit > 0.0).collect();

@@ -1,5 +1,5 @@
-//! Weights of others: read by name, widened to four channels, and the proof that nothing was lost.
+//! Pretrained weights: state dicts by name, adapted to four channels and other labels.
 
-pub(crate) mod import;
-pub(crate) mod surgery;
-pub(crate) mod surgery_check;
+pub(crate) mod imagenet;
+pub(crate) mod input_conv;
+pub(crate) mod state_dict;

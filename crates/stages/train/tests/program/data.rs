@@ -124,10 +124,10 @@ fn weights_that_do_not_fit_are_listed_whole_and_nothing_is_written() {
     let said = said(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     for line in [
-        "unknown: extra",
+        "unexpected: extra",
         "missing: layer3.1.bn2.bias",
-        "misshapen: bn1.weight is [3], expected [64]",
-        "broken: bn1.bias",
+        "shape mismatch: bn1.weight is [3], expected [64]",
+        "invalid: bn1.bias",
     ] {
         assert!(said.contains(line), "{line}: {said}");
     }
@@ -153,7 +153,7 @@ fn the_surgery_is_checked_without_data() {
         ["--check-surgery", "--architecture", "efficientnet-lite0", "--weights", "w.safetensors"];
     let output = look(folder.path(), &other);
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("unknown: conv1.weight"), "{}", said(&output));
+    assert!(said(&output).contains("unexpected: conv1.weight"), "{}", said(&output));
 }
 
 /// Draws with the usual flags and these.

@@ -1,54 +1,45 @@
-//! From a first convolution over three channels to one over four.
+//! Input convolution over four channels from a pretrained one over three (timm: `adapt_input_conv`).
 //!
-//! A network trained on photographs sees red, green and blue; samples have a fourth channel,
-//! yellow. Each way to fill the fourth slice of `[O, 4, k, k]` is one that competitors used;
-//! `reuse-first` is the one the talk ended with.
+//! A network pretrained on RGB images has no weights for the fourth channel of a sample, yellow.
+//! Each [`InputConvInit`] is a way to fill the fourth slice of `[O, 4, k, k]` that a competitor used;
+//! `reuse-first` is the one that the talk ended with.
 
 use hpa_artifacts::Weights;
 use hpa_core::Channel;
 use serde::{Deserialize, Serialize};
 
-/// What a pretrained first convolution becomes.
+/// How the input convolution over four channels starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum FirstConvolution {
-    /// A new layer with random weights; nothing is copied.
+pub enum InputConvInit {
+    /// All four slices random: no pretrained weights.
     Random,
-    /// Three slices copied, the fourth random.
+    /// Three slices pretrained, the fourth random.
     CopyThree,
-    /// Three slices copied, the fourth zero: equal to the old network on red, green and blue.
+    /// Three slices pretrained, the fourth zero: on red, green and blue equal to the pretrained one.
     Zero,
-    /// Three slices copied, the fourth a copy of the first.
+    /// Three slices pretrained, the fourth a copy of the first.
     ReuseFirst,
-    /// Three slices copied, the fourth their mean.
+    /// Three slices pretrained, the fourth their mean.
     Mean,
-    /// Three slices copied, the fourth the mean of red's and blue's.
+    /// Three slices pretrained, the fourth the mean of red's and blue's.
     MeanRedBlue,
-    /// Red's slice once more, then all four times ¾, so that the sum stays what it was: what
-    /// timm's `adapt_input_conv` does for four channels.
+    /// Red's slice once more, then all four times ¾, which keeps their sum: timm's
+    /// `adapt_input_conv` for four channels.
     Timm,
 }
 
-impl std::str::FromStr for FirstConvolution {
+impl std::str::FromStr for InputConvInit {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "random" => Ok(Self::Random),
-            "copy-three" => Ok(Self::CopyThree),
-            "zero" => Ok(Self::Zero),
-            "reuse-first" => Ok(Self::ReuseFirst),
-            "mean" => Ok(Self::Mean),
-            "mean-red-blue" => Ok(Self::MeanRedBlue),
-            "timm" => Ok(Self::Timm),
-            _ => {
-                let ways = Self::ALL.map(Self::name).join(", ");
-                Err(format!("{text:?} is no way to a first convolution: expected one of {ways}"))
-            }
-        }
+        Self::ALL.into_iter().find(|init| init.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("{text:?} is not an input-convolution init: expected one of {names}")
+        })
     }
 }
 
-impl FirstConvolution {
+impl InputConvInit {
     /// All of them.
     pub const ALL: [Self; 7] = [
         Self::Random,
@@ -60,7 +51,7 @@ impl FirstConvolution {
         Self::Timm,
     ];
 
-    /// The word in configurations.
+    /// The name in configurations.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -74,10 +65,10 @@ impl FirstConvolution {
         }
     }
 
-    /// What the old network must be shown to answer as the new one does about red, green, blue and
-    /// yellow: a convolution is linear, so yellow's slice may as well be applied to the channels that
-    /// it was made of. Nothing where yellow has weights of its own.
-    pub(crate) fn as_three(self, [red, green, blue, yellow]: [f32; 4]) -> Option<[f32; 3]> {
+    /// The RGB pixel for which the pretrained network gives the logits that the four-channel network
+    /// gives for this pixel: a convolution is linear, so yellow's slice may as well be applied to the
+    /// channels that it was made of. None if yellow has weights of its own.
+    pub(crate) fn equivalent_rgb(self, [red, green, blue, yellow]: [f32; 4]) -> Option<[f32; 3]> {
         let third = yellow / 3.0;
         match self {
             Self::Random | Self::CopyThree => None,
@@ -89,15 +80,16 @@ impl FirstConvolution {
         }
     }
 
-    /// The four-channel weight: `pretrained` is `[O, 3, k, k]`, `start` (random) `[O, 4, k, k]`.
-    pub(crate) fn four_channels(self, pretrained: &Weights, start: &Weights) -> Weights {
+    /// The four-channel weight of a `pretrained` `[O, 3, k, k]` and a random `initial` `[O, 4, k, k]`.
+    pub(crate) fn four_channels(self, pretrained: &Weights, initial: &Weights) -> Weights {
         if self == Self::Random {
-            return start.clone();
+            return initial.clone();
         }
-        let area = start.shape[2] * start.shape[3];
+        let area = initial.shape[2] * initial.shape[3];
         let (three, four) = (3 * area, Channel::COUNT * area);
-        let mut values = Vec::with_capacity(start.values.len());
-        for (old, new) in pretrained.values.chunks_exact(three).zip(start.values.chunks_exact(four))
+        let mut values = Vec::with_capacity(initial.values.len());
+        for (old, new) in
+            pretrained.values.chunks_exact(three).zip(initial.values.chunks_exact(four))
         {
             let scale = if self == Self::Timm { 0.75 } else { 1.0 };
             values.extend(old.iter().map(|weight| scale * weight));
@@ -114,7 +106,7 @@ impl FirstConvolution {
                 ),
             }
         }
-        Weights { shape: start.shape.clone(), values }
+        Weights { shape: initial.shape.clone(), values }
     }
 }
 
@@ -122,21 +114,21 @@ impl FirstConvolution {
 mod tests {
     use super::*;
 
-    fn fourth(way: &str) -> Vec<f32> {
+    fn fourth(init: &str) -> Vec<f32> {
         let pretrained = Weights { shape: vec![2, 3, 1, 1], values: vec![1., 2., 6., 4., 5., 9.] };
-        let start = Weights { shape: vec![2, 4, 1, 1], values: vec![-1.0; 8] };
-        let four = way.parse::<FirstConvolution>().unwrap().four_channels(&pretrained, &start);
+        let initial = Weights { shape: vec![2, 4, 1, 1], values: vec![-1.0; 8] };
+        let four = init.parse::<InputConvInit>().unwrap().four_channels(&pretrained, &initial);
         assert_eq!(four.shape, [2, 4, 1, 1]);
-        if way == "timm" {
+        if init == "timm" {
             assert_eq!(four.values, [0.75, 1.5, 4.5, 0.75, 3.0, 3.75, 6.75, 3.0]);
-        } else if way != "random" {
+        } else if init != "random" {
             assert_eq!([&four.values[..3], &four.values[4..7]].concat(), pretrained.values);
         }
         vec![four.values[3], four.values[7]]
     }
 
     #[test]
-    fn each_way_fills_the_fourth_slice_as_it_says() {
+    fn each_init_fills_the_fourth_slice_as_documented() {
         assert_eq!(fourth("random"), [-1.0, -1.0]);
         assert_eq!(fourth("copy-three"), [-1.0, -1.0]);
         assert_eq!(fourth("zero"), [0.0, 0.0]);
@@ -144,9 +136,9 @@ mod tests {
         assert_eq!(fourth("mean"), [3.0, 6.0]);
         assert_eq!(fourth("mean-red-blue"), [3.5, 6.5]);
         assert_eq!(fourth("timm"), [0.75, 3.0]);
-        for way in FirstConvolution::ALL {
-            assert_eq!(way.name().parse(), Ok(way));
+        for init in InputConvInit::ALL {
+            assert_eq!(init.name().parse(), Ok(init));
         }
-        assert!("half".parse::<FirstConvolution>().unwrap_err().contains("reuse-first"));
+        assert!("half".parse::<InputConvInit>().unwrap_err().contains("reuse-first"));
     }
 }

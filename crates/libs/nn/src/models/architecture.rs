@@ -1,5 +1,7 @@
 //! The networks that can be trained, by name.
 
+use crate::models::layers::Layers;
+use crate::models::{efficientnet, resnet};
 use serde::{Deserialize, Serialize};
 
 /// A network.
@@ -19,19 +21,19 @@ pub enum Architecture {
     EfficientNetLite0,
 }
 
-/// The name of a network that is not there.
+/// A name that is not a network's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no network {name:?} here: expected one of {}", names())]
+#[error("{name:?} is not a network: expected one of {}", Architecture::ALL.map(Architecture::name).join(", "))]
 pub struct UnknownArchitecture {
     name: String,
 }
 
 impl Architecture {
-    /// All of them.
+    /// All networks.
     pub const ALL: [Self; 4] =
         [Self::ResNet18, Self::ResNet34, Self::ResNet50, Self::EfficientNetLite0];
 
-    /// The word in configurations and checkpoints.
+    /// The name in configurations and checkpoints.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -41,10 +43,15 @@ impl Architecture {
             Self::EfficientNetLite0 => "efficientnet-lite0",
         }
     }
-}
 
-fn names() -> String {
-    Architecture::ALL.map(Architecture::name).join(", ")
+    pub(crate) fn layers(self, num_labels: usize, in_channels: usize) -> Layers {
+        match self {
+            Self::ResNet18 => resnet::layers(resnet::RESNET18, num_labels, in_channels),
+            Self::ResNet34 => resnet::layers(resnet::RESNET34, num_labels, in_channels),
+            Self::ResNet50 => resnet::layers(resnet::RESNET50, num_labels, in_channels),
+            Self::EfficientNetLite0 => efficientnet::lite0(num_labels, in_channels),
+        }
+    }
 }
 
 impl std::str::FromStr for Architecture {
@@ -68,11 +75,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_network_that_is_not_there_is_refused_with_the_list() {
+    fn an_unknown_network_is_refused_with_the_list() {
         let error = "densenet121".parse::<Architecture>().unwrap_err().to_string();
         assert_eq!(
             error,
-            "there is no network \"densenet121\" here: expected one of resnet18, resnet34, resnet50, efficientnet-lite0"
+            "\"densenet121\" is not a network: expected one of resnet18, resnet34, resnet50, efficientnet-lite0"
         );
         for architecture in Architecture::ALL {
             assert_eq!(architecture.name().parse(), Ok(architecture));
