@@ -86,7 +86,7 @@ fn rgb_network(
     seed: Seed,
 ) -> Result<Network, NnError> {
     let init = Box::new(SeededInit(seed));
-    let vb = VarBuilder::from_backend(init, DType::F32, &Device::Cpu);
+    let vb = VarBuilder::from_backend(init, DType::F32, Device::Cpu);
     let initial = Network::from_var_builder(architecture, CLASSES, RGB, &vb)?;
     let Some(state_dict) = state_dict else { return Ok(initial) };
     let mut state_dict = timm_names(architecture, initial.layers(), state_dict);

@@ -17,7 +17,7 @@ use hpa_core::{Rng, Seed};
 /// use candle_nn::{Init, VarBuilder};
 ///
 /// let init = hpa_nn::SeededInit(hpa_core::Seed::new(1));
-/// let vb = VarBuilder::from_backend(Box::new(init), DType::F32, &Device::Cpu);
+/// let vb = VarBuilder::from_backend(Box::new(init), DType::F32, Device::Cpu);
 /// let weight = vb.pp("fc").get_with_hints((28, 512), "weight", Init::Randn { mean: 0.0, stdev: 0.1 })?;
 /// # Ok::<(), candle_core::Error>(())
 /// ```

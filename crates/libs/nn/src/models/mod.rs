@@ -16,7 +16,7 @@ use crate::models::architecture::Architecture;
 use crate::models::init::SeededInit;
 use crate::models::layers::{Layers, ParamSpec};
 use crate::models::train_forward::TrainForward;
-use candle_core::{DType, Result, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use candle_nn::{ModuleT, VarBuilder};
 use hpa_artifacts::Weights;
 use hpa_core::{Channel, Seed};
@@ -46,7 +46,7 @@ impl Network {
     /// When there is no memory for them.
     pub fn new(architecture: Architecture, num_labels: usize, seed: Seed) -> Result<Self, NnError> {
         let init = Box::new(SeededInit(seed));
-        let vb = VarBuilder::from_backend(init, DType::F32, &candle_core::Device::Cpu);
+        let vb = VarBuilder::from_backend(init, DType::F32, candle_core::Device::Cpu);
         Ok(Self::from_var_builder(architecture, num_labels, Channel::COUNT, &vb)?)
     }
 
@@ -61,13 +61,14 @@ impl Network {
         num_labels: usize,
         in_channels: usize,
         vb: &VarBuilder<'_>,
-    ) -> Result<Self> {
+    ) -> candle_core::Result<Self> {
         let layers = architecture.layers(num_labels, in_channels);
-        let var = |spec: ParamSpec| -> Result<_> {
+        let var = |spec: ParamSpec| -> candle_core::Result<_> {
             let tensor = vb.get_with_hints(spec.shape.as_slice(), &spec.name, spec.init)?;
             Ok((spec.name, spec.is_buffer, Var::from_tensor(&tensor)?))
         };
-        let vars = layers.params().into_par_iter().map(var).collect::<Result<Vec<_>>>()?;
+        let vars =
+            layers.params().into_par_iter().map(var).collect::<candle_core::Result<Vec<_>>>()?;
         let (mut params, mut buffers) = (BTreeMap::new(), BTreeMap::new());
         for (name, is_buffer, var) in vars {
             (if is_buffer { &mut buffers } else { &mut params }).insert(name, var);
@@ -110,7 +111,7 @@ impl Network {
         let cpu = candle_core::Device::Cpu;
         let tensor = |weights: Weights| Tensor::from_vec(weights.values, weights.shape, &cpu);
         let tensors = state_dict.into_iter().map(|(name, weights)| Ok((name, tensor(weights)?)));
-        let tensors = tensors.collect::<Result<HashMap<_, _>>>()?;
+        let tensors = tensors.collect::<candle_core::Result<HashMap<_, _>>>()?;
         let vb = VarBuilder::from_tensors(tensors, DType::F32, &cpu);
         Ok(Self::from_var_builder(architecture, num_labels, in_channels, &vb)?)
     }
@@ -201,19 +202,19 @@ impl Network {
     ///
     /// # Errors
     /// When the images do not fit the network.
-    pub fn forward_train(&self, images: &Tensor) -> Result<Tensor> {
+    pub fn forward_train(&self, images: &Tensor) -> candle_core::Result<Tensor> {
         self.forward_t(images, true)
     }
 }
 
 impl ModuleT for Network {
-    fn forward_t(&self, images: &Tensor, train: bool) -> Result<Tensor> {
+    fn forward_t(&self, images: &Tensor, train: bool) -> candle_core::Result<Tensor> {
         self.layers.forward(images, &mut TrainForward { network: self, train })
     }
 }
 
 /// The values of any tensor.
-pub(crate) fn to_weights(tensor: &Tensor) -> Result<Weights> {
+pub(crate) fn to_weights(tensor: &Tensor) -> candle_core::Result<Weights> {
     let values = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
     Ok(Weights { shape: tensor.dims().to_vec(), values })
 }

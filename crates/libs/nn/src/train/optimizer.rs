@@ -93,7 +93,7 @@ mod tests {
     fn decay_spares_vectors_and_shrinks_with_the_groups_rate() {
         let course = Course { first_group_learning_rate: Some(0.1 / 4.0), ..Course::default() };
         let recipe = crate::train::recipe::tests::plain(course);
-        let mut network = Network::new(Architecture::ResNet18, 2, Seed::new(1)).unwrap();
+        let network = Network::new(Architecture::ResNet18, 2, Seed::new(1)).unwrap();
         let before = network.tensors().unwrap();
         let images = Tensor::zeros((2, 32, 32, 4), DType::F32, &Device::Cpu).unwrap();
         let targets = Tensor::full(0.5_f32, (2, 2), &Device::Cpu).unwrap();
