@@ -40,7 +40,7 @@ use hpa_artifacts::{
     read_foreign_weights,
 };
 use hpa_cli::{Output, RunContext};
-use hpa_nn::{ChannelStatistics, Device, Dataset, TrainData, Trainer};
+use hpa_nn::{ChannelStatistics, Dataset, Device, TrainData, Trainer};
 use outcome::Made;
 use resume::Keeper;
 use samples::Samples;
@@ -209,11 +209,7 @@ fn network(args: &Args, context: &RunContext, labels: usize) -> anyhow::Result<h
     context.info(format!(
         "starting from {}{}{}",
         path.display(),
-        if report.adapted_input_conv {
-            ", first convolution widened to four channels"
-        } else {
-            ""
-        },
+        if report.adapted_input_conv { ", first convolution widened to four channels" } else { "" },
         if report.replaced_classifier { ", classifier replaced" } else { "" },
     ));
     Ok(network)
