@@ -98,7 +98,7 @@ impl<'a> Columns<'a> {
             let id: SampleId =
                 text.parse().map_err(|error| self.invalid(format!("row {row}: {error}")))?;
             if !ascending && !seen.insert(text) {
-                return Err(self.invalid(format!("id {id} stands twice, again in row {row}")));
+                return Err(self.invalid(format!("id {id} occurs twice, again in row {row}")));
             }
             ids.push(id);
         }

@@ -69,7 +69,7 @@ pub enum CsvTableError {
 /// Reads tables and joins them, in the order of the tables and of their rows.
 ///
 /// # Errors
-/// When a table is no table, a row is wrong, an id stands twice in one table, or two tables
+/// When a table is no table, a row is wrong, an id occurs twice in one table, or two tables
 /// disagree; the message has file and line of the first 20.
 pub fn read_label_csv(
     paths: &[PathBuf],

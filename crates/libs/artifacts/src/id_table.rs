@@ -11,7 +11,7 @@ use std::path::Path;
 /// The ids of a table in order; none where it has a header alone.
 ///
 /// # Errors
-/// When the file is no table with a column `Id`, or an id is wrong or stands twice; the
+/// When the file is no table with a column `Id`, or an id is wrong or occurs twice; the
 /// message has the line of the first 20.
 pub fn read_id_csv(path: &Path) -> Result<Vec<SampleId>, CsvTableError> {
     let not_a_table = |reason| CsvTableError::NotATable { path: path.to_owned(), reason };

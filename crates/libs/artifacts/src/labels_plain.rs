@@ -84,6 +84,6 @@ mod tests {
         let path = written(&labels(&[("b", "1"), ("a", ""), ("b", "2")]));
         assert!(read_plain(&path).unwrap().is_none());
         let error = Labels::read(&path).unwrap_err().to_string();
-        assert!(error.contains("id b stands twice"), "{error}");
+        assert!(error.contains("id b occurs twice"), "{error}");
     }
 }

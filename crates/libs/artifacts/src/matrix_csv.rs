@@ -135,7 +135,7 @@ impl Layout {
                 .parse()
                 .map_err(|error: hpa_core::SampleIdError| error.to_string())?;
             if !seen.insert(id.clone()) {
-                return Err(format!("id {id} stands twice"));
+                return Err(format!("id {id} occurs twice"));
             }
             ids.push(id);
         }
@@ -182,7 +182,7 @@ mod tests {
         assert!(
             read("Id,a\nx,1\ny,abc\n", None).unwrap_err().contains("line 3: column \"a\": \"abc\"")
         );
-        assert!(read("Id,a\nx,1\nx,1\n", None).unwrap_err().contains("line 3: id x stands twice"));
+        assert!(read("Id,a\nx,1\nx,1\n", None).unwrap_err().contains("line 3: id x occurs twice"));
         assert!(read("Id,a\n../x,1\n", None).unwrap_err().contains("line 2"));
         assert!(read("Id,fold,a\nx,255,1\n", None).unwrap_err().contains("not a fold"));
         assert!(read("Id,a\nx,1,2\n", None).unwrap_err().contains("is not a table"));

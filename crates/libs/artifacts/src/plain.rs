@@ -2,7 +2,7 @@
 //!
 //! Each column is decoded by itself, so that several cores do it side by side, and while the
 //! digest of the file is computed: what has been read counts only when the digest holds. Whatever
-//! is unusual about a file, a column of another type, an empty cell, an id that stands twice, ends
+//! is unusual about a file, a column of another type, an empty cell, an id that occurs twice, ends
 //! in nothing here and is left to the general way, which converts or says what is wrong.
 
 use crate::guard::guarded;
@@ -281,7 +281,7 @@ fn is_list_of(list: &ArrowType, item: &ArrowType) -> bool {
     }
 }
 
-/// Whether no id stands twice. What ascends is unique; other orders are looked up.
+/// Whether no id occurs twice. What ascends is unique; other orders are looked up.
 pub(crate) fn are_unique<T>(rows: &[T], id: impl Fn(&T) -> &SampleId) -> bool {
     let ascending = rows.windows(2).all(|pair| id(&pair[0]) < id(&pair[1]));
     let mut seen = HashSet::with_capacity(if ascending { 0 } else { rows.len() });

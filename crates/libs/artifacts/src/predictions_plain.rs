@@ -88,7 +88,7 @@ mod tests {
         for (ids, probability, told) in [
             (["a", "b", "c"], f32::NAN, "sample c, label 27: NaN"),
             (["a", "b", "c"], 1.5, "1.5 is not a probability"),
-            (["b", "a", "b"], 0.5, "id b stands twice"),
+            (["b", "a", "b"], 0.5, "id b occurs twice"),
         ] {
             let path = written(&predictions(&ids, None, probability));
             assert!(read_plain(&path).unwrap().is_none());

@@ -71,7 +71,7 @@ fn shards_that_do_not_belong_together_are_refused() {
     write_shard(&paths[1], 2..5, 8);
     write_shard(&paths[2], 7..9, 16);
     let said = |paths: &[PathBuf]| ImageStore::open(paths).err().unwrap().to_string();
-    assert!(said(&paths[..2]).contains("id s2 stands twice"));
+    assert!(said(&paths[..2]).contains("id s2 occurs twice"));
     assert!(said(&[paths[0].clone(), paths[2].clone()]).contains("16 px"));
     let mut bytes = std::fs::read(&paths[0]).unwrap();
     bytes[60] ^= 1;

@@ -1,8 +1,8 @@
-//! The four grey pictures of a sample.
+//! Channels: the four grey images of a sample.
 
 use serde::{Deserialize, Serialize};
 
-/// One of the four stains, in the order in which tensors hold them.
+/// One of the four stains, in tensor order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
@@ -22,7 +22,7 @@ impl Channel {
     /// All of them, in tensor order.
     pub const ALL: [Self; Self::COUNT] = [Self::Red, Self::Green, Self::Blue, Self::Yellow];
 
-    /// The word in file names (`<id>_red.png`) and in metadata.
+    /// The name in file names (`<id>_red.png`) and in metadata.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ impl Channel {
         }
     }
 
-    /// Its place in a tensor, from 0.
+    /// Its index in a tensor, from 0.
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_index_is_the_place_in_all() {
+    fn the_index_is_that_in_all() {
         for (place, channel) in Channel::ALL.into_iter().enumerate() {
             assert_eq!(channel.index(), place);
         }

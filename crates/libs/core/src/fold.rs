@@ -1,24 +1,24 @@
-//! Parts of the training set that take turns as validation set.
+//! Folds of cross-validation.
 
 use serde::{Deserialize, Serialize};
 
-/// Why a number is no fold.
+/// Why a number is not a fold or a number of folds.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FoldError {
     /// Fewer than two folds leave nothing to train on, more than 255 do not fit a `uint8`.
     #[error("{0} is not a number of folds: expected 2 to 255")]
     Count(u64),
-    /// The fold lies beyond the last.
+    /// The fold number is too large.
     #[error("there is no fold {fold}: with {count} folds they are numbered 0 to {}", count - 1)]
     OutOfRange {
-        /// What was asked for.
+        /// The requested number.
         fold: u64,
         /// How many there are.
         count: u8,
     },
 }
 
-/// How many folds the training set is cut into: 2 to 255.
+/// The number of folds: 2 to 255.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u8")]
 pub struct FoldCount(u8);

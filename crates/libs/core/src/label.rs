@@ -1,8 +1,8 @@
-//! The places in a cell that a protein can be called to.
+//! Labels: places of a protein in the cell, and their names.
 
 use serde::{Deserialize, Serialize};
 
-/// The most labels that a set of names may hold: a label is a `uint8`.
+/// The largest number of labels: a label is a `uint8`.
 pub const MAX_LABELS: usize = 256;
 
 /// The 28 labels of the Human Protein Atlas image classification competition, in its
@@ -38,16 +38,16 @@ pub const ATLAS_LABEL_NAMES: [&str; 28] = [
     "Rods & rings",
 ];
 
-/// Why something is no label or no list of label names.
+/// Why a value is not a label or not a list of label names.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LabelError {
     /// Not a whole number.
     #[error("{0:?} is not a label: expected a whole number from 0 to {max}", max = .1 - 1)]
     NotANumber(String, usize),
-    /// Beyond the last label.
+    /// The label number is too large.
     #[error("there is no label {label}: with {count} labels they are numbered 0 to {}", count - 1)]
     OutOfRange {
-        /// What was asked for.
+        /// The requested number.
         label: u64,
         /// How many there are.
         count: usize,
@@ -55,8 +55,8 @@ pub enum LabelError {
     /// No names, or more than a `uint8` can number.
     #[error("{0} label names: expected 1 to {MAX_LABELS}")]
     Count(usize),
-    /// Two labels cannot be told apart.
-    #[error("label name {0:?} stands twice")]
+    /// Two labels with the same name.
+    #[error("label name {0:?} occurs twice")]
     Duplicate(String),
     /// A label without a name.
     #[error("label {0} has an empty name")]

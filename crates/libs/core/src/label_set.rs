@@ -1,46 +1,46 @@
-//! Which labels one sample carries.
+//! Label sets of samples.
 
 use crate::{Label, LabelError, LabelNames};
 
-/// Why text is no set of labels.
+/// Why a text is not a set of labels.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LabelSetError {
-    /// One of the words is no label.
+    /// One of the words is not a label.
     #[error(transparent)]
     Label(#[from] LabelError),
-    /// A label stands twice.
-    #[error("label {0} stands twice")]
+    /// A label is repeated.
+    #[error("label {0} occurs twice")]
     Duplicate(Label),
 }
 
 /// A set of labels, ascending and unique; may be empty.
 #[derive(Clone)]
-pub struct LabelSet(Members);
+pub struct LabelSet(Storage);
 
-/// A sample carries few labels: those lie in the value itself.
+/// Most samples have few labels, which are stored inline.
 #[derive(Clone)]
-enum Members {
-    Few { count: u8, labels: [Label; FEW] },
-    Many(Box<[Label]>),
+enum Storage {
+    Inline { count: u8, labels: [Label; MAX_INLINE] },
+    Heap(Box<[Label]>),
 }
 
-/// Most labels that need no memory of their own; the value then has 24 bytes, as a `Vec` has.
-const FEW: usize = 22;
+/// Most labels that are stored inline; the value then has 24 bytes, as a `Vec`.
+const MAX_INLINE: usize = 22;
 
 impl LabelSet {
     /// The labels in ascending order.
     #[must_use]
     pub fn as_slice(&self) -> &[Label] {
         match &self.0 {
-            Members::Few { count, labels } => &labels[..usize::from(*count)],
-            Members::Many(labels) => labels,
+            Storage::Inline { count, labels } => &labels[..usize::from(*count)],
+            Storage::Heap(labels) => labels,
         }
     }
 
-    /// A set of labels that ascend.
+    /// A set from labels in ascending order.
     ///
     /// # Errors
-    /// When a label is not above the one before it; it comes back.
+    /// The first label that is not above the one before it.
     pub fn from_ascending(labels: &[Label]) -> Result<Self, Label> {
         match labels.windows(2).find(|pair| pair[0] >= pair[1]) {
             Some(pair) => Err(pair[1]),
@@ -49,26 +49,26 @@ impl LabelSet {
     }
 
     fn of(ascending: &[Label]) -> Self {
-        let mut labels = [Label::FIRST; FEW];
+        let mut labels = [Label::FIRST; MAX_INLINE];
         Self(match (labels.get_mut(..ascending.len()), u8::try_from(ascending.len())) {
             (Some(start), Ok(count)) => {
                 start.copy_from_slice(ascending);
-                Members::Few { count, labels }
+                Storage::Inline { count, labels }
             }
-            _ => Members::Many(ascending.into()),
+            _ => Storage::Heap(ascending.into()),
         })
     }
 
-    /// Whether the sample carries this label.
+    /// Whether the set contains this label.
     #[must_use]
     pub fn contains(&self, label: Label) -> bool {
         self.as_slice().binary_search(&label).is_ok()
     }
 
-    /// The set written as in `train.csv`: numbers between spaces, in any order.
+    /// Parses a set as in `train.csv`: numbers separated by spaces, in any order.
     ///
     /// # Errors
-    /// When a word is no label or stands twice.
+    /// When a word is not a label or is repeated.
     pub fn parse(text: &str, names: &LabelNames) -> Result<Self, LabelSetError> {
         let labels: Vec<Label> = text
             .split_ascii_whitespace()
@@ -77,10 +77,10 @@ impl LabelSet {
         Self::from_unique(labels)
     }
 
-    /// A set of labels given in any order.
+    /// A set from labels in any order.
     ///
     /// # Errors
-    /// When one stands twice.
+    /// When one is repeated.
     pub fn from_unique(mut labels: Vec<Label>) -> Result<Self, LabelSetError> {
         labels.sort_unstable();
         match labels.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_label_that_stands_twice_is_named() {
         let error = LabelSet::parse("3 25 3", &LabelNames::atlas()).unwrap_err();
-        assert_eq!(error.to_string(), "label 3 stands twice");
+        assert_eq!(error.to_string(), "label 3 occurs twice");
     }
 
     #[test]

@@ -1,9 +1,8 @@
-//! The words of the project: channels, labels, sample ids, folds, probabilities,
-//! thresholds, seeds.
+//! Domain types: channels, labels, sample ids, folds, probabilities, thresholds, seeds.
 //!
-//! Every type here is valid from birth: a [`Probability`] is never NaN, a [`Fold`] is
-//! always below its [`FoldCount`], a [`SampleId`] never climbs out of a folder. Code that
-//! receives one need not check again. Nothing here does input or output.
+//! Every value is checked when it is made: a [`Probability`] is never NaN, a [`Fold`] is
+//! always below its [`FoldCount`], a [`SampleId`] is never a path. Code that receives one need
+//! not check again. This crate does no input or output.
 
 mod channel;
 mod fold;

@@ -1,8 +1,8 @@
-//! Probabilities and the thresholds that decide on them.
+//! Probabilities and decision thresholds.
 
 use serde::{Deserialize, Serialize};
 
-/// Why a number is no probability.
+/// A number that is not a probability.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error(
     "{0} is not a probability: expected a number from 0 to 1 (a logit? apply the sigmoid first)"
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nan_and_logits_stop_here() {
+    fn nan_and_logits_are_refused() {
         for value in [f64::NAN, -0.001, 3.7, f64::INFINITY] {
             assert!(Probability::try_from(value).is_err(), "{value}");
         }

@@ -1,7 +1,7 @@
-//! Random numbers that are the same on every platform and in every release.
+//! Random number generator, reproducible on every platform and in every release.
 //!
-//! The bits come from `ChaCha8`; the steps from bits to ranges, floats and shuffles are
-//! fixed here, because those of `rand` may change between its versions.
+//! The bits come from `ChaCha8`; conversions to ranges, floats and shuffles are defined here,
+//! because those of `rand` may change between versions.
 
 use crate::Seed;
 use rand_chacha::ChaCha8Rng;
@@ -28,13 +28,13 @@ impl Rng {
     /// A whole number from 0 to `bound` - 1, each equally likely (Lemire 2019, with rejection).
     ///
     /// # Panics
-    /// When `bound` is 0: there is no such number.
+    /// When `bound` is 0.
     pub fn below(&mut self, bound: usize) -> usize {
         assert!(bound > 0, "no number is below 0");
         let bound = bound as u64;
         loop {
             let product = u128::from(self.next_u64()) * u128::from(bound);
-            #[expect(clippy::cast_possible_truncation, reason = "the low half is wanted")]
+            #[expect(clippy::cast_possible_truncation, reason = "the low half")]
             let low = product as u64;
             if low >= bound || low >= bound.wrapping_neg() % bound {
                 return usize::try_from(product >> 64).expect("below a usize");
@@ -53,7 +53,7 @@ impl Rng {
     }
 
     /// True with this probability.
-    pub fn chance(&mut self, probability: f64) -> bool {
+    pub fn bernoulli(&mut self, probability: f64) -> bool {
         self.uniform() < probability
     }
 
@@ -63,8 +63,8 @@ impl Rng {
         radius * (std::f64::consts::TAU * self.uniform()).cos()
     }
 
-    /// A Poisson number with this mean: exact up to mean 30 (Knuth), beyond it the rounded
-    /// normal, whose error no picture shows.
+    /// A Poisson number with this mean: exact up to mean 30 (Knuth), above it a rounded normal
+    /// approximation.
     pub fn poisson(&mut self, mean: f64) -> f64 {
         if mean > 30.0 {
             return (mean + mean.sqrt() * self.normal()).round().max(0.0);
@@ -78,7 +78,7 @@ impl Rng {
         count
     }
 
-    /// Puts the items into random order (Fisher and Yates, from the end).
+    /// Shuffles the items (Fisher and Yates, from the end).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));
@@ -101,7 +101,7 @@ mod tests {
         [5_067_458_735_093_081_276, 9_349_027_951_347_252_473, 4_344_748_549_320_161_243];
 
     #[test]
-    fn ranges_are_even_and_normals_are_standard() {
+    fn distributions_have_their_moments() {
         let mut rng = Seed::new(1).rng();
         let mut counts = [0_u32; 7];
         for _ in 0..70_000 {

@@ -1,77 +1,77 @@
-//! The name of a sample, safe to build a file name from.
+//! Sample ids, safe as parts of file names.
 
 use serde::Serialize;
 
 /// Longest id, in bytes.
 const MAX_BYTES: usize = 128;
 
-/// Why text is no sample id.
+/// Why a text is not a sample id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SampleIdError {
-    /// Nothing there.
+    /// An empty text.
     #[error("a sample id is empty")]
     Empty,
     /// Too long for a file name.
     #[error("sample id {0:?}… has more than {MAX_BYTES} bytes")]
-    TooLong(String),
-    /// Would leave its folder, or hide, or break a table.
+    TooHeap(String),
+    /// A character that could leave the folder, hide the file or break a table.
     #[error(
-        "{id:?} is not a sample id: it holds or begins with {found:?} (letters, digits and '_' are allowed, and behind the first place '-' and '.')"
+        "{id:?} is not a sample id: it holds or begins with {found:?} (allowed are letters, digits and '_', and after the first character '-' and '.')"
     )]
     Character {
-        /// The offending id.
+        /// The text.
         id: String,
-        /// What must not be in it.
+        /// The character that is not allowed.
         found: char,
     },
 }
 
 /// A sample's name: ASCII letters, digits, `-`, `_` and `.`; never `..`, never a path.
 ///
-/// Tables have a hundred thousand of them, mostly of 36 bytes: up to 38 lie in the value itself.
+/// Up to 38 bytes are stored inline; most ids have 36.
 #[derive(Clone)]
-pub struct SampleId(Text);
+pub struct SampleId(Storage);
 
 #[derive(Clone)]
-enum Text {
-    Short { length: u8, bytes: [u8; SHORT] },
-    Long(Box<str>),
+enum Storage {
+    Inline { length: u8, bytes: [u8; MAX_INLINE] },
+    Heap(Box<str>),
 }
 
-/// Longest text that needs no memory of its own; the value then has 40 bytes.
-const SHORT: usize = 38;
+/// Longest text that is stored inline; the value then has 40 bytes.
+const MAX_INLINE: usize = 38;
 
 impl SampleId {
     /// The text of the id.
     #[must_use]
-    #[expect(clippy::missing_panics_doc, reason = "it is ASCII from birth")]
+    #[expect(clippy::missing_panics_doc, reason = "it is always ASCII")]
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Text::Short { .. } => {
+            Storage::Inline { .. } => {
                 std::str::from_utf8(self.as_bytes()).expect("ASCII, checked when it was made")
             }
-            Text::Long(text) => text,
+            Storage::Heap(text) => text,
         }
     }
 
     #[inline]
     fn as_bytes(&self) -> &[u8] {
         match &self.0 {
-            Text::Short { length, bytes } => &bytes[..usize::from(*length)],
-            Text::Long(text) => text.as_bytes(),
+            Storage::Inline { length, bytes } => &bytes[..usize::from(*length)],
+            Storage::Heap(text) => text.as_bytes(),
         }
     }
 
-    /// An id of plain text: the usual case, its bytes looked at all at once.
+    /// Fast path for short valid ids: all bytes are checked at once.
     #[inline]
     fn plain(text: &[u8]) -> Option<Self> {
-        let mut bytes = [b'_'; SHORT];
+        let mut bytes = [b'_'; MAX_INLINE];
         bytes.get_mut(..text.len())?.copy_from_slice(text);
         let allowed = |b: u8| b.is_ascii_alphanumeric() | matches!(b, b'-' | b'_' | b'.');
         let all = bytes.iter().fold(true, |all, &byte| all & allowed(byte));
         let first = !matches!(text.first(), None | Some(b'-' | b'.'));
         let length = u8::try_from(text.len()).ok()?;
-        (all && first).then_some(Self(Text::Short { length, bytes }))
+        (all && first).then_some(Self(Storage::Inline { length, bytes }))
     }
 }
 
@@ -122,7 +122,7 @@ impl std::str::FromStr for SampleId {
             return Err(SampleIdError::Empty);
         }
         if text.len() > MAX_BYTES {
-            return Err(SampleIdError::TooLong(text.chars().take(40).collect()));
+            return Err(SampleIdError::TooHeap(text.chars().take(40).collect()));
         }
         if let Some(id) = Self::plain(text.as_bytes()) {
             return Ok(id);
@@ -133,7 +133,7 @@ impl std::str::FromStr for SampleId {
         let bad = first.or_else(|| text.chars().find(|&c| !allowed(c)));
         match bad {
             Some(found) => Err(SampleIdError::Character { id: text.to_owned(), found }),
-            None => Ok(Self(Text::Long(text.into()))),
+            None => Ok(Self(Storage::Heap(text.into()))),
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Where all chance comes from.
+//! Seeds of random streams.
 
 use crate::Rng;
 use serde::{Deserialize, Serialize};
 
-/// The number that a user sets; every random stream is derived from it by name.
+/// A seed set by the user, from which every random stream is derived by name.
 ///
 /// ```
 /// use hpa_core::Seed;
@@ -30,10 +30,10 @@ impl Seed {
         self.0
     }
 
-    /// The seed of a part of the work that has a name.
+    /// The seed of a named purpose.
     #[must_use]
     pub fn derive(self, purpose: &str) -> Self {
-        // FNV-1a over the name keeps the mapping fixed for good, whatever std's hasher does.
+        // FNV-1a, because std's hasher may change between releases.
         let hash = purpose.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
@@ -46,7 +46,7 @@ impl Seed {
         Self(mix(self.0.wrapping_add(mix(number ^ 0x9e37_79b9_7f4a_7c15))))
     }
 
-    /// The stream of numbers that this seed stands for.
+    /// The random number generator of this seed.
     #[must_use]
     pub fn rng(self) -> Rng {
         Rng::new(self)

@@ -115,7 +115,8 @@ mod tests {
         let mut rng = Seed::new(9).rng();
         #[expect(clippy::cast_possible_truncation, reason = "scores are f32")]
         let scores: Vec<f32> = (0..100_000).map(|_| rng.uniform().powi(3) as f32).collect();
-        let truth: Vec<bool> = scores.iter().map(|&score| rng.chance(f64::from(score))).collect();
+        let truth: Vec<bool> =
+            scores.iter().map(|&score| rng.bernoulli(f64::from(score))).collect();
         assert!(error(&scores, &truth, 15) < 0.01);
         let gap = gap(&scores, &truth).unwrap();
         assert!(gap.abs() < 0.03, "{gap}");
@@ -126,7 +127,8 @@ mod tests {
         let mut rng = Seed::new(9).rng();
         #[expect(clippy::cast_possible_truncation, reason = "scores are f32")]
         let scores: Vec<f32> = (0..20_000).map(|_| rng.uniform() as f32).collect();
-        let truth: Vec<bool> = scores.iter().map(|&score| rng.chance(f64::from(score))).collect();
+        let truth: Vec<bool> =
+            scores.iter().map(|&score| rng.bernoulli(f64::from(score))).collect();
         let halved: Vec<f32> = scores.iter().map(|score| score / 2.0).collect();
         assert!(gap(&halved, &truth).unwrap() < -0.1);
         assert!(gap(&[0.5], &[false]).is_none());

@@ -51,7 +51,7 @@ fn fixture() -> &'static Fixture {
         let mut rng = Seed::new(11).rng();
         let mut samples = Vec::new();
         for row in 0..96 {
-            let labels = [rng.chance(0.5), rng.chance(0.5)];
+            let labels = [rng.bernoulli(0.5), rng.bernoulli(0.5)];
             let image = picture(labels, &mut rng);
             let id: hpa_core::SampleId = format!("sample-{row}").parse().unwrap();
             let (height, width, digest) = (32, 32, [0; 32]);

@@ -39,7 +39,7 @@ pub enum EnsembleError {
     /// A member that descends from another folds file.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-    /// A member stands twice.
+    /// A member occurs twice.
     #[error("{} and {} are the same file", .0.display(), .1.display())]
     Twice(PathBuf, PathBuf),
     /// The members that the configuration names are not those given.

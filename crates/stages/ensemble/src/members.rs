@@ -15,7 +15,7 @@ pub type Aligned = Predictions;
 ///
 /// # Errors
 /// When they differ in samples, folds or labels, descend from different folds, or one
-/// stands twice.
+/// occurs twice.
 pub fn align(members: &[Loaded<Predictions>]) -> Result<Vec<Aligned>, EnsembleError> {
     let mut aligned: Vec<Aligned> = Vec::with_capacity(members.len());
     for (place, member) in members.iter().enumerate() {

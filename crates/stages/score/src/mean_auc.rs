@@ -95,7 +95,7 @@ mod tests {
         #[expect(clippy::cast_possible_truncation, reason = "a test's scores")]
         let scores: Vec<f32> =
             (0..500).map(|_| (rng.uniform() * 20.0).floor() as f32 / 20.0).collect();
-        let truth: Vec<bool> = (0..500).map(|_| rng.chance(0.3)).collect();
+        let truth: Vec<bool> = (0..500).map(|_| rng.bernoulli(0.3)).collect();
         let ours = MeanAuc::new(&scores, &truth, 1, 1).unwrap().weighted(&[1; 500]);
         assert_eq!(ours, Ranking::new(&scores, &truth).unwrap().roc_auc());
     }

@@ -51,7 +51,7 @@ impl CellLine {
     /// A random cell line with cells of this radius.
     #[must_use]
     pub(crate) fn random(radius: f64, rng: &mut Rng) -> Self {
-        let spindly = rng.chance(0.35);
+        let spindly = rng.bernoulli(0.35);
         Self {
             radius,
             elongation: if spindly { rng.range(1.6, 2.8) } else { rng.range(1.05, 1.6) },

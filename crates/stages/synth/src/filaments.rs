@@ -82,20 +82,20 @@ fn radiating(scene: &Scene, cell: usize, count: usize, rng: &mut Rng) -> Vec<Fil
     let body = &scene.cells[cell];
     (0..count)
         .map(|_| {
-            let centre = rng.chance(0.45);
+            let centre = rng.bernoulli(0.45);
             let beside =
                 if centre { None } else { scene.beside_nucleus(cell, 0.2 * body.radius, rng) };
             let start = beside.unwrap_or(body.organiser);
             let outward = (start - body.nucleus.center()).angle();
             // Half of the lines follow the long axis of the cell, as in spindle-shaped cells.
-            let along = body.axis + if rng.chance(0.5) { 0.0 } else { TAU / 2.0 };
+            let along = body.axis + if rng.bernoulli(0.5) { 0.0 } else { TAU / 2.0 };
             let angle = match rng.below(4) {
                 0 => rng.range(0.0, TAU),
                 1 => along + 0.3 * rng.normal(),
                 _ => outward + rng.range(-1.4, 1.4),
             };
             let length = body.radius * rng.range(0.6, 2.6);
-            let growth = Growth { length, wobble: 0.16, turns_back: rng.chance(0.4) };
+            let growth = Growth { length, wobble: 0.16, turns_back: rng.bernoulli(0.4) };
             grow(scene, cell, (start, angle), &growth, rng)
         })
         .collect()

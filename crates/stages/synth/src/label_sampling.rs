@@ -193,7 +193,7 @@ fn swap_labels(sets: &mut [u32], rng: &mut Rng) {
         let (new_one, new_other) = (sets[one] ^ swapped, sets[other] ^ swapped);
         let before = energy(sets[one], &affinity) + energy(sets[other], &affinity);
         let after = energy(new_one, &affinity) + energy(new_other, &affinity);
-        if rng.chance((after - before).exp()) {
+        if rng.bernoulli((after - before).exp()) {
             (sets[one], sets[other]) = (new_one, new_other);
         }
     }

@@ -29,10 +29,10 @@ pub(crate) fn lay_out(config: &SynthConfig, needs: Needs, rng: &mut Rng) -> (Cel
     let line = CellLine::random(0.5 * config.cell_diameter_px * scale, rng);
     let size = config.size_px as f64;
     let mut field = Field { size, line, axis: rng.range(0.0, TAU), cells: Vec::new() };
-    if needs.bridge || rng.chance(config.dividing_share) {
+    if needs.bridge || rng.bernoulli(config.dividing_share) {
         field.add_daughters(rng);
     }
-    if needs.spindle || rng.chance(config.dividing_share) {
+    if needs.spindle || rng.bernoulli(config.dividing_share) {
         field.add_metaphase(rng);
     }
     field.add_interphase(config.confluence, needs.contact, rng);
@@ -93,7 +93,7 @@ impl Field {
             tries += 1;
             let at = match self.cells.len() {
                 0 => self.inner_place(radius, rng),
-                count if beside || rng.chance(0.55) => {
+                count if beside || rng.bernoulli(0.55) => {
                     let neighbour = self.cells[rng.below(count)].body.center();
                     neighbour + Point::polar(rng.range(0.0, TAU), rng.range(1.2, 1.9) * radius)
                 }

@@ -176,7 +176,7 @@ mod tests {
         let (mut scores, mut truth) = (Vec::new(), Vec::new());
         for _ in 0..20_000 {
             let z = 2.0 * rng.normal() - 1.0;
-            truth.push(rng.chance(sigmoid(z)));
+            truth.push(rng.bernoulli(sigmoid(z)));
             #[expect(clippy::cast_possible_truncation, reason = "scores are f32")]
             scores.push(sigmoid(0.5 * z - 1.0) as f32);
         }

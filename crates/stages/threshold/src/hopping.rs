@@ -243,7 +243,7 @@ mod tests {
         let (mut scores, mut truth) = (Vec::new(), Vec::new());
         for _ in 0..n_samples {
             for share in &shares {
-                let there = rng.chance(share.min(0.5));
+                let there = rng.bernoulli(share.min(0.5));
                 let logit = rng.normal() - 1.0 + if there { skill } else { 0.0 };
                 let score = 1.0 / (1.0 + (-logit).exp());
                 #[expect(clippy::cast_possible_truncation, reason = "scores are f32")]

@@ -24,7 +24,7 @@ pub(crate) fn case(metric: &'static str, n_samples: usize, seed: u64) -> Case {
     let (mut scores, mut truth) = (Vec::new(), Vec::new());
     for _ in 0..n_samples {
         for share in [0.4_f64, 0.1, 0.01] {
-            let there = rng.chance(share);
+            let there = rng.bernoulli(share);
             let logit = rng.normal()
                 + 1.7 * f64::from(u8::from(there))
                 + 0.5 * (share / (1.0 - share)).ln();

@@ -71,7 +71,7 @@ fn usual(folder: &Folder, folds: bool) {
     let mut rng = Seed::new(3).rng();
     let (mut scores, mut truth, mut of_row) = (Vec::new(), Vec::new(), Vec::new());
     for row in 0..200 {
-        let there = [rng.chance(0.4), row % 20 == 0, false];
+        let there = [rng.bernoulli(0.4), row % 20 == 0, false];
         #[expect(clippy::cast_possible_truncation, reason = "scores are f32")]
         let score = |there: bool| {
             (0.3 * rng.uniform() + 0.4 * f64::from(u8::from(there)) + 0.1 * rng.uniform()) as f32

@@ -18,7 +18,7 @@ pub struct ImageStore {
 }
 
 impl ImageStore {
-    /// Opens shards and checks their digests, their sizes and that no id stands twice.
+    /// Opens shards and checks their digests, their sizes and that no id occurs twice.
     ///
     /// # Errors
     /// When a shard is absent, damaged, of another size, or repeats an id.
@@ -52,7 +52,7 @@ impl ImageStore {
         }
         for id in shard.ids()? {
             if self.positions.insert(id.clone(), self.ids.len()).is_some() {
-                return Err(ArtifactError::invalid(path, SCHEMA, format!("id {id} stands twice")));
+                return Err(ArtifactError::invalid(path, SCHEMA, format!("id {id} occurs twice")));
             }
             self.ids.push(id);
         }

@@ -27,7 +27,7 @@ impl Data {
         let names = LabelNames::try_from(vec!["disc".to_owned(), "bar".to_owned()])?;
         let (mut rng, mut samples) = (Seed::new(11).rng(), Vec::new());
         for row in 0..size.batch * (size.steps / EPOCHS).max(1) + VALID {
-            let present = [rng.chance(0.5), rng.chance(0.5)];
+            let present = [rng.bernoulli(0.5), rng.bernoulli(0.5)];
             let image = picture(present, size.px, &mut rng);
             let id: SampleId = format!("sample-{row}").parse()?;
             let (height, width) = (u32::try_from(size.px)?, u32::try_from(size.px)?);

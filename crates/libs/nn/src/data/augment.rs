@@ -98,7 +98,7 @@ impl Augmentation {
 
     /// A number from a range, with the augmentation's probability.
     fn chosen(&self, rng: &mut Rng, low: f64, high: f64) -> Option<f64> {
-        let (chosen, value) = (rng.chance(self.probability), rng.range(low, high));
+        let (chosen, value) = (rng.bernoulli(self.probability), rng.range(low, high));
         chosen.then_some(value)
     }
 
@@ -123,7 +123,7 @@ impl Augmentation {
     }
 
     fn gains(&self, rng: &mut Rng) -> [f32; Channel::COUNT] {
-        if self.gain == 0.0 || !rng.chance(self.probability) {
+        if self.gain == 0.0 || !rng.bernoulli(self.probability) {
             return [1.0; Channel::COUNT];
         }
         #[expect(clippy::cast_possible_truncation, reason = "levels are 32-bit")]
@@ -131,7 +131,7 @@ impl Augmentation {
     }
 
     fn holes(&self, rng: &mut Rng) -> Cutout {
-        if self.cutout_holes == 0 || !rng.chance(self.probability) {
+        if self.cutout_holes == 0 || !rng.bernoulli(self.probability) {
             return Cutout::NONE;
         }
         let count = self.cutout_holes.min(Cutout::MOST);

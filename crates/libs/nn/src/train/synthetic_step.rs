@@ -71,7 +71,7 @@ fn fill(
     let pixels = (0..batch * side * side * Channel::COUNT).map(|_| rng.normal() as f32);
     let pixels: Vec<f32> = pixels.collect();
     let images = Tensor::from_vec(pixels, (batch, side, side, Channel::COUNT), device)?;
-    let present = (0..batch * labels).map(|_| f32::from(u8::from(rng.chance(PRESENT))));
+    let present = (0..batch * labels).map(|_| f32::from(u8::from(rng.bernoulli(PRESENT))));
     let targets = Tensor::from_vec(present.collect::<Vec<f32>>(), (batch, labels), device)?;
     let parameters = network.parameters().iter().map(|(name, var)| Parameter {
         name: name.clone(),

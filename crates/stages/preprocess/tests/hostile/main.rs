@@ -162,7 +162,7 @@ const BROKEN_TABLES: [(&str, &str); 31] = [
     ("Id,LABELS\na,1000000000\n", "there is no label 1000000000"),
     ("Id,LABELS\na,NaN\n", "\"NaN\" is not a label"),
     ("Id,LABELS\na,abc\n", "\"abc\" is not a label"),
-    ("Id,LABELS\na,1 1\n", "label 1 stands twice"),
+    ("Id,LABELS\na,1 1\n", "label 1 occurs twice"),
     ("Id,LABELS\n,1\n", "a sample id is empty"),
     ("Id,LABELS\na,1\na,1\n", "line 3: sample a stands on line 2 already"),
     ("Id,LABELS\na/b,1\n", "not a sample id"),

@@ -23,7 +23,7 @@ pub(super) fn endosomes(canvas: &mut Canvas, rng: &mut Rng) {
     let (unit, radius) = (canvas.micrometre(), canvas.scene.cells[canvas.cell].radius);
     for _ in 0..18 + rng.below(16) {
         if let Some(at) = canvas.scene.beside_nucleus(canvas.cell, 0.35 * radius, rng) {
-            if rng.chance(0.35) {
+            if rng.bernoulli(0.35) {
                 canvas.ring(Cytoplasm, at, rng.range(0.8, 1.3) * unit, rng.range(1.0, 1.5));
             } else {
                 canvas.spot(Cytoplasm, at, rng.range(0.3, 0.5) * unit, rng.range(0.8, 1.8));
