@@ -1,17 +1,48 @@
-//! Merges a TOML file under the command line.
+//! Merging of a TOML file under the command line, and refusal of renamed flags and keys.
 //!
-//! The file's entries become flags in front of the user's own. So there is one list of
-//! settings, one place for each range and one message for each mistake, and a program
-//! need not know which of its settings came from where.
+//! The entries of the file become flags in front of the given ones, so settings, ranges and
+//! error messages are defined once, by the flags.
 
-use crate::renamed::{Renamed, check_key};
 use anyhow::{Context, bail};
+use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
-/// The command line with the entries of `--config` in front of the user's flags.
+/// Old and new spelling of long flags.
+pub(crate) type Renamed = &'static [(&'static str, &'static str)];
+
+/// Refuses a command line that has a flag under its old name.
+///
+/// # Errors
+/// A usage error with the new name.
+pub(crate) fn check_renamed_flags(renamed: Renamed, argv: &[OsString]) -> Result<(), clap::Error> {
+    for word in argv.iter().skip(1).filter_map(|word| word.to_str()) {
+        let flag = word.strip_prefix("--").unwrap_or_default().split('=').next();
+        if let Some((old, new)) = renamed.iter().find(|(old, _)| Some(*old) == flag) {
+            let message = format!("`--{old}` was renamed\n  help: use `--{new}`\n");
+            return Err(clap::Error::raw(ErrorKind::UnknownArgument, message));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a key of `--config` under its old name.
+///
+/// # Errors
+/// With the new name.
+fn check_renamed_key(renamed: Renamed, key: &str) -> anyhow::Result<()> {
+    let as_key = |flag: &str| flag.replace('-', "_");
+    match renamed.iter().find(|(old, _)| as_key(old) == key) {
+        Some((_, new)) => {
+            anyhow::bail!("key `{key}` was renamed\n  help: use `{}`", as_key(new))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The command line with the entries of `--config` in front of the given flags.
 pub(crate) fn merge(
     command: &Command,
     renamed: Renamed,
@@ -26,7 +57,7 @@ pub(crate) fn merge(
         text.parse().with_context(|| format!("{} is not valid TOML", path.display()))?;
     let mut merged: Vec<OsString> = argv.first().cloned().into_iter().collect();
     for (key, value) in &table {
-        check_key(renamed, key).with_context(|| path.display().to_string())?;
+        check_renamed_key(renamed, key).with_context(|| path.display().to_string())?;
         let flag = find_flag(command, &path, key, value)?;
         if !given(&argv, flag) {
             let words = words(flag, value).with_context(|| at(&path, key))?;
@@ -42,7 +73,7 @@ fn at(path: &Path, key: &str) -> String {
     format!("{}: key `{key}`", path.display())
 }
 
-/// The value of `--config`, the last one if it stands several times.
+/// The value of the last `--config`.
 fn config_path(argv: &[OsString]) -> Option<PathBuf> {
     let mut path = None;
     let mut words = argv.iter().skip(1);
@@ -89,7 +120,7 @@ fn names(arg: &Arg) -> impl Iterator<Item = &str> {
     arg.get_long().into_iter().chain(arg.get_all_aliases().unwrap_or_default())
 }
 
-/// Whether the user's own command line has the flag.
+/// Whether the command line has the flag.
 fn given(argv: &[OsString], flag: &Arg) -> bool {
     let is_flag = |word: &OsStr| {
         let word = word.to_str().and_then(|word| word.strip_prefix("--"));
@@ -99,8 +130,8 @@ fn given(argv: &[OsString], flag: &Arg) -> bool {
     argv.iter().skip(1).any(|word| is_flag(word))
 }
 
-/// A switch that may be given its value, so that `--d4=false` beats `d4 = true` of the file.
-pub(crate) fn open_switch(flag: Arg) -> Arg {
+/// Lets a switch take a value, so that `--d4=false` overrides `d4 = true` of the file.
+pub(crate) fn with_optional_value(flag: Arg) -> Arg {
     if !matches!(flag.get_action(), ArgAction::SetTrue) {
         return flag;
     }
@@ -115,13 +146,13 @@ pub(crate) fn open_switch(flag: Arg) -> Arg {
         .hide_possible_values(true)
 }
 
-/// Whether the flag was opened by [`open_switch`].
+/// Whether the flag was changed by [`with_optional_value`].
 fn is_switch(flag: &Arg) -> bool {
     flag.get_num_args().is_some_and(|range| range.min_values() == 0)
         && matches!(flag.get_action(), ArgAction::Set)
 }
 
-/// The words of a command line that say what the entry says.
+/// The words of a command line that are equivalent to the entry.
 fn words(flag: &Arg, value: &Value) -> anyhow::Result<Vec<OsString>> {
     let long = flag.get_long().expect("found by its long name");
     match value {
@@ -141,11 +172,11 @@ fn plain(value: &Value) -> anyhow::Result<String> {
         Value::Integer(number) => Ok(number.to_string()),
         Value::Float(number) => Ok(number.to_string()),
         Value::Boolean(flag) => Ok(flag.to_string()),
-        other => bail!("expected a text, a number or true/false, not {other}"),
+        other => bail!("expected a string, a number or true/false, not {other}"),
     }
 }
 
-/// Parses the words alone, so that a mistake is blamed on the file and its key.
+/// Parses the words alone, so that an error names the file and its key.
 fn check(flag: &Arg, words: &[OsString]) -> anyhow::Result<()> {
     let alone = flag.clone().required(false);
     let command = Command::new("check").no_binary_name(true).arg(alone);

@@ -1,10 +1,43 @@
-//! How errors look: what and where, then what to do.
+//! Errors of programs: messages and exit status.
 
-use crate::{Interrupted, UsageError};
+use crate::Interrupted;
+use serde::Serialize;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Prints an error with its causes, the `help:` lines last.
+/// Arguments that parse one by one but do not fit together; the exit status is 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(String);
+
+impl UsageError {
+    /// From the message, perhaps with a `help:` line.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+/// The result of a failed check: `--json` prints it like any other result, the message goes to
+/// standard error, and the exit status is 1.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct CheckFailed {
+    message: String,
+    pub(crate) value: serde_json::Value,
+}
+
+impl CheckFailed {
+    /// From the message and the JSON value.
+    ///
+    /// # Errors
+    /// When the value cannot be written as JSON.
+    pub fn new(message: String, value: &impl Serialize) -> anyhow::Result<Self> {
+        Ok(Self { message, value: serde_json::to_value(value)? })
+    }
+}
+
+/// Prints an error with its causes, the `help:` lines last. The exit status.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
         writeln!(std::io::stderr(), "{error:#}").ok();
@@ -16,27 +49,28 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 }
 
 fn text(error: &anyhow::Error) -> String {
-    let (mut said, mut help_lines): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    let mut messages: Vec<String> = Vec::new();
+    let mut help_lines: Vec<String> = Vec::new();
     for cause in error.chain().map(ToString::to_string) {
         let (help, message): (Vec<&str>, Vec<&str>) =
             cause.lines().partition(|line| line.trim_start().starts_with("help:"));
         let message = message.join("\n");
-        // Many errors already quote their source.
-        if !said.iter().any(|earlier| earlier.contains(&message)) {
-            said.push(message);
+        // Many errors already contain the message of their source.
+        if !messages.iter().any(|earlier| earlier.contains(&message)) {
+            messages.push(message);
         }
         help_lines.extend(help.into_iter().map(|line| format!("\n  {}", line.trim_start())));
     }
     help_lines.dedup();
-    format!("error: {}{}", said.join(": "), help_lines.concat())
+    format!("error: {}{}", messages.join(": "), help_lines.concat())
 }
 
-/// Adds to the message of a panic whose fault it is.
-pub(crate) fn announce_bugs(program: &'static str) {
+/// Adds to the message of a panic that it is a bug.
+pub(crate) fn install_panic_hook(program: &'static str) {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         if hpa_artifacts::is_reading_foreign() {
-            return; // It becomes an error that names the file.
+            return; // caught, and becomes an error that names the file
         }
         default(panic);
         writeln!(std::io::stderr(), "this is a bug in {program}, not in its input").ok();
@@ -48,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_follow_and_the_mend_comes_last() {
+    fn causes_follow_and_help_comes_last() {
         let error = anyhow::anyhow!("x.parquet is damaged\n  help: run `make x.parquet`")
             .context("cannot split");
         assert_eq!(
@@ -58,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_that_was_quoted_is_not_repeated() {
+    fn a_contained_cause_is_not_repeated() {
         let error = anyhow::anyhow!("no such file").context("cannot open x: no such file");
         assert_eq!(text(&error), "error: cannot open x: no such file");
     }

@@ -1,18 +1,17 @@
-//! What every program shares: arguments, configuration, progress, errors, exit status.
+//! Command line, configuration file, progress, errors and exit status of every program.
 //!
-//! A `main.rs` declares its own flags and one function; [`run`] does the rest:
+//! A `main.rs` declares its arguments and one function; [`run`] does the rest:
 //!
-//! 1. `--config FILE.toml` is merged under the flags: every long flag is a key (with `_`),
-//!    a flag beats the file, unknown keys and values out of range are refused with file
-//!    and key.
-//! 2. `--threads` sizes the one thread pool; `--quiet` and a standard error that is no
-//!    terminal silence progress bars.
-//! 3. The function's value is printed as one JSON value under `--json`.
-//! 4. Errors become a message and exit status 1, usage errors 2, a panic 101, and a signal
-//!    130 or 143 after unfinished files are removed, or after the work has stopped by itself
-//!    where it holds a [`GracefulShutdown`].
+//! 1. `--config FILE.toml` is merged under the flags: every long flag is a key (with `_`), a
+//!    flag overrides the file; unknown keys, renamed keys and values out of range are refused
+//!    with file and key.
+//! 2. `--threads` sets the size of the thread pool; progress bars are hidden with `--quiet` or
+//!    when standard error is not a terminal.
+//! 3. The function's result is printed as one JSON value with `--json`.
+//! 4. The exit status is 1 for an error, 2 for a usage error, 101 for a panic, 130 or 143 for a
+//!    signal. A signal removes unfinished files and ends the program at once, or asks the work
+//!    to stop while it holds a [`GracefulShutdown`].
 
-mod check_failed;
 mod config;
 mod context;
 mod failure;
@@ -20,17 +19,14 @@ mod outputs;
 mod paths;
 mod progress;
 mod range;
-mod renamed;
 mod signals;
-mod usage_error;
 
-pub use check_failed::CheckFailed;
 pub use context::RunContext;
+pub use failure::{CheckFailed, UsageError};
 pub use paths::{Input, Output};
 pub use progress::Progress;
 pub use range::{in_range, in_range_f64};
 pub use signals::{GracefulShutdown, Interrupted};
-pub use usage_error::UsageError;
 
 use clap::{Args, Command, FromArgMatches};
 use serde::Serialize;
@@ -38,16 +34,16 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// What `--help` and `--version` say; made by [`program!`].
+/// Name, version and texts of a program; made by [`program!`].
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
     /// The binary's name.
     pub name: &'static str,
     /// Its version.
     pub version: &'static str,
-    /// What it does, in one line.
+    /// Its description, in one line.
     pub about: &'static str,
-    /// A command line to copy.
+    /// An example command line.
     pub example: &'static str,
     /// Old and new spelling of renamed long flags, without dashes in front. The old one is
     /// refused, as a flag and as a key of `--config`, with the new one in the message.
@@ -72,35 +68,35 @@ macro_rules! program {
     };
 }
 
-/// Flags that every program has.
+/// Flags of every program.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
-    /// Read settings from this TOML file; keys are the long flags with `_`, a flag beats it
+    /// Read settings from this TOML file; keys are the long flags with `_`, flags override it
     #[arg(long, value_name = "FILE.toml", help_heading = "Common")]
     pub config: Option<PathBuf>,
-    /// Say nothing but warnings and errors
+    /// Print only warnings and errors
     #[arg(long, help_heading = "Common")]
     pub quiet: bool,
     /// Print the result as one JSON value on standard output
     #[arg(long, help_heading = "Common")]
     pub json: bool,
-    /// Threads to compute with [default: one a core]
+    /// Number of threads [default: one per core]
     #[arg(long, value_name = "N", help_heading = "Common", value_parser = in_range::<usize>(1..=1024))]
     pub threads: Option<usize>,
 }
 
-/// Runs a program: parses, prepares, calls `work`, reports.
+/// Runs a program: parses the command line, calls `work`, reports its result or error.
 ///
-/// `work` returns the value that `--json` prints.
+/// The value of `work` is printed with `--json`.
 pub fn run<A, R>(program: Program, work: fn(&A, &RunContext) -> anyhow::Result<R>) -> ExitCode
 where
     A: Args,
     R: Serialize,
 {
-    failure::announce_bugs(program.name);
+    failure::install_panic_hook(program.name);
     match parse::<A>(program, std::env::args_os().collect()) {
         Err(Refusal::Usage(error)) => {
-            // Also the way of --help and --version, which exit with 0.
+            // --help and --version come here, too, and exit with 0.
             error.print().ok();
             u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
         }
@@ -112,7 +108,7 @@ where
     }
 }
 
-/// Why a command line is not run.
+/// Why a program is not run.
 enum Refusal {
     Usage(clap::Error),
     Config(anyhow::Error),
@@ -120,10 +116,10 @@ enum Refusal {
 
 fn parse<A: Args>(program: Program, words: Vec<OsString>) -> Result<(A, Common), Refusal> {
     let command = command::<A>(program);
-    renamed::check_flags(program.renamed, &words).map_err(Refusal::Usage)?;
+    config::check_renamed_flags(program.renamed, &words).map_err(Refusal::Usage)?;
     let words = config::merge(&command, program.renamed, words).map_err(Refusal::Config)?;
     let matches = command.clone().try_get_matches_from(words).map_err(Refusal::Usage)?;
-    outputs::check_apart(&command, &matches).map_err(Refusal::Config)?;
+    outputs::check_distinct(&command, &matches).map_err(Refusal::Config)?;
     let args = A::from_arg_matches(&matches).map_err(Refusal::Usage)?;
     let common = Common::from_arg_matches(&matches).map_err(Refusal::Usage)?;
     Ok((args, common))
@@ -135,8 +131,9 @@ fn command<A: Args>(program: Program) -> Command {
         .after_help(format!("Example:\n  {}", program.example))
         .args_override_self(true)
         .disable_help_subcommand(true);
-    let command = Common::augment_args(A::augment_args(command).mut_args(config::open_switch));
-    // Adding a struct's flags makes its doc comment the program's description: ours last.
+    let command =
+        Common::augment_args(A::augment_args(command).mut_args(config::with_optional_value));
+    // augment_args sets the description to the struct's doc comment, so it is set last.
     command.about(program.about).long_about(None)
 }
 
@@ -152,9 +149,9 @@ fn execute<A, R: Serialize>(
         match &result {
             Ok(value) => context::print_json(value)?,
             Err(error) => {
-                let check_failed = error.downcast_ref::<CheckFailed>();
-                check_failed
-                    .map_or(Ok(()), |check_failed| context::print_json(&check_failed.value))?;
+                if let Some(check_failed) = error.downcast_ref::<CheckFailed>() {
+                    context::print_json(&check_failed.value)?;
+                }
             }
         }
     }
@@ -197,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_sets_and_a_flag_beats_it() {
+    fn flags_override_the_file() {
         let toml = "batch_size = 8\nmembers = [\"a\", \"b\"]\nflip = true\nthreads = 2";
         let (flags, common) = parse_with(toml, &[]).unwrap();
         assert_eq!((flags.batch_size, flags.flip, common.threads), (8, true, Some(2)));
@@ -207,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_and_ranges_name_file_key_and_range() {
+    fn unknown_keys_and_values_out_of_range_are_named() {
         let error = parse_with("batchsize = 8", &[]).unwrap_err();
         assert!(
             error.contains("unknown key `batchsize`") && error.contains("batch_size"),

@@ -1,23 +1,23 @@
-//! An output never takes the place of an input or of another output.
+//! Check that no output overwrites an input or another output.
 
 use anyhow::bail;
 use clap::{ArgMatches, Command};
 use std::path::{Path, PathBuf};
 
-/// Refuses a command line one of whose outputs (flags that begin with `out`) is the file that
-/// another flag names.
-pub(crate) fn check_apart(command: &Command, matches: &ArgMatches) -> anyhow::Result<()> {
+/// Refuses a command line with an output (a flag that begins with `out`) that is the file of
+/// another flag.
+pub(crate) fn check_distinct(command: &Command, matches: &ArgMatches) -> anyhow::Result<()> {
     let named: Vec<(&str, PathBuf)> = command
         .get_arguments()
         .filter_map(|arg| Some((arg.get_long()?, matches.get_raw(arg.get_id().as_str())?)))
         .flat_map(|(flag, words)| words.map(move |word| (flag, PathBuf::from(word))))
         .collect();
     let is_output = |flag: &str| flag == "out" || flag.starts_with("out-");
-    for (place, (out, path)) in named.iter().enumerate().filter(|(_, (flag, _))| is_output(flag)) {
-        for (other_place, (flag, other)) in named.iter().enumerate() {
-            if place != other_place && is_same_file(path, other, is_output(flag)) {
+    for (index, (out, path)) in named.iter().enumerate().filter(|(_, (flag, _))| is_output(flag)) {
+        for (other_index, (flag, other)) in named.iter().enumerate() {
+            if index != other_index && is_same_file(path, other, is_output(flag)) {
                 bail!(
-                    "--{out} {} would take the place of what --{flag} names\n  help: give another path",
+                    "--{out} {} would overwrite the file of --{flag}\n  help: give another path",
                     path.display()
                 );
             }
@@ -26,7 +26,7 @@ pub(crate) fn check_apart(command: &Command, matches: &ArgMatches) -> anyhow::Re
     Ok(())
 }
 
-/// Whether two paths lead to one file; of two outputs neither need be there.
+/// Whether two paths name the same file; two outputs need not exist.
 fn is_same_file(a: &Path, b: &Path, both_outputs: bool) -> bool {
     use std::os::unix::fs::MetadataExt;
     match (std::fs::metadata(a), std::fs::metadata(b)) {
@@ -46,11 +46,11 @@ mod tests {
             .no_binary_name(true)
             .args(["labels", "size", "out", "out-history"].map(flag));
         let matches = command.clone().try_get_matches_from(words).unwrap();
-        check_apart(&command, &matches).map_err(|error| error.to_string())
+        check_distinct(&command, &matches).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn an_output_that_is_an_input_or_another_output_is_refused() {
+    fn outputs_that_overwrite_inputs_or_outputs_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
         let (a, b) = (path("a"), path("b"));

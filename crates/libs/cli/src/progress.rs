@@ -1,9 +1,9 @@
-//! Progress bars on standard error: pieces a second, a message, the time that remains.
+//! Progress bars on standard error: rate, message and remaining time.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::fmt::Write;
 
-/// A bar; clones share it, and any thread may move it.
+/// A progress bar; clones share it, and any thread may advance it.
 #[derive(Clone, Debug)]
 pub struct Progress(ProgressBar);
 
@@ -20,24 +20,24 @@ impl Progress {
         let style = ProgressStyle::with_template(&template)
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .with_key("rate", |state: &ProgressState, text: &mut dyn Write| {
-                // A bar that cannot be written has nobody to tell.
+                // An error here only leaves the bar incomplete.
                 let _ = write!(text, "{:.1}", state.per_sec());
             })
             .progress_chars("=> ");
         Self(ProgressBar::with_draw_target(Some(total), target).with_style(style))
     }
 
-    /// `count` more pieces are done.
+    /// Advances by `count` items.
     pub fn inc(&self, count: u64) {
         self.0.inc(count);
     }
 
-    /// Something to show beside the bar: the loss, say.
+    /// Sets the text beside the bar, the loss for example.
     pub fn message(&self, text: String) {
         self.0.set_message(text);
     }
 
-    /// Takes the bar off the screen.
+    /// Removes the bar from the screen.
     pub fn finish(&self) {
         self.0.finish_and_clear();
     }

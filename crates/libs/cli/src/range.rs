@@ -1,4 +1,4 @@
-//! Numbers that must lie in a range, with a message that says which.
+//! Value parsers of numbers in a range.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -22,7 +22,7 @@ where
     }
 }
 
-/// A parser for `#[arg(value_parser = …)]` of numbers in a range; NaN is in none.
+/// A parser for `#[arg(value_parser = …)]` of numbers in a range; NaN is refused.
 pub fn in_range_f64(
     range: RangeInclusive<f64>,
 ) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync + 'static {
@@ -40,10 +40,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_range_is_said() {
+    fn errors_name_the_range() {
         assert_eq!(in_range(1..=4096_usize)("32"), Ok(32));
-        let said = "out of range: expected 1 to 4096";
-        assert_eq!(in_range(1..=4096_usize)("0"), Err(said.to_owned()));
+        let error = "out of range: expected 1 to 4096";
+        assert_eq!(in_range(1..=4096_usize)("0"), Err(error.to_owned()));
         assert!(in_range(1..=4096_usize)("-3").unwrap_err().contains("1 to 4096"));
         assert!(in_range_f64(0.0..=1.0)("NaN").unwrap_err().contains("0 to 1"));
         assert!(in_range_f64(0.0..=1.0)("inf").is_err());
