@@ -1,10 +1,10 @@
 //! Reader of image shards.
 #![no_main]
 
-use hpa_artifacts::{ImageStore, ShardRecord};
+use hpa_artifacts::{ImageStore, ShardMetadata};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| hpa_fuzz::with_file(bytes, |path| {
-    let _ = ShardRecord::read(path);
+    let _ = ShardMetadata::read(path);
     let Ok(store) = ImageStore::open(&[path.to_owned()]) else { return };
     if let Ok(summaries) = store.summaries() {
         assert_eq!(summaries.len(), store.len());

@@ -1,6 +1,6 @@
 //! What the targets share: readers want paths, the fuzzer has bytes.
 
-use hpa_artifacts::{Artifact, is_reading_foreign};
+use hpa_artifacts::{Artifact, is_catching_panics};
 use std::io::{Seek, Write};
 use std::path::Path;
 use std::sync::Once;
@@ -12,7 +12,7 @@ fn spare_guarded_panics() {
     ONCE.call_once(|| {
         let end = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            if !is_reading_foreign() {
+            if !is_catching_panics() {
                 end(panic);
             }
         }));

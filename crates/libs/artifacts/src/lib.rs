@@ -1,86 +1,55 @@
-//! Each artefact's type, schema, reader and writer; digests and atomic writes.
+//! Artefacts, the files that stages hand to each other: types, schemas, readers, writers, joins.
 //!
-//! A stage reads and writes files only through the types here. Every file carries the
-//! digest of its own bytes, of the settings that made it and of its inputs; a reader
-//! refuses a file that is damaged or is something else, and says which `make` line mends
-//! it. A file that was made elsewhere ("foreign": neither `schema` nor `digest` in its
-//! metadata) is accepted and checked value by value.
+//! A stage reads and writes files only through the types here. Every file carries the digest of
+//! its own bytes, of the settings that made it and of its inputs; a reader refuses a file that is
+//! damaged or of another kind, and its error names the `make` command that rebuilds it. An
+//! external file (neither `schema` nor `digest` in its metadata) is accepted and checked value by
+//! value.
 //!
-//! `docs/artifacts.md` lists the columns; [`schema_tables`] is where that page comes from.
+//! - [`tables`](crate::Labels): labels, folds, predictions, thresholds, scores and the like.
+//! - [`images`](crate::ImageStore): shards of pixels with random access.
+//! - [`align`] joins labels, predictions and folds by sample id; [`apply_thresholds`] turns
+//!   probabilities into decisions.
+//! - `io`: atomic writes, digests, provenance, and the Parquet reader and writer below all of it.
+//!
+//! `docs/artifacts.md` lists the columns and is rendered by [`schema_tables`].
 
-pub mod atomic;
-mod canonical;
+mod align;
+mod apply_thresholds;
+mod artifact;
 mod checkpoint;
-mod columns;
-mod csv_quotes;
-pub mod csv_table;
-mod decide;
-mod digest;
-mod error;
-mod folds;
-mod guard;
-mod history;
-pub mod id_table;
 mod images;
-mod label_names;
-mod labels;
-mod labels_plain;
-mod layout;
-mod matrix_csv;
-mod parquet_file;
-mod plain;
-mod pread;
-mod predictions;
-mod predictions_plain;
-mod problems;
-mod provenance;
-mod rate_curve;
+mod io;
 mod schema_docs;
-mod scores;
-mod statistics;
-mod sync_aside;
-mod thresholds;
+mod tables;
 mod weights;
 
-pub use canonical::canonical_json;
+pub use align::{AlignError, Aligned, LabelNameMismatch, MissingIds, align, row_indices};
+pub use apply_thresholds::{ThresholdMismatch, above_thresholds, apply_thresholds};
+pub use artifact::Artifact;
 pub use checkpoint::{Checkpoint, CheckpointMeta};
-pub use decide::DecideError;
-pub use digest::Digest;
-pub use error::{ArtifactError, open_regular};
-pub use folds::{FoldRow, Folds};
-pub use guard::is_reading_foreign;
-pub use history::{History, HistoryRow};
 pub use images::{
-    EncodedPixels, ImageRow, ImageStore, ImageSummary, ImageWriter, PageEncoder, ShardRecord,
+    EncodedPixels, ImageRow, ImageStore, ImageSummary, ImageWriter, PageEncoder, ShardMetadata,
 };
-pub use label_names::read_label_names;
-pub use labels::{LabelRow, Labels};
-pub use matrix_csv::{MatrixCsv, read_matrix_csv};
-pub use predictions::{FoldColumn, Predictions};
-pub use provenance::{Loaded, Origin, Provenance, check_lineage, check_made_from};
-pub use rate_curve::{RateCurve, RatePoint};
+pub use io::atomic;
+pub use io::canonical_json::canonical_json;
+pub use io::catch_panic::is_catching_panics;
+pub use io::digest::Digest;
+pub use io::error::{ArtifactError, open_regular};
+pub use io::error_list::ErrorList;
+pub use io::provenance::{Loaded, Origin, Provenance, check_lineage, check_made_from};
 pub use schema_docs::schema_tables;
-pub use scores::{ScoreRow, Scores};
-pub use statistics::{ChannelStatistics, Statistics};
-pub use thresholds::{ThresholdRow, Thresholds};
-pub use weights::{Weights, read_foreign_weights};
-
-use std::path::Path;
-
-/// A kind of file that stages hand to each other.
-pub trait Artifact: Sized {
-    /// `NAME/VERSION`, kept in the file's metadata.
-    const SCHEMA: &'static str;
-
-    /// Reads and checks a file.
-    ///
-    /// # Errors
-    /// When the file is absent, damaged, of another kind, or holds values out of range.
-    fn read(path: &Path) -> Result<Loaded<Self>, ArtifactError>;
-
-    /// Writes the file whole or not at all and returns its digest.
-    ///
-    /// # Errors
-    /// When the folder cannot be written.
-    fn write(&self, path: &Path, provenance: &Provenance) -> Result<Digest, ArtifactError>;
-}
+pub use tables::csv::ids::read_id_csv;
+pub use tables::csv::label_names::read_label_names;
+pub use tables::csv::labels::read_label_csv;
+pub use tables::csv::matrix::{MatrixCsv, read_matrix_csv};
+pub use tables::csv::{CsvError, read_csv_text, unclosed_quote};
+pub use tables::folds::{FoldRow, Folds};
+pub use tables::history::{History, HistoryRow};
+pub use tables::labels::{LabelRow, Labels};
+pub use tables::lr_curve::{LrCurve, LrCurvePoint};
+pub use tables::predictions::{FoldColumn, Predictions};
+pub use tables::scores::{ScoreRow, Scores};
+pub use tables::statistics::{ChannelStatistics, Statistics};
+pub use tables::thresholds::{ThresholdRow, Thresholds};
+pub use weights::{Weights, read_external_weights};

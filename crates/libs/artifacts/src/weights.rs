@@ -1,26 +1,26 @@
-//! Tensors of a safetensors file, whoever wrote it.
+//! The tensors of a safetensors file.
 
 use crate::ArtifactError;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A tensor of weights.
+/// A tensor of weights in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weights {
-    /// Its dimensions.
+    /// Its shape.
     pub shape: Vec<usize>,
     /// Its values, row-major.
     pub values: Vec<f32>,
 }
 
-/// Reads the floating-point tensors of a file such as `timm` or torchvision weights; 16-bit
-/// floats are widened. Integer tensors (`num_batches_tracked`) are left out.
+/// Reads the floating-point tensors of a file such as timm's or torchvision's weights, as 32-bit
+/// floats. Integer tensors (`num_batches_tracked`) are left out.
 ///
 /// # Errors
-/// When the file is absent or no safetensors file.
-pub fn read_foreign_weights(path: &Path) -> Result<BTreeMap<String, Weights>, ArtifactError> {
-    let bytes = crate::error::read_regular(path)?;
+/// When the file is absent or not a safetensors file.
+pub fn read_external_weights(path: &Path) -> Result<BTreeMap<String, Weights>, ArtifactError> {
+    let bytes = crate::io::error::read_regular(path)?;
     tensors(&bytes).map_err(|error| ArtifactError::invalid(path, "safetensors", error))
 }
 

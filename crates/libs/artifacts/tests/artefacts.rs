@@ -8,8 +8,8 @@
 
 use hpa_artifacts::{
     Artifact, ChannelStatistics, Checkpoint, CheckpointMeta, Digest, FoldColumn, FoldRow, Folds,
-    History, HistoryRow, LabelRow, Labels, Predictions, Provenance, RateCurve, RatePoint, ScoreRow,
-    Scores, Statistics, ThresholdRow, Thresholds, Weights,
+    History, HistoryRow, LabelRow, Labels, LrCurve, LrCurvePoint, Predictions, Provenance,
+    ScoreRow, Scores, Statistics, ThresholdRow, Thresholds, Weights,
 };
 use hpa_core::{FoldCount, LabelNames, LabelSet, Threshold};
 use std::collections::BTreeMap;
@@ -140,7 +140,7 @@ fn what_is_no_regular_file_is_refused_and_not_waited_for() {
         Labels::read(folder.path()).unwrap_err(),
         Labels::read(Path::new("/dev/zero")).unwrap_err(),
     ] {
-        assert!(error.to_string().contains("no regular file"), "{error}");
+        assert!(error.to_string().contains("not a regular file"), "{error}");
     }
 }
 
@@ -181,8 +181,8 @@ fn every_artefact_survives_a_round_trip_and_refuses_damage() {
     }
     holds(&without_folds);
     holds(&history());
-    let point = |step| RatePoint { step, learning_rate: 1e-7, loss: 2.0, smooth_loss: 2.5 };
-    holds(&RateCurve { points: vec![point(0), point(1)], suggestion: 3e-4 });
+    let point = |step| LrCurvePoint { step, learning_rate: 1e-7, loss: 2.0, smooth_loss: 2.5 };
+    holds(&LrCurve { points: vec![point(0), point(1)], suggestion: 3e-4 });
     holds(&scores());
     holds(&statistics());
     holds(&checkpoint());

@@ -65,7 +65,7 @@ impl RunContext {
     /// As [`ImageStore::open`].
     pub fn open_images(&self, shards: &[PathBuf]) -> Result<ImageStore, ArtifactError> {
         let store = ImageStore::open(shards)?;
-        for path in store.foreign() {
+        for path in store.external() {
             self.warn_external(path);
         }
         Ok(store)

@@ -69,7 +69,7 @@ fn text(error: &anyhow::Error) -> String {
 pub(crate) fn install_panic_hook(program: &'static str) {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if hpa_artifacts::is_reading_foreign() {
+        if hpa_artifacts::is_catching_panics() {
             return; // caught, and becomes an error that names the file
         }
         default(panic);

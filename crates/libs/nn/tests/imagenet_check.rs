@@ -3,7 +3,7 @@
 #[path = "../examples/imagenet_check/preprocess.rs"]
 mod preprocess;
 
-use hpa_artifacts::read_foreign_weights;
+use hpa_artifacts::read_external_weights;
 use hpa_core::Seed;
 use hpa_nn::{Architecture, InputConvInit, Network, check_input_conv};
 use preprocess::{SIZE, preprocess, top1};
@@ -30,7 +30,7 @@ fn weights_folder() -> Option<PathBuf> {
 #[test]
 fn a_flamingo_a_coyote_and_a_torch_are_recognised() {
     let Some(folder) = weights_folder() else { return };
-    let weights = read_foreign_weights(&folder.join("efficientnet-lite0.safetensors")).unwrap();
+    let weights = read_external_weights(&folder.join("efficientnet-lite0.safetensors")).unwrap();
     let model = Network::from_imagenet(ARCHITECTURE, weights).unwrap().inference_model().unwrap();
     for (name, class, expected) in
         [("flamingo", 130, 0.98), ("coyote", 272, 0.78), ("torch", 862, 0.67)]
@@ -48,7 +48,7 @@ fn a_flamingo_a_coyote_and_a_torch_are_recognised() {
 fn every_input_conv_init_passes_with_the_published_weights() {
     let Some(folder) = weights_folder() else { return };
     let path = folder.join("efficientnet-lite0.safetensors");
-    let weights = || read_foreign_weights(&path).unwrap();
+    let weights = || read_external_weights(&path).unwrap();
     let checks = check_input_conv(ARCHITECTURE, Some(weights()), Seed::new(1)).unwrap();
     assert!(checks.iter().all(|check| check.holds), "{checks:?}");
     let seed = Seed::new(1);

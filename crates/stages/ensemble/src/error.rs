@@ -1,48 +1,48 @@
-//! Why members cannot be combined.
+//! Errors of combining members.
 
-use hpa_artifacts::{ArtifactError, DecideError};
+use hpa_artifacts::{ArtifactError, ErrorList, MissingIds, ThresholdMismatch};
 use std::path::PathBuf;
 
-/// What is wrong with the members of an ensemble.
+/// Why members cannot be combined.
 #[derive(Debug, thiserror::Error)]
 pub enum EnsembleError {
-    /// Members that do not speak of the same labels.
+    /// Two members have different label names.
     #[error("{} has other labels than {}: label {label} differs", path.display(), first.display())]
     Names {
         /// The member that differs.
         path: PathBuf,
-        /// The member it was compared with.
+        /// The first member.
         first: PathBuf,
         /// The first label that differs.
         label: usize,
     },
-    /// Members that do not speak of the same samples.
-    #[error("{} and {} do not hold the same samples: {listed}", path.display(), first.display())]
+    /// A member lacks samples of another.
+    #[error("{} lacks {} samples of {}: {missing}", path.display(), missing.count, of.display())]
     Samples {
-        /// The member that differs.
+        /// The member that lacks them.
         path: PathBuf,
-        /// The member it was compared with.
-        first: PathBuf,
-        /// The first twenty.
-        listed: String,
+        /// The member that has them.
+        of: PathBuf,
+        /// The samples.
+        missing: MissingIds,
     },
-    /// Samples held out by different folds.
-    #[error("{} and {} have other folds: {listed}\n  help: predict both with the same --folds file", path.display(), first.display())]
+    /// Two members were held out in different folds.
+    #[error("{} and {} have different folds: {errors}\n  help: predict both with the same --folds file", path.display(), first.display())]
     Folds {
         /// The member that differs.
         path: PathBuf,
-        /// The member it was compared with.
+        /// The first member.
         first: PathBuf,
-        /// The first twenty samples, or what else differs.
-        listed: String,
+        /// The samples that differ, or what else does.
+        errors: ErrorList,
     },
-    /// A member that descends from another folds file.
+    /// A member of another run.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-    /// A member occurs twice.
+    /// A member is given twice.
     #[error("{} and {} are the same file", .0.display(), .1.display())]
     Twice(PathBuf, PathBuf),
-    /// The members that the configuration names are not those given.
+    /// The configuration names other members than those given.
     #[error(
         "the members are {named}, but the predictions lie in folders {given}\n  help: give --predictions in the order of the members, each in a folder with its name"
     )]
@@ -52,7 +52,7 @@ pub enum EnsembleError {
         /// By the folders of `--predictions`.
         given: String,
     },
-    /// OR decides by thresholds, the other methods do not.
+    /// OR needs one thresholds file a member, the other methods none.
     #[error(
         "{predictions} predictions and {thresholds} thresholds: method or needs one thresholds file a member, in the same order; the other methods take none"
     )]
@@ -63,7 +63,7 @@ pub enum EnsembleError {
         thresholds: usize,
     },
     /// Thresholds of another member.
-    #[error("{} are the thresholds of {found}, but stand where those of {member} are due", path.display())]
+    #[error("{} holds the thresholds of {found}, but is given in the place of those of {member}", path.display())]
     OtherThresholds {
         /// The thresholds.
         path: PathBuf,
@@ -72,12 +72,12 @@ pub enum EnsembleError {
         /// The folder they lie in.
         found: String,
     },
-    /// Thresholds that cannot decide on a member.
+    /// Thresholds that do not fit a member's predictions.
     #[error("{}: {source}", path.display())]
-    Decide {
+    Thresholds {
         /// The thresholds.
         path: PathBuf,
-        /// Why not.
-        source: DecideError,
+        /// What does not fit.
+        source: ThresholdMismatch,
     },
 }

@@ -1,13 +1,44 @@
 //! `hpa-ensemble`: predictions of several models to predictions of one ensemble.
 
-mod args;
-
-use anyhow::Result;
-use args::{Arguments, Outcome};
-use hpa_artifacts::{Loaded, Predictions, Thresholds};
-use hpa_cli::RunContext;
-use hpa_ensemble::{EnsembleError, Method, align, average, check_named, lineage, maximum, vote};
+use hpa_artifacts::{Loaded, Predictions, Provenance, Thresholds};
+use hpa_cli::{Input, Output, RunContext};
+use hpa_ensemble::{Method, check_member_names, combine, with_members};
+use serde::Serialize;
 use std::process::ExitCode;
+
+/// The flags as typed.
+#[derive(clap::Args)]
+struct Args {
+    /// How the members are combined
+    #[arg(long, value_enum)]
+    method: Method,
+    /// Names of the members in order; the folders of their predictions must have them
+    #[arg(long, num_args = 1.., value_name = "NAME")]
+    members: Vec<String>,
+    /// The members' predictions; all out of fold, or none
+    #[arg(long, num_args = 1.., required = true, value_name = "PREDICTIONS.parquet")]
+    predictions: Vec<Input<Predictions>>,
+    /// For method or: the thresholds of each member, in the same order
+    #[arg(long, num_args = 1.., required_if_eq("method", "or"), value_name = "THRESHOLDS.parquet")]
+    thresholds: Vec<Input<Thresholds>>,
+    /// Where to write the ensemble's predictions
+    #[arg(long, value_name = "PREDICTIONS.parquet")]
+    out: Output<Predictions>,
+}
+
+/// The settings that change the result; the members are inputs.
+#[derive(Serialize)]
+struct Config {
+    method: Method,
+}
+
+/// The value of `--json`.
+#[derive(Serialize)]
+struct Summary {
+    method: Method,
+    members: usize,
+    samples: usize,
+}
 
 fn main() -> ExitCode {
     let program = hpa_cli::program!(
@@ -18,25 +49,15 @@ fn main() -> ExitCode {
     hpa_cli::run(program, run)
 }
 
-fn run(args: &Arguments, context: &RunContext) -> Result<Outcome> {
+fn run(args: &Args, context: &RunContext) -> anyhow::Result<Summary> {
     let members: Vec<Loaded<Predictions>> =
         args.predictions.iter().map(|path| path.read(context)).collect::<Result<_, _>>()?;
-    check_named(&args.members, &members)?;
+    check_member_names(&args.members, &members)?;
     let thresholds: Vec<Loaded<Thresholds>> =
         args.thresholds.iter().map(|path| path.read(context)).collect::<Result<_, _>>()?;
-    let aligned = align(&members)?;
-    let columns: Vec<&[f32]> = aligned.iter().map(|one| one.probabilities.as_slice()).collect();
-    let probabilities = match args.method {
-        Method::Or => vote(&members, &aligned, &thresholds)?,
-        _ if !thresholds.is_empty() => {
-            let (predictions, thresholds) = (members.len(), thresholds.len());
-            return Err(EnsembleError::ThresholdCount { predictions, thresholds }.into());
-        }
-        Method::Average => average(&columns),
-        Method::Max => maximum(&columns),
-    };
-    let value = Predictions { probabilities, ..aligned[0].clone() };
-    let provenance = lineage(&members, args.provenance(&members, &thresholds));
-    args.out.write(&value, &provenance)?;
-    Ok(Outcome { method: args.method, members: members.len(), samples: value.ids.len() })
+    let predictions = combine(args.method, &members, &thresholds)?;
+    let provenance = Provenance::new(&Config { method: args.method });
+    args.out.write(&predictions, &with_members(provenance, &members, &thresholds))?;
+    let samples = predictions.ids.len();
+    Ok(Summary { method: args.method, members: members.len(), samples })
 }

@@ -120,12 +120,12 @@ fn members_are_combined_in_the_order_of_the_first() {
 }
 
 #[test]
-fn or_decides_each_fold_by_its_own_thresholds() {
+fn or_applies_to_each_fold_its_own_thresholds() {
     let folder = Folder::new();
     folder.thresholds("one", Some([0.95, 0.45]), "one");
     folder.thresholds("two", Some([0.5, 0.99]), "two");
     let decided = folder.combined("or", &THRESHOLDS);
-    // x (fold 0): two alone says b. y (fold 1): one alone says a. z (fold 1): one says b.
+    // x (fold 0): only two predicts b. y (fold 1): only one predicts a. z (fold 1): one predicts b.
     assert_eq!(decided.probabilities, [0.0, 1.0, 1.0, 0.0, 0.0, 1.0]);
 }
 
@@ -140,7 +140,7 @@ fn or_takes_only_the_members_own_thresholds() {
     folder.thresholds("one", Some([0.5; 2]), "one");
     folder.thresholds("two", None, "two");
     let swapped = ["--thresholds", "thresholds/two/t.parquet", "thresholds/one/t.parquet"];
-    assert!(folder.refusal("or", &swapped).contains("stand where those of one are due"));
+    assert!(folder.refusal("or", &swapped).contains("in the place of those of one"));
     assert!(folder.refusal("or", &THRESHOLDS).contains("not fitted fold by fold"));
     folder.thresholds("two", Some([0.5; 2]), "two of another run");
     assert!(folder.refusal("or", &THRESHOLDS).contains("from another run"));
@@ -161,7 +161,11 @@ fn members_of_other_samples_folds_or_labels_are_refused() {
     let folder = Folder::new();
     folder.member("two", &predictions(&SECOND[..2]));
     let message = folder.refusal("average", &[]);
-    assert!(message.contains("two/p.parquet") && message.contains("y is missing"), "{message}");
+    assert!(
+        message.contains("two/p.parquet lacks 1 samples of")
+            && message.contains("one/p.parquet: y"),
+        "{message}"
+    );
     folder.member("two", &predictions(&[("z", 0, [0.3, 0.6]), SECOND[1], SECOND[2]]));
     assert!(folder.refusal("average", &[]).contains("z in fold 0, not 1"));
     let mut without = predictions(SECOND);
@@ -186,7 +190,7 @@ fn the_first_twenty_samples_that_differ_are_listed() {
     }
     folder.member("two", &many);
     let message = folder.refusal("average", &[]);
-    assert!(message.contains("s19 is in it alone … and 10 more"), "{message}");
+    assert!(message.contains("lacks 30 samples of") && message.contains("s19, …"), "{message}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 pub mod npy;
 
-use hpa_artifacts::csv_table::Problems;
+use hpa_artifacts::ErrorList;
 use hpa_artifacts::{ArtifactError, FoldColumn, Predictions};
 use hpa_core::{FoldCount, FoldError, LabelNames, Probability, SampleId};
 use std::path::{Path, PathBuf};
@@ -33,12 +33,12 @@ pub enum ImportError {
         reason: String,
     },
     /// Values outside of [0, 1].
-    #[error("{}: {problems}", path.display())]
+    #[error("{}: {errors}", path.display())]
     Values {
         /// The file.
         path: PathBuf,
         /// Sample, label and value of each.
-        problems: Problems,
+        errors: ErrorList,
     },
     /// A fold column without at least two folds.
     #[error("{} is not a table of out-of-fold predictions: {source}", path.display())]
@@ -64,20 +64,20 @@ pub fn predictions(
     path: &Path,
 ) -> Result<Predictions, ImportError> {
     assert_eq!(raw.values.len(), raw.ids.len() * names.count(), "whole rows");
-    let mut problems = Problems::default();
+    let mut errors = ErrorList::default();
     let mut probabilities = Vec::with_capacity(raw.values.len());
     for (id, values) in raw.ids.iter().zip(raw.values.chunks(names.count())) {
         for (&value, label) in values.iter().zip(names.labels()) {
             if let Err(error) = Probability::try_from(value) {
                 let name = names.name(label);
-                problems.push(format!("sample {id}, label {label} ({name}): {error}"));
+                errors.push(format!("sample {id}, label {label} ({name}): {error}"));
             }
             #[expect(clippy::cast_possible_truncation, reason = "predictions hold 32-bit floats")]
             probabilities.push(value as f32);
         }
     }
-    if problems.count() > 0 {
-        return Err(ImportError::Values { path: path.to_owned(), problems });
+    if errors.count() > 0 {
+        return Err(ImportError::Values { path: path.to_owned(), errors });
     }
     let folds = raw.folds.as_deref().map(|folds| fold_column(folds, path)).transpose()?;
     Ok(Predictions { names, ids: raw.ids, folds, probabilities })

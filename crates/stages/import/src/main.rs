@@ -1,7 +1,7 @@
 //! `hpa-import`: probabilities of other programs to predictions.
 
 use anyhow::{Result, ensure};
-use hpa_artifacts::id_table::read_id_csv;
+use hpa_artifacts::read_id_csv;
 use hpa_artifacts::{Digest, Predictions, Provenance, read_label_names, read_matrix_csv};
 use hpa_cli::{Output, RunContext};
 use hpa_core::{LabelNames, SampleId};

@@ -1,7 +1,7 @@
 //! `hpa-labels`: label tables to `labels.parquet`.
 
 use anyhow::Result;
-use hpa_artifacts::csv_table::read_label_csv;
+use hpa_artifacts::read_label_csv;
 use hpa_artifacts::{Digest, Labels, Provenance, read_label_names, read_matrix_csv};
 use hpa_cli::{Output, RunContext};
 use hpa_core::LabelNames;

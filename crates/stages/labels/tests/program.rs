@@ -31,7 +31,7 @@ fn wrong_labels_are_named() {
         ("Id,Target\na,28\n", "line 2: sample a: there is no label 28"),
         ("Id,Target\na,abc\n", "\"abc\" is not a label"),
         ("Id,Target\n../a,1\n", "line 2: \"../a\" is not a sample id"),
-        ("Id,Target\na,1\na,1\n", "line 3: sample a stands on line 2"),
+        ("Id,Target\na,1\na,1\n", "line 3: sample a is on line 2"),
         ("Id,Target\n", "no rows"),
         ("", "it is empty"),
         ("Id;Target\na;1\n", "not parted by commas"),

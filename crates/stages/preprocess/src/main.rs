@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use hpa_artifacts::atomic::AtomicFile;
-use hpa_artifacts::csv_table::read_label_csv;
+use hpa_artifacts::read_label_csv;
 use hpa_cli::RunContext;
 use hpa_core::{LabelNames, SampleId};
 use hpa_preprocess::{ShardJob, Summary, write_shard};

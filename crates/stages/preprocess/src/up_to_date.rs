@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use hpa_artifacts::{ImageStore, ShardRecord};
+use hpa_artifacts::{ImageStore, ShardMetadata};
 use rayon::prelude::*;
 
 use crate::read_sample::digest_files;
@@ -20,7 +20,7 @@ pub(crate) fn check_up_to_date(
     out: &Path,
     progress: &(impl Fn(usize) + Sync),
 ) -> Option<Outcome> {
-    let record = ShardRecord::read(out).ok()?;
+    let record = ShardMetadata::read(out).ok()?;
     let skipped = match record.entries.get(SKIPPED_KEY) {
         Some(list) => SampleErrors::from_json(list)?,
         None => SampleErrors::default(),

@@ -156,9 +156,9 @@ impl ShardWriter<'_> {
             if !self.job.skip {
                 return Err(unreadable(skipped, self.job));
             }
-            self.writer.record(SKIPPED_KEY, skipped.to_json());
+            self.writer.add_metadata(SKIPPED_KEY, skipped.to_json());
         }
-        self.writer.record(FILES_DIGEST_KEY, combine_digests(&self.files_digests));
+        self.writer.add_metadata(FILES_DIGEST_KEY, combine_digests(&self.files_digests));
         self.writer.finish()?;
         Ok(self.outcome)
     }

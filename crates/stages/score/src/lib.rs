@@ -7,7 +7,7 @@ mod mean_auc;
 
 pub use mean_auc::MeanAuc;
 
-use hpa_artifacts::{DecideError, Folds, Labels, Predictions, Thresholds};
+use hpa_artifacts::{Folds, Labels, Predictions, ThresholdMismatch, Thresholds};
 use hpa_core::{ProbabilityError, SampleId};
 use hpa_metrics::{Bootstrap, Metric, MetricError, Outcomes};
 use serde::Serialize;
@@ -71,7 +71,7 @@ pub enum ScoreError {
     NoFold(SampleId),
     /// The thresholds belong to other labels or folds.
     #[error(transparent)]
-    Thresholds(#[from] DecideError),
+    Thresholds(#[from] ThresholdMismatch),
     /// A value that is no probability.
     #[error(transparent)]
     Probability(#[from] ProbabilityError),
@@ -133,7 +133,7 @@ impl LabelledPredictions {
         thresholds: &Thresholds,
         bootstrap: &Bootstrap,
     ) -> Result<Score, ScoreError> {
-        let decided = self.predictions.decide(thresholds)?;
+        let decided = hpa_artifacts::apply_thresholds(&self.predictions, thresholds)?;
         let outcomes = Outcomes::new(&self.truth, &decided, self.predictions.names.count());
         let value = outcomes.score(metric);
         let resampled = |weights: &[u32]| outcomes.weighted_score(metric, weights);

@@ -1,7 +1,7 @@
 //! The program as users call it.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use hpa_artifacts::csv_table::read_label_csv;
+use hpa_artifacts::read_label_csv;
 use hpa_artifacts::{Labels, read_matrix_csv};
 use hpa_core::LabelNames;
 use hpa_tests::{TestCommand, TestDir, fixtures, shared_file};
@@ -57,7 +57,7 @@ fn real_probabilities_rank_the_real_labels() {
         return;
     };
     let folder = TestDir::new();
-    let ids = hpa_artifacts::id_table::read_id_csv(&template).unwrap();
+    let ids = hpa_artifacts::read_id_csv(&template).unwrap();
     let names = LabelNames::atlas();
     let values = hpa_import::npy::read_npy(&array, Some("pred"), ids.len()).unwrap().values;
     let raw = hpa_import::RawPredictions { ids, folds: None, values };

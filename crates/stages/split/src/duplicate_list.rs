@@ -3,7 +3,7 @@
 //! Lines that share an id are one group. A byte-order mark, `\r\n` and empty lines are accepted.
 
 use crate::{DisjointSets, SplitError};
-use hpa_artifacts::csv_table::read_text_or_nothing as read_text;
+use hpa_artifacts::read_csv_text;
 use hpa_core::SampleId;
 use std::collections::HashMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ pub struct DuplicateList(Vec<Vec<SampleId>>);
 /// # Errors
 /// When the file cannot be read or holds an invalid sample id.
 pub fn read_duplicates(path: &Path) -> Result<DuplicateList, SplitError> {
-    let text = read_text(path)?;
+    let text = read_csv_text(path)?;
     let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
     let parse = |(line, group): (usize, &str)| {
         let ids = group.trim().split(',').map(|id| id.trim().parse());

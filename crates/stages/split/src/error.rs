@@ -30,7 +30,7 @@ pub enum SplitError {
     },
     /// A list of duplicates that cannot be read.
     #[error(transparent)]
-    Unreadable(#[from] hpa_artifacts::csv_table::CsvTableError),
+    Unreadable(#[from] hpa_artifacts::CsvError),
     /// A line that is not a list of ids.
     #[error("{} line {line}: {source}\n  help: write one group of ids per line, separated by commas", path.display())]
     DuplicateLine {

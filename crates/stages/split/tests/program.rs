@@ -1,7 +1,7 @@
 //! The program as users call it: on tables, on pictures, and on what is wrong.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use hpa_artifacts::csv_table::read_label_csv;
+use hpa_artifacts::read_label_csv;
 use hpa_artifacts::{
     Artifact, Digest, FoldRow, Folds, ImageRow, ImageWriter, LabelRow, Labels, Provenance,
 };
@@ -200,10 +200,10 @@ fn a_list_of_duplicates_that_is_no_text_is_refused() {
     let refused = || folder.refusal(&["--folds", "2", "--duplicates", "twins"]);
     assert!(refused().contains("twins"));
     std::fs::create_dir(folder.path("twins")).unwrap();
-    assert!(refused().contains("no regular file"));
+    assert!(refused().contains("not a regular file"));
     std::fs::remove_dir(folder.path("twins")).unwrap();
     assert!(Command::new("mkfifo").arg(folder.path("twins")).status().unwrap().success());
-    assert!(refused().contains("no regular file"));
+    assert!(refused().contains("not a regular file"));
     std::fs::remove_file(folder.path("twins")).unwrap();
     folder.text("twins", "s0,s\0\n");
     assert!(refused().contains("control character"));

@@ -1,6 +1,6 @@
 //! Submissions in the competition's form: `Id,Predicted`, in the order of the template.
 
-use hpa_artifacts::{DecideError, Predictions, Thresholds};
+use hpa_artifacts::{Predictions, ThresholdMismatch, Thresholds};
 use hpa_core::{LabelSet, SampleId};
 use std::collections::{HashMap, HashSet};
 
@@ -29,7 +29,7 @@ pub struct SubmissionRow {
 pub enum SubmissionError {
     /// The thresholds belong to other labels or folds.
     #[error(transparent)]
-    Thresholds(#[from] DecideError),
+    Thresholds(#[from] ThresholdMismatch),
     /// Samples of the template without a prediction.
     #[error(
         "{count} template samples have no prediction: {first}\n  help: predict them too, or list them in a file for --exclude"
@@ -53,7 +53,7 @@ pub fn submission(
     template: &[SampleId],
     excluded: &[SampleId],
 ) -> Result<Submission, SubmissionError> {
-    let predicted = predictions.decide(thresholds)?;
+    let predicted = hpa_artifacts::apply_thresholds(predictions, thresholds)?;
     let n_labels = predictions.names.count();
     let row_of: HashMap<&SampleId, usize> = predictions.ids.iter().zip(0..).collect();
     let excluded: HashSet<&SampleId> = excluded.iter().collect();

@@ -1,7 +1,7 @@
 //! `hpa-submit`: predictions and thresholds to a submission.
 
 use anyhow::Result;
-use hpa_artifacts::id_table::read_id_csv;
+use hpa_artifacts::read_id_csv;
 use hpa_artifacts::{Predictions, Thresholds, atomic, check_lineage};
 use hpa_cli::{Input, RunContext};
 use hpa_submit::submission;

@@ -79,7 +79,7 @@ fn real_probabilities_become_a_real_submission() {
         return;
     };
     let folder = TestDir::new();
-    let ids = hpa_artifacts::id_table::read_id_csv(&template).unwrap();
+    let ids = hpa_artifacts::read_id_csv(&template).unwrap();
     let names = hpa_core::LabelNames::atlas();
     let values = hpa_import::npy::read_npy(&array, Some("pred"), ids.len()).unwrap().values;
     let raw = hpa_import::RawPredictions { ids, folds: None, values };

@@ -4,7 +4,7 @@ use crate::plot;
 use crate::{Args, Inputs, network};
 use anyhow::Context;
 use hpa_artifacts::atomic::{AtomicFile, write_bytes};
-use hpa_artifacts::{RateCurve, RatePoint};
+use hpa_artifacts::{LrCurve, LrCurvePoint};
 use hpa_cli::{Output, RunContext, in_range, in_range_f64};
 use hpa_nn::{Device, LrFinder, Trainer, suggest};
 use serde::Serialize;
@@ -19,7 +19,7 @@ pub struct Search {
     pub find_learning_rate: bool,
     /// Where to write the curve
     #[arg(long, value_name = "FILE.parquet")]
-    pub out_curve: Option<Output<RateCurve>>,
+    pub out_curve: Option<Output<LrCurve>>,
     /// Where to draw the curve
     #[arg(long, value_name = "FILE.svg")]
     pub out_curve_plot: Option<PathBuf>,
@@ -90,13 +90,13 @@ pub(crate) fn find(args: &Args, context: &RunContext, device: &Device) -> anyhow
     network.to_device(device)?;
     let trainer = Trainer::new(task, args.settings.recipe(), network)?;
     let progress = context.progress("searching", search.steps as u64, "steps");
-    let points = trainer.find_rate(search, &mut |point: &RatePoint| {
+    let points = trainer.find_rate(search, &mut |point: &LrCurvePoint| {
         progress.inc(1);
         progress.message(format!("rate {:.1e}, loss {:.4}", point.learning_rate, point.loss));
     })?;
     progress.finish();
     let suggestion = suggest(&points, search.steps)?;
-    let curve = RateCurve { points, suggestion };
+    let curve = LrCurve { points, suggestion };
     if let Some(path) = out_curve_plot {
         write_bytes(path, plot::svg(&curve).as_bytes())?;
     }

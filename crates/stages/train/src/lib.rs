@@ -37,7 +37,7 @@ use anyhow::Context;
 use hpa_artifacts::atomic::{AtomicFile, remove_leftovers};
 use hpa_artifacts::{
     ArtifactError, Digest, Folds, History, ImageStore, Labels, Loaded, Provenance, check_made_from,
-    read_foreign_weights,
+    read_external_weights,
 };
 use hpa_cli::{Output, RunContext};
 use hpa_nn::{ChannelStatistics, Dataset, Device, TrainData, Trainer};
@@ -202,7 +202,7 @@ fn network(args: &Args, context: &RunContext, labels: usize) -> anyhow::Result<h
         }
         return Ok(hpa_nn::Network::new(architecture, labels, seed)?);
     };
-    let file = read_foreign_weights(path)?;
+    let file = read_external_weights(path)?;
     let (network, report) =
         hpa_nn::Network::pretrained(architecture, labels, seed, file, first_conv)
             .with_context(|| format!("cannot start from {}", path.display()))?;

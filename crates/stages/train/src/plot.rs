@@ -1,7 +1,7 @@
 //! The curve of a search for a learning rate as a picture: smoothed loss over the logarithm of
 //! the rate, single losses as dots, the suggestion marked.
 
-use hpa_artifacts::RateCurve;
+use hpa_artifacts::LrCurve;
 use std::fmt::Write;
 
 const WIDTH: f64 = 640.0;
@@ -17,7 +17,7 @@ struct Frame {
 }
 
 impl Frame {
-    fn of(curve: &RateCurve) -> Self {
+    fn of(curve: &LrCurve) -> Self {
         let logs = || curve.points.iter().map(|point| point.learning_rate.log10());
         let smooth = || curve.points.iter().map(|point| point.smooth_loss);
         let (low, high) = (smooth().fold(f64::MAX, f64::min), smooth().fold(f64::MIN, f64::max));
@@ -42,7 +42,7 @@ impl Frame {
 }
 
 /// The picture.
-pub(crate) fn svg(curve: &RateCurve) -> String {
+pub(crate) fn svg(curve: &LrCurve) -> String {
     let frame = Frame::of(curve);
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
@@ -134,17 +134,17 @@ fn axes(text: &mut String, frame: &Frame) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hpa_artifacts::RatePoint;
+    use hpa_artifacts::LrCurvePoint;
 
     #[test]
     fn the_picture_has_the_curve_and_the_suggestion() {
-        let points = (0..40).map(|step| RatePoint {
+        let points = (0..40).map(|step| LrCurvePoint {
             step,
             learning_rate: 1e-6 * 1.5_f64.powi(i32::try_from(step).unwrap()),
             loss: 2.0 - f64::from(step) / 30.0,
             smooth_loss: 2.0 - f64::from(step) / 40.0,
         });
-        let curve = RateCurve { points: points.collect(), suggestion: 1e-3 };
+        let curve = LrCurve { points: points.collect(), suggestion: 1e-3 };
         let text = svg(&curve);
         assert!(text.starts_with("<svg ") && text.ends_with("</svg>\n"));
         assert_eq!(text.matches("<circle").count(), 40);

@@ -2,7 +2,7 @@
 
 use crate::Settings;
 use anyhow::Context;
-use hpa_artifacts::read_foreign_weights;
+use hpa_artifacts::read_external_weights;
 use hpa_cli::{CheckFailed, RunContext};
 use hpa_core::Seed;
 use hpa_nn::{InputConvCheck, check_input_conv};
@@ -29,7 +29,7 @@ pub(crate) fn check(
 ) -> anyhow::Result<Verdict> {
     hpa_ops::select_simd()?;
     let architecture = settings.architecture;
-    let file = weights.map(read_foreign_weights).transpose()?;
+    let file = weights.map(read_external_weights).transpose()?;
     let name = weights.map(|path| path.display().to_string());
     if name.is_none() {
         context.info("no --weights: a three-channel network of random weights is widened");

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{inputs, said, train};
-use hpa_artifacts::{Artifact, Checkpoint, History, RateCurve};
+use hpa_artifacts::{Artifact, Checkpoint, History, LrCurve};
 
 #[test]
 fn the_search_writes_curve_and_picture_and_suggests_a_rate() {
@@ -21,7 +21,7 @@ fn the_search_writes_curve_and_picture_and_suggests_a_rate() {
     let output = search(&[]);
     assert!(output.status.success(), "{}", said(&output));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let curve = RateCurve::read(&folder.path().join("r/c.parquet")).unwrap();
+    let curve = LrCurve::read(&folder.path().join("r/c.parquet")).unwrap();
     assert_eq!(report["suggestion"].as_f64(), Some(curve.suggestion));
     assert_eq!(report["steps"].as_u64(), Some(curve.points.len() as u64));
     assert!((curve.points[0].learning_rate - 1e-7).abs() < 1e-20);

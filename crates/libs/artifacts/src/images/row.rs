@@ -1,11 +1,12 @@
-//! One sample as a shard holds it.
+//! The row of one sample in a shard, with and without its pixels.
 
 use super::pixels_len;
+use crate::tables::table::{field, fixed_item, sized, strings};
 use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeBinaryArray, FixedSizeListArray, RecordBatch, StringArray,
-    UInt32Array, UInt64Array,
+    Array, ArrayRef, AsArray, FixedSizeBinaryArray, FixedSizeListArray, RecordBatch, UInt32Array,
+    UInt64Array,
 };
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type, UInt64Type};
+use arrow::datatypes::{DataType, Field, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
 use hpa_core::{Channel, SampleId};
 use std::sync::Arc;
@@ -42,22 +43,23 @@ pub struct ImageSummary {
     pub digest: [u8; 32],
 }
 
-fn phash_item() -> Arc<Field> {
-    Arc::new(Field::new("item", DataType::UInt64, false))
+/// The columns of shards of this size.
+pub(crate) fn fields(size_px: usize) -> Vec<Field> {
+    let bytes = i32::try_from(pixels_len(size_px)).expect("at most MAX_SIZE_PX pixels a side");
+    let pixels = "uint8, channel × height × width; red, green, blue, yellow";
+    let phash = DataType::FixedSizeList(fixed_item(DataType::UInt64), CHANNELS);
+    vec![
+        field("id", DataType::Utf8, "the sample, unique over all shards"),
+        sized(field("image", DataType::FixedSizeBinary(bytes), pixels), "4·S·S"),
+        field("height", DataType::UInt32, "of the source, in pixels"),
+        field("width", DataType::UInt32, "of the source, in pixels"),
+        field("phash", phash, "perceptual hash of each channel"),
+        field("digest", DataType::FixedSizeBinary(32), "BLAKE3 over the decoded source pixels"),
+    ]
 }
 
-pub(super) fn arrow_schema(size_px: usize) -> SchemaRef {
-    let width = i32::try_from(pixels_len(size_px)).expect("at most 16384 pixels a side");
-    let channels = i32::try_from(Channel::COUNT).expect("four");
-    Arc::new(Schema::new(vec![
-        Field::new("id", DataType::Utf8, false),
-        Field::new("image", DataType::FixedSizeBinary(width), false),
-        Field::new("height", DataType::UInt32, false),
-        Field::new("width", DataType::UInt32, false),
-        Field::new("phash", DataType::FixedSizeList(phash_item(), channels), false),
-        Field::new("digest", DataType::FixedSizeBinary(32), false),
-    ]))
-}
+/// Items of a list of one value a channel.
+const CHANNELS: i32 = 4;
 
 impl ImageRow {
     /// The row without its pixels.
@@ -73,29 +75,28 @@ impl ImageRow {
     }
 }
 
-/// The columns beside the pixels.
+/// The columns other than the pixels.
 pub(super) fn batch_of_summaries(rows: &[ImageSummary]) -> Result<RecordBatch, ArrowError> {
-    let channels = i32::try_from(Channel::COUNT).expect("four");
-    let hashes = Arc::new(UInt64Array::from_iter_values(rows.iter().flat_map(|row| row.phash)));
+    let rows = || rows.iter();
+    let hashes = Arc::new(UInt64Array::from_iter_values(rows().flat_map(|row| row.phash)));
+    let phash = FixedSizeListArray::try_new(fixed_item(DataType::UInt64), CHANNELS, hashes, None)?;
+    let digests = FixedSizeBinaryArray::try_from_iter(rows().map(|row| row.digest))?;
     let columns: [(&str, ArrayRef); 5] = [
-        ("id", Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.id.as_str())))),
-        ("height", Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.height)))),
-        ("width", Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.width)))),
-        ("phash", Arc::new(FixedSizeListArray::try_new(phash_item(), channels, hashes, None)?)),
-        (
-            "digest",
-            Arc::new(FixedSizeBinaryArray::try_from_iter(rows.iter().map(|row| row.digest))?),
-        ),
+        ("id", strings(rows().map(|row| row.id.as_str()))),
+        ("height", Arc::new(UInt32Array::from_iter_values(rows().map(|row| row.height)))),
+        ("width", Arc::new(UInt32Array::from_iter_values(rows().map(|row| row.width)))),
+        ("phash", Arc::new(phash)),
+        ("digest", Arc::new(digests)),
     ];
     RecordBatch::try_from_iter(columns)
 }
 
-/// The columns of a batch without pixels, typed.
+/// Typed columns of a batch without pixels.
 pub(super) struct SummaryColumns<'a> {
     heights: &'a [u32],
     widths: &'a [u32],
     hashes: &'a [u64],
-    digests: &'a arrow::array::FixedSizeBinaryArray,
+    digests: &'a FixedSizeBinaryArray,
 }
 
 impl<'a> SummaryColumns<'a> {

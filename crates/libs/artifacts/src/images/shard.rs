@@ -1,10 +1,10 @@
-//! One shard: a Parquet file of pictures.
+//! One shard: a Parquet file of images.
 
 use super::row::SummaryColumns;
 use super::{ImageSummary, SCHEMA, pixels_len};
-use crate::guard::guarded;
-use crate::parquet_file::{check_origin, key_values};
-use crate::pread::SharedFile;
+use crate::io::catch_panic::catch_panic;
+use crate::io::parquet_reader::{check_origin, key_values};
+use crate::io::positioned_file::PositionedFile;
 use crate::{ArtifactError, Digest, open_regular};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::DataType;
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// An open shard; its rows are numbered from `first_row`.
 pub(super) struct Shard {
     pub(super) path: PathBuf,
-    file: SharedFile,
+    file: PositionedFile,
     metadata: ArrowReaderMetadata,
     pub(super) digest: Digest,
     pub(super) first_row: usize,
@@ -28,21 +28,21 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    /// Opens and checks a shard; true when it was made elsewhere.
+    /// Opens and checks a shard; true when it is external.
     pub(super) fn open(path: &Path, first_row: usize) -> Result<(Self, bool), ArtifactError> {
-        guarded(path, || Self::open_unguarded(path, first_row))
+        catch_panic(path, || Self::open_uncatch_panic(path, first_row))
     }
 
-    fn open_unguarded(path: &Path, first_row: usize) -> Result<(Self, bool), ArtifactError> {
+    fn open_uncatch_panic(path: &Path, first_row: usize) -> Result<(Self, bool), ArtifactError> {
         let mut file = open_regular(path)?;
         let not_parquet = |error| ArtifactError::not_whole(path, SCHEMA, error);
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
         let metadata = ArrowReaderMetadata::load(&file, options).map_err(not_parquet)?;
         let parquet = metadata.metadata().file_metadata();
         let rows = usize::try_from(parquet.num_rows()).unwrap_or(0);
-        let entries = key_values(parquet.key_value_metadata());
+        let entries = key_values(parquet);
         let origin = check_origin(path, &mut file, SCHEMA, &entries)?;
-        let file = SharedFile::new(file).map_err(ArtifactError::io(path, "open"))?;
+        let file = PositionedFile::new(file).map_err(ArtifactError::io(path, "open"))?;
         let (path, digest) = (path.to_owned(), origin.digest);
         let shard = Shard { path, file, metadata, digest, first_row, rows };
         Ok((shard, origin.provenance.is_none()))
@@ -66,7 +66,7 @@ impl Shard {
         };
         let size_px = (width / Channel::COUNT).isqrt();
         if width == 0 || pixels_len(size_px) != width {
-            return Err(self.invalid(format!("{width} bytes a picture are not four squares")));
+            return Err(self.invalid(format!("{width} bytes an image are not four squares")));
         }
         Ok(size_px)
     }
@@ -77,10 +77,10 @@ impl Shard {
         columns: &[&str],
         rows: Option<&[usize]>,
     ) -> Result<Vec<RecordBatch>, ArtifactError> {
-        guarded(&self.path, || self.select_unguarded(columns, rows))
+        catch_panic(&self.path, || self.select_uncatch_panic(columns, rows))
     }
 
-    fn select_unguarded(
+    fn select_uncatch_panic(
         &self,
         columns: &[&str],
         rows: Option<&[usize]>,
@@ -103,9 +103,9 @@ impl Shard {
     /// Limits a reader to the row groups that hold the rows, and to the rows in them.
     fn with_rows(
         &self,
-        builder: ParquetRecordBatchReaderBuilder<SharedFile>,
+        builder: ParquetRecordBatchReaderBuilder<PositionedFile>,
         rows: &[usize],
-    ) -> ParquetRecordBatchReaderBuilder<SharedFile> {
+    ) -> ParquetRecordBatchReaderBuilder<PositionedFile> {
         let (mut groups, mut selectors, mut start) = (Vec::new(), Vec::new(), 0);
         for (index, group) in self.metadata.metadata().row_groups().iter().enumerate() {
             let end = start + usize::try_from(group.num_rows()).unwrap_or(0);
@@ -117,15 +117,15 @@ impl Shard {
             }
             start = end;
         }
-        // Left to itself the reader decodes all rows and drops most again, where few are skipped at
-        // a time; a page here holds one sample, so that what is skipped need not be decompressed.
+        // By default the reader decodes skipped rows too when the gaps are short. A page holds one
+        // sample, so with selectors it decompresses only the selected ones.
         builder
             .with_row_groups(groups)
             .with_row_selection(RowSelection::from(selectors))
             .with_row_selection_policy(RowSelectionPolicy::Selectors)
     }
 
-    /// Copies the pixels of the wanted (row, slot) pairs, ascending, into their slots.
+    /// Copies the pixels of (row, slot) pairs, ascending, into their slots.
     pub(super) fn read(
         &self,
         wanted: &[(usize, usize)],
@@ -146,10 +146,7 @@ impl Shard {
                 current = found.next();
             }
             let Some((_, Some(value))) = current else {
-                return Err(ArtifactError::damaged(
-                    &self.path,
-                    format!("row {row} has no picture"),
-                ));
+                return Err(ArtifactError::damaged(&self.path, format!("row {row} has no image")));
             };
             pixels[slot * width..][..width].copy_from_slice(value);
         }
@@ -172,12 +169,12 @@ impl Shard {
         Ok(ids)
     }
 
-    /// Refuses columns that are shorter or longer than the footer promises.
+    /// Refuses columns with another number of rows than the footer.
     fn check_count(&self, found: usize) -> Result<(), ArtifactError> {
         if found == self.rows {
             return Ok(());
         }
-        let reason = format!("its footer promises {} rows, {found} are there", self.rows);
+        let reason = format!("its footer has {} rows, its pages {found}", self.rows);
         Err(ArtifactError::damaged(&self.path, reason))
     }
 
@@ -199,7 +196,7 @@ impl Shard {
     }
 }
 
-/// Skips and selects within one row group, so that the whole group is covered.
+/// Selectors that cover all rows of one row group.
 fn push_selectors(selectors: &mut Vec<RowSelector>, rows: &[usize], start: usize, end: usize) {
     let mut place = start;
     for &row in rows {

@@ -1,4 +1,4 @@
-//! Some shards as one table, read at random from many threads.
+//! Several shards as one table with random access from many threads.
 
 use super::shard::Shard;
 use super::{ImageSummary, SCHEMA, pixels_len};
@@ -7,18 +7,18 @@ use hpa_core::SampleId;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Some shards, opened; rows are numbered through them in the order given.
+/// Open shards; rows are numbered through all of them in the given order.
 pub struct ImageStore {
     shards: Vec<Shard>,
     size_px: usize,
     ids: Vec<SampleId>,
     positions: BTreeMap<SampleId, usize>,
     digest: Digest,
-    foreign: Vec<PathBuf>,
+    external: Vec<PathBuf>,
 }
 
 impl ImageStore {
-    /// Opens shards and checks their digests, their sizes and that no id occurs twice.
+    /// Opens shards and checks digests, sizes, and that no id occurs twice.
     ///
     /// # Errors
     /// When a shard is absent, damaged, of another size, or repeats an id.
@@ -29,7 +29,7 @@ impl ImageStore {
             ids: Vec::new(),
             positions: BTreeMap::new(),
             digest: Digest::combine(&[]),
-            foreign: Vec::new(),
+            external: Vec::new(),
         };
         for path in paths {
             store.add(path)?;
@@ -40,11 +40,11 @@ impl ImageStore {
     }
 
     fn add(&mut self, path: &Path) -> Result<(), ArtifactError> {
-        let (shard, foreign) = Shard::open(path, self.ids.len())?;
+        let (shard, external) = Shard::open(path, self.ids.len())?;
         let size_px = shard.size_px()?;
         if !self.shards.is_empty() && size_px != self.size_px {
             let reason = format!(
-                "its pictures have {size_px} px, those of {} have {} px",
+                "its images have {size_px} px, those of {} have {} px",
                 self.shards[0].path.display(),
                 self.size_px
             );
@@ -57,14 +57,14 @@ impl ImageStore {
             self.ids.push(id);
         }
         self.size_px = size_px;
-        if foreign {
-            self.foreign.push(path.to_owned());
+        if external {
+            self.external.push(path.to_owned());
         }
         self.shards.push(shard);
         Ok(())
     }
 
-    /// Side of the pictures.
+    /// Side of the images in pixels.
     #[must_use]
     pub const fn size_px(&self) -> usize {
         self.size_px
@@ -100,13 +100,13 @@ impl ImageStore {
         self.digest
     }
 
-    /// Shards that were not made by this program, worth a warning.
+    /// Shards that other programs wrote, whose provenance is unknown.
     #[must_use]
-    pub fn foreign(&self) -> &[PathBuf] {
-        &self.foreign
+    pub fn external(&self) -> &[PathBuf] {
+        &self.external
     }
 
-    /// The pixels of some rows, in the order asked for: `rows × 4 × S × S` bytes.
+    /// The pixels of these rows in this order: `rows × 4 × S × S` bytes.
     ///
     /// # Errors
     /// When a shard can no longer be read.

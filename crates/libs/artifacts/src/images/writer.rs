@@ -4,12 +4,11 @@
 //! the small columns of a row group are encoded when it is full.
 
 use super::page::{EncodedPixels, PageEncoder, Pages};
-use super::row::{arrow_schema, batch_of_summaries};
-use super::{ImageRow, ImageSummary, SCHEMA, pixels_len};
-use crate::layout::properties;
-use crate::parquet_file::{Entries, HashingFile, finish, metadata, open_writer};
+use super::row::{batch_of_summaries, fields};
+use super::{ImageRow, ImageSummary, MAX_SIZE_PX, SCHEMA, pixels_len};
+use crate::io::parquet_writer::{Entries, HashingFile, finish, metadata, open_writer, properties};
 use crate::{ArtifactError, Digest, Provenance, canonical_json};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::Field;
 use bytes::Bytes;
 use hpa_core::Channel;
 use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
@@ -27,8 +26,6 @@ const MAX_GROUP_ROWS: usize = 256;
 /// … and this many bytes of pixels: the memory of a group's pages serves the next group, and less
 /// of it is cleared by the system and stays in the cache.
 const MAX_GROUP_BYTES: usize = 16 << 20;
-/// Largest side: 4 × 16384² bytes still fit the 31 bits of a fixed-size column.
-const MAX_SIZE_PX: usize = 16_384;
 /// Where the pixels stand among the columns.
 const IMAGE_COLUMN: usize = 1;
 
@@ -36,7 +33,7 @@ const IMAGE_COLUMN: usize = 1;
 pub struct ImageWriter {
     path: PathBuf,
     size_px: usize,
-    schema: SchemaRef,
+    fields: Vec<Field>,
     writer: SerializedFileWriter<HashingFile>,
     factory: ArrowRowGroupWriterFactory,
     encoder: PageEncoder,
@@ -70,18 +67,18 @@ impl ImageWriter {
             let reason = format!("size_px {size_px}: expected 1 to {MAX_SIZE_PX}");
             return Err(ArtifactError::unwritable(path, reason));
         }
-        let schema = arrow_schema(size_px);
+        let fields = fields(size_px);
         let image = ColumnPath::from("image");
         let properties = properties()
             .set_column_dictionary_enabled(image.clone(), false)
             .set_column_statistics_enabled(image, EnabledStatistics::None);
         let entries = metadata(SCHEMA, provenance, Entries::from([("tensor", tensor(size_px))]));
-        let (writer, factory) = open_writer(path, &schema, properties, entries)?
+        let (writer, factory) = open_writer(path, &fields, properties, entries)?
             .into_serialized_writer()
             .map_err(|error| ArtifactError::unwritable(path, error))?;
         let path = path.to_owned();
         let (encoder, group, spare) = (PageEncoder::new(), Group::default(), Vec::new());
-        Ok(Self { path, size_px, schema, writer, factory, encoder, group, groups: 0, spare })
+        Ok(Self { path, size_px, fields, writer, factory, encoder, group, groups: 0, spare })
     }
 
     /// Adds a row.
@@ -142,7 +139,7 @@ impl ImageWriter {
         let mut pixels = Some(group.into_column(descriptor)?);
         let mut encoders = self.factory.create_column_writers(self.groups)?.into_iter();
         let mut row_group = self.writer.next_row_group()?;
-        for field in self.schema.fields() {
+        for field in &self.fields {
             let mut encoder = encoders.next().expect("a writer a column");
             let Some(values) = batch.column_by_name(field.name()) else {
                 let (pages, close) = pixels.take().expect("one column is not in the batch");
@@ -161,7 +158,7 @@ impl ImageWriter {
 
     /// Adds an entry to the metadata that was not known when the shard was begun. Arrow's
     /// readers do not show it beside the schema; it stands in the footer.
-    pub fn record(&mut self, key: &str, value: String) {
+    pub fn add_metadata(&mut self, key: &str, value: String) {
         self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
     }
 

@@ -11,7 +11,7 @@
 
 mod preprocess;
 
-use hpa_artifacts::read_foreign_weights;
+use hpa_artifacts::read_external_weights;
 use hpa_nn::{Architecture, Network};
 use preprocess::{SIZE, preprocess, top1};
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use std::path::PathBuf;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut paths = std::env::args_os().skip(1).map(PathBuf::from);
     let weights = paths.next().ok_or("usage: imagenet_check WEIGHTS.safetensors PHOTO.jpg…")?;
-    let state_dict = read_foreign_weights(&weights)?;
+    let state_dict = read_external_weights(&weights)?;
     let network = Network::from_imagenet(Architecture::EfficientNetLite0, state_dict)?;
     let model = network.inference_model()?;
     for path in paths {

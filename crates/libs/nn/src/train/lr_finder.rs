@@ -12,7 +12,7 @@ use crate::train::accumulate::{GradientAccumulator, Halt};
 use crate::train::epoch::Epoch;
 use crate::train::lr_scheduler::StepParams;
 use crate::train::trainer::Trainer;
-use hpa_artifacts::RatePoint;
+use hpa_artifacts::LrCurvePoint;
 
 /// Share of the old in a smoothed loss.
 const SMOOTHING: f64 = 0.98;
@@ -64,8 +64,8 @@ impl Trainer<'_> {
     pub fn find_rate(
         mut self,
         search: LrFinder,
-        on_step: &mut dyn FnMut(&RatePoint),
-    ) -> Result<Vec<RatePoint>, NnError> {
+        on_step: &mut dyn FnMut(&LrCurvePoint),
+    ) -> Result<Vec<LrCurvePoint>, NnError> {
         let (mut points, mut smooth) = (Vec::new(), Smooth::default());
         for number in 0.. {
             let epoch = if number == 0 {
@@ -82,7 +82,7 @@ impl Trainer<'_> {
                 };
                 let smooth_loss = smooth.push(loss);
                 let step = u32::try_from(points.len()).unwrap_or(u32::MAX);
-                points.push(RatePoint { step, learning_rate, loss, smooth_loss });
+                points.push(LrCurvePoint { step, learning_rate, loss, smooth_loss });
                 on_step(&points[points.len() - 1]);
                 let ends = smooth_loss > EXPLOSION * smooth.least || points.len() >= search.steps;
                 if ends { Err(Halt::Stopped) } else { Ok(()) }
@@ -124,9 +124,9 @@ impl Trainer<'_> {
 ///
 /// # Errors
 /// When too few points are left after the first tenth of `steps` and the last five.
-pub fn suggest(points: &[RatePoint], steps: usize) -> Result<f64, NnError> {
+pub fn suggest(points: &[LrCurvePoint], steps: usize) -> Result<f64, NnError> {
     let kept = points.get(steps / 10..points.len().saturating_sub(5)).unwrap_or_default();
-    let slope = |pair: &[RatePoint]| {
+    let slope = |pair: &[LrCurvePoint]| {
         (pair[1].smooth_loss - pair[0].smooth_loss)
             / (pair[1].learning_rate.ln() - pair[0].learning_rate.ln())
     };
@@ -146,13 +146,13 @@ mod tests {
     fn smoothing_and_suggestion_are_fastais() {
         let search = LrFinder { from: 1e-7, to: 10.0, steps: 60 };
         let mut smooth = Smooth::default();
-        let points: Vec<RatePoint> = (0..60)
+        let points: Vec<LrCurvePoint> = (0..60)
             .map(|step| {
                 let x = f64::from(step) / 60.0;
                 let loss =
                     3.0 - 2.0 / (1.0 + (-(x - 0.6) * 20.0).exp()) + 40.0 * (x - 0.8).max(0.0);
                 let learning_rate = search.rate(step as usize);
-                RatePoint { step, learning_rate, loss, smooth_loss: smooth.push(loss) }
+                LrCurvePoint { step, learning_rate, loss, smooth_loss: smooth.push(loss) }
             })
             .collect();
         let near = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-9, "{a} is not {b}");

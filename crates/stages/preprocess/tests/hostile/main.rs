@@ -127,9 +127,9 @@ fn the_same_things_in_place_of_the_table_are_refused() {
     let path = folder.path("table.csv");
     for (make, words) in [
         ("true", "cannot read the table"),
-        ("mkdir $1", "no regular file"),
-        ("mkfifo $1", "no regular file"),
-        ("ln -s /dev/zero $1", "no regular file"),
+        ("mkdir $1", "not a regular file"),
+        ("mkfifo $1", "not a regular file"),
+        ("ln -s /dev/zero $1", "not a regular file"),
         ("ln -s table.csv $1", "cannot read the table"),
         ("ln -s /proc/self/mem $1", "cannot read the table"),
     ] {
@@ -164,7 +164,7 @@ const BROKEN_TABLES: [(&str, &str); 31] = [
     ("Id,LABELS\na,abc\n", "\"abc\" is not a label"),
     ("Id,LABELS\na,1 1\n", "label 1 occurs twice"),
     ("Id,LABELS\n,1\n", "a sample id is empty"),
-    ("Id,LABELS\na,1\na,1\n", "line 3: sample a stands on line 2 already"),
+    ("Id,LABELS\na,1\na,1\n", "line 3: sample a is on line 2 already"),
     ("Id,LABELS\na/b,1\n", "not a sample id"),
     ("Id,LABELS\n..,1\n", "not a sample id"),
     ("Id,LABELS\n/etc/passwd,1\n", "not a sample id"),
@@ -223,7 +223,7 @@ fn conflicts_between_tables_are_listed() {
     let output = folder.run(&["--csv", "more.csv"]);
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}");
-    assert!(message.contains("2 mistakes") && message.contains("more.csv line 3: sample b"));
+    assert!(message.contains("2 errors") && message.contains("more.csv line 3: sample b"));
     folder.assert_nothing_left("conflicts");
 }
 
