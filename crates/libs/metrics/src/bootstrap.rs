@@ -1,10 +1,10 @@
-//! Intervals by resampling groups of samples.
+//! Bootstrap intervals that resample groups of samples.
 //!
-//! Samples that show the same field are one unit: drawing them apart would make the
+//! Samples that show the same field are one unit: drawing them separately would make the
 //! interval too narrow. A resample draws as many groups as there are, with replacement;
-//! thresholds stay as they are. The same seed gives the same resamples whatever is
-//! scored, so the difference of two systems has a paired interval: let the statistic
-//! return the difference.
+//! thresholds stay fixed. The same seed gives the same resamples whatever the statistic, so a
+//! paired interval of the difference of two systems is that of a statistic that returns the
+//! difference.
 //!
 //! Source: Efron & Tibshirani, *An Introduction to the Bootstrap* (1993), ch. 13
 //! (percentile interval).
@@ -12,16 +12,16 @@
 use hpa_core::Seed;
 use rayon::prelude::*;
 
-/// The middle 95 % of the resampled values.
+/// The central 95 % of the resampled values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
-    /// 2.5 % of the resamples are lower.
+    /// The 2.5th percentile.
     pub low: f64,
-    /// 2.5 % of the resamples are higher.
+    /// The 97.5th percentile.
     pub high: f64,
 }
 
-/// A plan of resampling.
+/// Which groups are resampled how often, from which seed.
 #[derive(Clone, Debug)]
 pub struct Bootstrap {
     /// The group of each sample, renumbered from 0 without gaps.
@@ -32,7 +32,7 @@ pub struct Bootstrap {
 }
 
 impl Bootstrap {
-    /// Resamples whole groups; sample `i` belongs to `groups[i]`, any numbers.
+    /// Resamples whole groups; sample `i` belongs to group `groups[i]`, an arbitrary number.
     ///
     /// # Panics
     /// When there are 2^32 samples or more.
@@ -41,10 +41,10 @@ impl Bootstrap {
         let mut distinct = groups.to_vec();
         distinct.sort_unstable();
         distinct.dedup();
-        let place = |group| distinct.binary_search(group).expect("every group is among them");
+        let index = |group| distinct.binary_search(group).expect("every group is in the list");
         let groups = groups
             .iter()
-            .map(|group| u32::try_from(place(group)).expect("fewer than 2^32 samples"))
+            .map(|group| u32::try_from(index(group)).expect("fewer than 2^32 samples"))
             .collect();
         Self { groups, n_groups: distinct.len(), replicates, seed: seed.derive("bootstrap") }
     }
@@ -59,8 +59,8 @@ impl Bootstrap {
         Self::new(&(0..n).collect::<Vec<_>>(), replicates, seed)
     }
 
-    /// The 95 % interval of each value that `statistic` returns, given how often each
-    /// sample was drawn; empty without replicates or samples.
+    /// The 95 % interval of each value that `statistic` returns; its argument is how often each
+    /// sample was drawn. Empty without replicates or samples.
     pub fn intervals(&self, statistic: impl Fn(&[u32]) -> Vec<f64> + Sync) -> Vec<Interval> {
         if self.n_groups == 0 {
             return Vec::new();
@@ -69,12 +69,12 @@ impl Bootstrap {
         let values: Vec<Vec<f64>> =
             replicates.map(|replicate| statistic(&self.weights(replicate))).collect();
         let n_values = values.first().map_or(0, Vec::len);
-        let column = |place: usize| values.iter().map(|values| values[place]).collect();
-        (0..n_values).map(|place| interval(column(place))).collect()
+        let column = |index: usize| values.iter().map(|values| values[index]).collect();
+        (0..n_values).map(|index| interval(column(index))).collect()
     }
 
-    /// How often each sample is drawn in one resample: its own stream, so that resamples
-    /// do not depend on how many there are.
+    /// How often each sample is drawn in one resample. Each resample has a random stream of its
+    /// own, so it does not depend on the number of resamples.
     #[must_use]
     pub fn weights(&self, replicate: u32) -> Vec<u32> {
         let mut rng = self.seed.child(u64::from(replicate)).rng();
@@ -91,13 +91,13 @@ fn interval(mut values: Vec<f64>) -> Interval {
     Interval { low: quantile(&values, 0.025), high: quantile(&values, 0.975) }
 }
 
-/// Linear between neighbours, as NumPy's default.
+/// Quantile with linear interpolation, NumPy's default.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let place = share * (sorted.len() - 1) as f64;
+    let position = share * (sorted.len() - 1) as f64;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to len - 1")]
-    let below = place.floor() as usize;
+    let below = position.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);
-    sorted[below] + (place - place.floor()) * (sorted[above] - sorted[below])
+    sorted[below] + (position - position.floor()) * (sorted[above] - sorted[below])
 }
 
 #[cfg(test)]
@@ -113,8 +113,8 @@ mod tests {
     fn the_interval_of_a_mean_is_the_textbook_one() {
         let mut rng = Seed::new(5).rng();
         let values: Vec<f64> = (0..400).map(|_| rng.normal()).collect();
-        let plan = Bootstrap::of_samples(400, 2000, Seed::new(1));
-        let [interval] = plan.intervals(|weights| vec![mean(&values, weights)])[..] else {
+        let bootstrap = Bootstrap::of_samples(400, 2000, Seed::new(1));
+        let [interval] = bootstrap.intervals(|weights| vec![mean(&values, weights)])[..] else {
             panic!("one value, one interval")
         };
         let width = interval.high - interval.low;
@@ -122,13 +122,13 @@ mod tests {
     }
 
     #[test]
-    fn twins_in_one_group_widen_the_interval() {
+    fn duplicates_in_one_group_widen_the_interval() {
         let mut rng = Seed::new(5).rng();
         let values: Vec<f64> =
             (0..200).map(|_| rng.normal()).flat_map(|value| [value, value]).collect();
         let groups: Vec<u32> = (0..200).flat_map(|group| [7 * group, 7 * group]).collect();
-        let width = |plan: &Bootstrap| {
-            let interval = plan.intervals(|weights| vec![mean(&values, weights)])[0];
+        let width = |bootstrap: &Bootstrap| {
+            let interval = bootstrap.intervals(|weights| vec![mean(&values, weights)])[0];
             interval.high - interval.low
         };
         let apart = width(&Bootstrap::of_samples(400, 1000, Seed::new(1)));
@@ -138,10 +138,10 @@ mod tests {
 
     #[test]
     fn the_same_seed_draws_the_same_resamples() {
-        let plan = Bootstrap::of_samples(50, 10, Seed::new(3));
-        assert_eq!(plan.weights(4), Bootstrap::of_samples(50, 99, Seed::new(3)).weights(4));
-        assert_ne!(plan.weights(4), plan.weights(5));
-        assert_eq!(plan.weights(4).iter().sum::<u32>(), 50);
+        let bootstrap = Bootstrap::of_samples(50, 10, Seed::new(3));
+        assert_eq!(bootstrap.weights(4), Bootstrap::of_samples(50, 99, Seed::new(3)).weights(4));
+        assert_ne!(bootstrap.weights(4), bootstrap.weights(5));
+        assert_eq!(bootstrap.weights(4).iter().sum::<u32>(), 50);
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Whether probabilities mean what they say.
+//! Calibration of probabilities: expected calibration error, distance from the optimal threshold.
 
 use crate::{Cut, Ranking};
 
-/// Expected calibration error: samples in `n_bins` bins of equal width, the gap between mean
-/// score and share of positives in each, averaged with the bins' sizes as weights.
+/// Expected calibration error: the gap between mean score and share of positives in each of
+/// `n_bins` bins of equal width, averaged with the bins' sizes as weights.
 ///
-/// A score of exactly 1 belongs to the last bin. 0 without samples.
+/// A score of exactly 1 is in the last bin. 0 without samples.
 /// Source: Guo, Pleiss, Sun & Weinberger, ICML 2017, who use 15 bins.
 ///
 /// # Panics
@@ -17,8 +17,8 @@ pub fn calibration_error(ranking: &Ranking, n_bins: usize) -> f64 {
     let bin = |score: f32| ((f64::from(score) * n_bins as f64) as usize).min(n_bins - 1);
     let (scores, mut start, mut gap) = (ranking.scores(), 0, 0.0);
     while let Some(&score) = scores.get(start) {
-        let here = bin(score);
-        let end = start + scores[start..].partition_point(|&score| bin(score) == here);
+        let current = bin(score);
+        let end = start + scores[start..].partition_point(|&score| bin(score) == current);
         let hits = ranking.hits(end) - ranking.hits(start);
         gap += (sum(&scores[start..end]) - hits as f64).abs();
         start = end;
@@ -26,7 +26,7 @@ pub fn calibration_error(ranking: &Ranking, n_bins: usize) -> f64 {
     if scores.is_empty() { 0.0 } else { gap / scores.len() as f64 }
 }
 
-/// Eight sums side by side, which a core adds at once.
+/// Sum in eight lanes, so that it vectorises; the order of summation is fixed.
 fn sum(scores: &[f32]) -> f64 {
     let (eights, rest) = scores.as_chunks::<8>();
     let mut sums = [0.0; 8];
@@ -38,14 +38,14 @@ fn sum(scores: &[f32]) -> f64 {
     sums.iter().sum::<f64>() + rest.iter().copied().map(f64::from).sum::<f64>()
 }
 
-/// How far F*/2 lies from the thresholds that reach F*, the best F1 of the label; `best` is
-/// the cut that reaches it, [`Ranking::best`] of β = 1.
+/// The distance of F\*/2 from the thresholds that reach F\*, the best F1 of the label; `best` is
+/// the cut that reaches it, [`Ranking::best`] with β = 1.
 ///
-/// Under calibrated probabilities the best threshold is half the best F1, so a large gap says
+/// Under calibrated probabilities the best threshold is half the best F1, so a large gap means
 /// that the probabilities are not calibrated near the threshold. All thresholds from the
-/// highest score not predicted to the lowest predicted reach F*; the gap is 0 inside. It is
+/// highest score not predicted to the lowest predicted reach F\*; the gap is 0 within. It is
 /// positive when the threshold is too high for calibrated probabilities. `None` for a
-/// label without positives, which has no best F1.
+/// label without positives.
 /// Source: Lipton, Elkan & Naryanaswamy, arXiv 1402.1892, theorem 1.
 #[must_use]
 pub fn half_f_gap(ranking: &Ranking, best: &Cut) -> Option<f64> {
@@ -76,8 +76,8 @@ mod tests {
         calibration_error(&Ranking::new(scores, truth).unwrap(), n_bins)
     }
 
-    /// As its definition has it, sample by sample.
-    fn plain_error(scores: &[f32], truth: &[bool], n_bins: usize) -> f64 {
+    /// The definition, sample by sample.
+    fn reference_error(scores: &[f32], truth: &[bool], n_bins: usize) -> f64 {
         let mut excess = vec![0.0; n_bins];
         for (&score, &truth) in scores.iter().zip(truth) {
             let score = f64::from(score);
@@ -90,14 +90,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_error_is_that_of_a_walk_over_all_samples(
+        fn the_error_equals_its_definition(
             samples in prop::collection::vec((0.0_f32..=1.0, any::<bool>()), 1..300),
             n_bins in 1_usize..20,
         ) {
             let (scores, truth): (Vec<f32>, Vec<bool>) = samples.into_iter().unzip();
-            let plain = plain_error(&scores, &truth, n_bins);
+            let expected = reference_error(&scores, &truth, n_bins);
             let ours = error(&scores, &truth, n_bins);
-            prop_assert!((ours - plain).abs() < 1e-12, "{} {}", ours, plain);
+            prop_assert!((ours - expected).abs() < 1e-12, "{} {}", ours, expected);
         }
     }
 
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn halved_scores_are_found_out() {
+    fn halved_scores_have_a_negative_gap() {
         let mut rng = Seed::new(9).rng();
         #[expect(clippy::cast_possible_truncation, reason = "scores are f32")]
         let scores: Vec<f32> = (0..20_000).map(|_| rng.uniform() as f32).collect();

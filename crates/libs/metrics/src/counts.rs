@@ -1,37 +1,37 @@
-//! Right and wrong decisions, counted, and the F score they give.
+//! Counts of true positives, false positives and false negatives, and the F score from them.
 
 use std::ops::{Add, AddAssign};
 
-/// How many decisions were right and wrong; true negatives do not enter F.
+/// Confusion counts; true negatives do not enter F.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Predicted and there.
+    /// Predicted positives.
     pub true_positives: u64,
-    /// Predicted, not there.
+    /// Predicted negatives.
     pub false_positives: u64,
-    /// There, not predicted.
+    /// Positives that are not predicted.
     pub false_negatives: u64,
 }
 
 impl Counts {
-    /// Counts a column (or a row, or a whole matrix) of decisions.
+    /// Counts a column, a row or a whole matrix.
     ///
     /// # Panics
     /// When the two differ in length.
     #[must_use]
-    pub fn of(truth: &[bool], decided: &[bool]) -> Self {
-        assert_eq!(truth.len(), decided.len(), "one decision for each truth");
+    pub fn of(truth: &[bool], predicted: &[bool]) -> Self {
+        assert_eq!(truth.len(), predicted.len(), "one prediction for each truth");
         let mut counts = Self::default();
-        for (&truth, &decided) in truth.iter().zip(decided) {
-            counts.true_positives += u64::from(truth && decided);
-            counts.false_positives += u64::from(!truth && decided);
-            counts.false_negatives += u64::from(truth && !decided);
+        for (&truth, &predicted) in truth.iter().zip(predicted) {
+            counts.true_positives += u64::from(truth && predicted);
+            counts.false_positives += u64::from(!truth && predicted);
+            counts.false_negatives += u64::from(truth && !predicted);
         }
         counts
     }
 
     /// The F score that weighs recall `beta` times as much as precision:
-    /// (1 + β²)·TP / ((1 + β²)·TP + β²·FN + FP), and 0 when nothing is there or predicted.
+    /// (1 + β²)·TP / ((1 + β²)·TP + β²·FN + FP), and 0 without positives and predictions.
     ///
     /// For β of 1, 2 and 0.5 the numerator and denominator are exact, so two counts with
     /// equal F compare equal; for other β they may differ by a rounding.
@@ -41,7 +41,7 @@ impl Counts {
         let square = beta * beta;
         let hits = (1.0 + square) * self.true_positives as f64;
         let misses = square * self.false_negatives as f64 + self.false_positives as f64;
-        // Without a hit F is 0, whatever the misses are: no 0/0.
+        // Without a true positive F is 0 whatever the misses are; this avoids 0/0.
         if self.true_positives == 0 { 0.0 } else { hits / (hits + misses) }
     }
 
@@ -51,19 +51,19 @@ impl Counts {
         self.f_beta(1.0)
     }
 
-    /// How much of what was predicted is there; 0 when nothing was predicted.
+    /// The share of predictions that are positives; 0 without predictions.
     #[must_use]
     pub fn precision(&self) -> f64 {
         ratio(self.true_positives, self.false_positives)
     }
 
-    /// How much of what is there was predicted; 0 when nothing is there.
+    /// The share of positives that are predicted; 0 without positives.
     #[must_use]
     pub fn recall(&self) -> f64 {
         ratio(self.true_positives, self.false_negatives)
     }
 
-    /// How many are there.
+    /// The number of positives.
     #[must_use]
     pub const fn positives(&self) -> u64 {
         self.true_positives + self.false_negatives
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_there_and_nothing_predicted_scores_zero() {
+    fn no_positives_and_no_predictions_score_zero() {
         assert_eq!(Counts::default().f1().to_bits(), 0.0_f64.to_bits());
         assert_eq!(Counts::of(&[false], &[true]).f1().to_bits(), 0.0_f64.to_bits());
         assert_eq!(Counts::default().recall().to_bits(), 0.0_f64.to_bits());

@@ -1,29 +1,29 @@
-//! Which F is meant: its average and its β, written `macro-f1`, `samples-f2`, `micro-f0.5`;
+//! F score metrics by name: average and β, as in `macro-f1`, `samples-f2`, `micro-f0.5`;
 //! any other β from 0.01 to 100 is written the same way (`macro-f1.5`).
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Over what the F score is averaged.
+/// How the F score is averaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Average {
-    /// The mean of the labels' F scores: every label counts the same (the competition's).
+    /// The mean of the labels' F scores (the competition's).
     Macro,
-    /// F of the counts of all labels together: every decision counts the same.
+    /// F of the counts summed over all labels.
     Micro,
-    /// The mean of the samples' F scores: every sample counts the same.
+    /// The mean of the samples' F scores.
     Samples,
 }
 
-/// An F score: what it is averaged over and how much recall weighs.
+/// An F score: its average and the weight of recall.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Metric {
-    /// Over what.
+    /// How it is averaged.
     pub average: Average,
     beta: f64,
 }
 
-/// Text that names no metric.
+/// Text that is not a metric.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is not a metric: expected macro-f1, micro-f1, samples-f1, or one with f2 or f0.5 for f1 (any weight of recall from 0.01 to 100)"
@@ -31,23 +31,23 @@ pub struct Metric {
 pub struct MetricError(String);
 
 impl Metric {
-    /// The competition's score.
+    /// The competition's metric.
     pub const MACRO_F1: Self = Self { average: Average::Macro, beta: 1.0 };
 
-    /// An F score whose recall weighs `beta` times as much as its precision; none when `beta`
-    /// is not from 0.01 to 100.
+    /// An F score that weights recall `beta` times as much as precision; `None` when `beta` is not
+    /// from 0.01 to 100.
     #[must_use]
     pub fn new(average: Average, beta: f64) -> Option<Self> {
         (0.01..=100.0).contains(&beta).then_some(Self { average, beta })
     }
 
-    /// How many times as much recall weighs as precision.
+    /// The weight of recall relative to precision.
     #[must_use]
     pub const fn beta(self) -> f64 {
         self.beta
     }
 
-    /// Whether each label's threshold can be chosen without regard to the others.
+    /// Whether each label's threshold can be optimised independently of the others.
     #[must_use]
     pub fn is_separable(self) -> bool {
         self.average == Average::Macro
@@ -66,7 +66,7 @@ impl FromStr for Metric {
             _ => return Err(error()),
         };
         let digits = f.strip_prefix('f').ok_or_else(error)?;
-        // Plain decimals: what `parse` takes beyond them ("+1", "1e1", "inf") is a slip here.
+        // Plain decimals only: `parse` also accepts "+1", "1e1" and "inf".
         let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         let beta = digits.parse().ok().filter(|_| plain);
         beta.and_then(|beta| Self::new(average, beta)).ok_or_else(error)
@@ -80,7 +80,7 @@ impl fmt::Display for Metric {
             Average::Micro => "micro",
             Average::Samples => "samples",
         };
-        // Padding asked for by a table applies to the whole name.
+        // `pad` applies a format width to the whole name.
         f.pad(&format!("{average}-f{}", self.beta))
     }
 }
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_metric_is_written_as_it_is_read() {
+    fn every_metric_round_trips_through_its_name() {
         for average in ["macro", "micro", "samples"] {
             for f in ["f1", "f2", "f0.5", "f1.5", "f100", "f0.01"] {
                 let text = format!("{average}-{f}");
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_metric_that_does_not_exist_is_refused_with_the_list() {
+    fn an_unknown_metric_is_refused_with_the_list() {
         for text in [
             "",
             "f1",

@@ -1,6 +1,6 @@
-//! Golden numbers of scikit-learn: F in three averages and three β, and the ROC area.
+//! Golden values of scikit-learn: F in three averages and three β, and the ROC area.
 
-use hpa_metrics::{Metric, Outcomes, Ranking, macro_f1};
+use hpa_metrics::{Confusion, Metric, Ranking, macro_f1};
 
 const GOLDEN: &str = include_str!("golden/scikit_learn.txt");
 
@@ -22,18 +22,18 @@ fn scores_and_roc_areas_agree_with_scikit_learn() {
         let truth: Vec<bool> = numbers::<u8>(case[1]).into_iter().map(|bit| bit == 1).collect();
         let scores: Vec<f32> =
             numbers::<u8>(case[2]).into_iter().map(|part| f32::from(part) / 64.0).collect();
-        let decided: Vec<bool> = scores.iter().map(|&score| score > 0.5).collect();
+        let predicted: Vec<bool> = scores.iter().map(|&score| score > 0.5).collect();
         let expected: Vec<f64> = numbers(case[3]);
-        let outcomes = Outcomes::new(&truth, &decided, n_labels);
+        let confusion = Confusion::new(&truth, &predicted, n_labels);
         let names = ["macro", "micro", "samples"]
             .into_iter()
             .flat_map(|average| ["f1", "f2", "f0.5"].map(|f| format!("{average}-{f}")));
         for (name, &value) in names.zip(&expected) {
-            close(outcomes.score(name.parse::<Metric>().unwrap()), value, &name);
+            close(confusion.score(name.parse::<Metric>().unwrap()), value, &name);
         }
-        close(macro_f1(&truth, &decided, n_labels), expected[0], "macro_f1");
+        close(macro_f1(&truth, &predicted, n_labels), expected[0], "macro_f1");
         for (label, &area) in expected[9..].iter().enumerate() {
-            let column = |place: usize| place * n_labels + label;
+            let column = |row: usize| row * n_labels + label;
             let scores: Vec<f32> = (0..n).map(|row| scores[column(row)]).collect();
             let truth: Vec<bool> = (0..n).map(|row| truth[column(row)]).collect();
             match Ranking::new(&scores, &truth).unwrap().roc_auc() {

@@ -1,9 +1,9 @@
-//! How long does basin hopping take where every local search is short?
+//! Time of basin hopping with short local searches.
 //!
 //! `cargo bench -p hpa-optim --bench basin_hopping`
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
-use hpa_optim::{BasinHopping, Bounds, Closures, Lbfgsb, minimise};
+use hpa_optim::{BasinHopping, Bounds, Closures, Lbfgsb, minimize};
 use std::f64::consts::TAU;
 use std::hint::black_box;
 use std::time::Instant;
@@ -19,7 +19,7 @@ fn main() {
     let (mut evaluations, runs) = (0, 20_u64);
     for seed in 0..runs {
         let seeded = solver.clone().with_seed(seed);
-        let minimum = minimise(&problem, &[3.3; 28], &seeded).expect("finite in the box");
+        let minimum = minimize(&problem, &[3.3; 28], &seeded).expect("finite in the box");
         evaluations += black_box(minimum).evaluations;
     }
     let total = began.elapsed().as_secs_f64();

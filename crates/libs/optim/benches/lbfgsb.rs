@@ -1,9 +1,9 @@
-//! How long does L-BFGS-B itself take, per evaluation of a cheap function?
+//! Time of L-BFGS-B per evaluation of a cheap function.
 //!
 //! `cargo bench -p hpa-optim --bench lbfgsb`
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
-use hpa_optim::{Bounds, Closures, Lbfgsb, minimise};
+use hpa_optim::{Bounds, Closures, Lbfgsb, minimize};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -32,7 +32,7 @@ fn bench(name: &str, variables: usize, repeats: u32) {
     let began = Instant::now();
     let mut evaluations = 0;
     for _ in 0..repeats {
-        let minimum = minimise(black_box(&problem), &start, &solver).expect("finite in the box");
+        let minimum = minimize(black_box(&problem), &start, &solver).expect("finite in the box");
         evaluations += black_box(minimum).evaluations;
     }
     let (total, runs) = (began.elapsed().as_secs_f64(), f64::from(repeats));

@@ -1,8 +1,8 @@
-//! The box that a search may not leave: one closed interval per variable.
+//! Box constraints: one closed interval per variable.
 //!
-//! An infinite end means no bound on that side; equal ends fix the variable.
-//! A `Bounds` is valid from birth: no NaN, no empty interval, at least one variable.
-//! Serialised with `null` for "no bound", because JSON has no infinities.
+//! An infinite end means no bound on that side; equal ends fix the variable. The constructors
+//! reject NaN, empty intervals and zero variables. Serialised with `null` for "no bound", because
+//! JSON has no infinities.
 
 use crate::Error;
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ pub struct Bounds {
     upper: Vec<f64>,
 }
 
-/// Bounds as they are written: an absent end is no bound.
+/// The serialised form: an absent end is no bound.
 #[derive(Serialize, Deserialize)]
 struct RawBounds {
     lower: Vec<Option<f64>>,
@@ -33,10 +33,10 @@ struct RawBounds {
 }
 
 impl Bounds {
-    /// The box between `lower` and `upper`, one entry per variable.
+    /// Bounds from `lower` to `upper`, one entry per variable.
     ///
     /// # Errors
-    /// Different lengths, no variable, a NaN, or an interval with no number in it.
+    /// Different lengths, no variable, a NaN, or an empty interval.
     pub fn new(lower: Vec<f64>, upper: Vec<f64>) -> Result<Self, Error> {
         if lower.len() != upper.len() {
             return Err(Error::BoundsLengths { lower: lower.len(), upper: upper.len() });
@@ -48,7 +48,7 @@ impl Bounds {
             if lower.is_nan() || upper.is_nan() {
                 return Err(Error::BoundIsNan { index });
             }
-            // [inf, inf] holds no number either.
+            // [inf, inf] contains no number either.
             if lower > upper || lower == f64::INFINITY || upper == f64::NEG_INFINITY {
                 return Err(Error::BoundsContradict { index, lower, upper });
             }
@@ -64,7 +64,7 @@ impl Bounds {
         Self::new(vec![lower; variables], vec![upper; variables])
     }
 
-    /// No bound at all on `variables`.
+    /// No bounds on `variables`.
     ///
     /// # Errors
     /// No variable.
@@ -74,18 +74,18 @@ impl Bounds {
 
     /// Number of variables.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "never empty: there is always a variable")]
+    #[expect(clippy::len_without_is_empty, reason = "never empty: there is at least one variable")]
     pub fn len(&self) -> usize {
         self.lower.len()
     }
 
-    /// Lower limits; negative infinity where there is none.
+    /// Lower bounds; negative infinity where there is none.
     #[must_use]
     pub fn lower(&self) -> &[f64] {
         &self.lower
     }
 
-    /// Upper limits; infinity where there is none.
+    /// Upper bounds; infinity where there is none.
     #[must_use]
     pub fn upper(&self) -> &[f64] {
         &self.upper
@@ -97,7 +97,7 @@ impl Bounds {
         point.len() == self.len() && self.first_outside(point).is_none()
     }
 
-    /// The nearest point of the box.
+    /// The nearest point within the bounds.
     #[must_use]
     pub fn project(&self, point: &[f64]) -> Vec<f64> {
         point.iter().enumerate().map(|(i, &value)| self.clamp(i, value)).collect()
@@ -134,8 +134,8 @@ impl Bounds {
         self.lower.iter().chain(&self.upper).all(|bound| bound.is_finite())
     }
 
-    /// The start of a search: checked, then moved into the box.
-    pub(crate) fn admit(&self, start: &[f64]) -> Result<Vec<f64>, Error> {
+    /// The start of a search: checked, then projected onto the bounds.
+    pub(crate) fn project_start(&self, start: &[f64]) -> Result<Vec<f64>, Error> {
         if start.len() != self.len() {
             return Err(Error::StartLength { start: start.len(), bounds: self.len() });
         }
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bounds_that_hold_no_number_are_refused() {
+    fn empty_intervals_are_refused() {
         let infinity = f64::INFINITY;
         for (lower, upper) in [(1.0, 0.0), (infinity, infinity), (-infinity, -infinity)] {
             let error = Bounds::new(vec![0.0, lower], vec![1.0, upper]).unwrap_err();
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gradient_that_points_out_of_the_box_does_not_count() {
+    fn a_gradient_that_points_out_of_the_bounds_is_projected_to_zero() {
         let bounds = Bounds::uniform(3, 0.0, 1.0).unwrap();
         let norm = bounds.projected_gradient_norm(&[0.0, 1.0, 0.75], &[5.0, -7.0, -3.0]);
         assert!((norm - 0.25).abs() < 1e-15);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn infinite_bounds_survive_json() {
+    fn infinite_bounds_round_trip_through_json() {
         let bounds = Bounds::new(vec![f64::NEG_INFINITY, 0.0], vec![1.0, f64::INFINITY]).unwrap();
         let text = serde_json::to_string(&bounds).unwrap();
         assert_eq!(text, r#"{"lower":[null,0.0],"upper":[1.0,null]}"#);

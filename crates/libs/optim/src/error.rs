@@ -1,11 +1,11 @@
-//! What can be wrong with a problem, its box or an option: what, where, how to mend.
+//! Errors of problems, bounds and options.
 //!
-//! argmin hands errors on as `argmin::core::Error`; `error.downcast_ref::<hpa_optim::Error>()`
-//! gives these back.
+//! argmin passes errors on as `argmin::core::Error`; `error.downcast_ref::<hpa_optim::Error>()`
+//! recovers these.
 
 use std::fmt;
 
-/// Everything this crate refuses.
+/// An invalid problem, start, bound or option.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -20,7 +20,7 @@ pub enum Error {
         /// Number of upper bounds.
         upper: usize,
     },
-    /// A box that no point can be in.
+    /// Bounds with an empty interval.
     #[error(
         "bounds of variable {index} contradict each other: no number lies between \
          {lower} and {upper} (swapped?)"
@@ -39,13 +39,13 @@ pub enum Error {
         /// Which variable.
         index: usize,
     },
-    /// No variable at all.
-    #[error("there is nothing to search: the problem has no variable")]
+    /// No variables.
+    #[error("the problem has no variables")]
     NoVariables,
     /// The state has no parameter to start from.
     #[error("no start: give one with `executor.configure(|state| state.param(start))`")]
     NoStart,
-    /// A start (or a restored state) with the wrong number of variables.
+    /// A start, or a restored state, with the wrong number of variables.
     #[error("the start has {start} variables but the bounds have {bounds}: make them the same")]
     StartLength {
         /// Variables of the start.
@@ -58,10 +58,10 @@ pub enum Error {
     StartNotFinite {
         /// Which variable.
         index: usize,
-        /// What it was.
+        /// The value.
         value: f64,
     },
-    /// A point outside the box where the box must hold.
+    /// A point outside the bounds.
     #[error(
         "variable {index} is {value}, outside its bounds [{lower}, {upper}]: \
          project the point onto the bounds first"
@@ -69,7 +69,7 @@ pub enum Error {
     OutsideBounds {
         /// Which variable.
         index: usize,
-        /// What it was.
+        /// The value.
         value: f64,
         /// Its lower bound.
         lower: f64,
@@ -83,9 +83,9 @@ pub enum Error {
         Point(point)
     )]
     CostNotFinite {
-        /// What it was.
+        /// The value.
         value: f64,
-        /// Where.
+        /// The point.
         point: Vec<f64>,
     },
     /// A component of the gradient is NaN or infinite.
@@ -97,9 +97,9 @@ pub enum Error {
     GradientNotFinite {
         /// Which component.
         index: usize,
-        /// What it was.
+        /// The value.
         value: f64,
-        /// Where.
+        /// The point.
         point: Vec<f64>,
     },
     /// A gradient of the wrong length.
@@ -118,9 +118,9 @@ pub enum Error {
     Option {
         /// Which option.
         option: &'static str,
-        /// What was given.
+        /// The value given.
         value: f64,
-        /// What would be right.
+        /// The valid range.
         expected: &'static str,
     },
     /// A local minimiser that returned no point.
@@ -132,23 +132,12 @@ pub enum Error {
         /// Name of the solver.
         solver: String,
     },
-    /// A checkpoint that cannot be written, or is none.
-    #[error(
-        "checkpoint {}: {reason} (its folder must be there; remove it to start anew)",
-        path.display()
-    )]
-    Checkpoint {
-        /// The file.
-        path: std::path::PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
     /// The problem itself failed.
     #[error("the problem failed: {0}")]
     Problem(argmin::core::Error),
 }
 
-/// The first coordinates of a point, enough to recognise it.
+/// Displays the first coordinates of a point.
 struct Point<'a>(&'a [f64]);
 
 impl fmt::Display for Point<'_> {
@@ -160,7 +149,7 @@ impl fmt::Display for Point<'_> {
     }
 }
 
-/// `value` if it is in range, or the error that names the option.
+/// `value` if it is in range, or an error that names the option.
 pub(crate) fn in_range(
     option: &'static str,
     value: f64,
@@ -175,14 +164,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_point_is_cut_short() {
+    fn a_long_point_is_truncated() {
         let error = Error::CostNotFinite { value: f64::NAN, point: vec![0.5; 1000] };
         let text = error.to_string();
         assert!(text.contains("NaN at [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, ...]"), "{text}");
     }
 
     #[test]
-    fn an_option_says_what_would_be_right() {
+    fn an_option_error_names_the_valid_range() {
         let error = in_range("temperature", -1.0, false, "a number >= 0").unwrap_err();
         assert_eq!(error.to_string(), "temperature = -1 is out of range: expected a number >= 0");
     }

@@ -1,19 +1,19 @@
-//! A gradient for problems that have none: forward differences that stay within the bounds.
+//! Gradients by finite differences within the bounds.
 //!
-//! `g_i = (f(x + h e_i) - f(x)) / h`. Where `x_i + h` would leave the box the step goes
-//! backward; where neither side has room for `h` it goes as far as the roomier side allows; a
-//! fixed variable has slope 0, for it cannot move. `h` is absolute, in the units of the variable:
-//! 1e-8 (SciPy's default) suits smooth functions, a staircase wants a step wider than its stairs.
+//! `g_i = (f(x + h e_i) - f(x)) / h`. Where `x_i + h` would be outside the bounds the
+//! difference is backward; where neither side has room for `h` it goes to the farther bound; a
+//! fixed variable has slope 0. `h` is absolute, in the units of the variable: 1e-8 (SciPy's
+//! default) suits smooth functions, a step function needs a step wider than its treads.
 //! One gradient costs one evaluation per variable, plus one if the point is new.
 
 use crate::Error;
 use crate::bounds::Bounds;
 use crate::error::in_range;
-use crate::evaluation::finite_cost;
+use crate::iterate::finite_cost;
 use argmin::core::{CostFunction, Gradient};
 use std::cell::{Cell, RefCell};
 
-/// A problem together with its finite-difference gradient.
+/// A problem with its finite-difference gradient.
 ///
 /// ```
 /// use argmin::core::{CostFunction, Error, Executor, State};
@@ -49,7 +49,7 @@ pub struct FiniteDifference<P> {
 }
 
 impl<P> FiniteDifference<P> {
-    /// `problem` with differences over `step`, within `bounds`.
+    /// `problem` with differences of `step` within `bounds`.
     ///
     /// # Errors
     /// A step that is not a finite number above 0.
@@ -59,17 +59,17 @@ impl<P> FiniteDifference<P> {
         Ok(Self { problem, step, bounds, evaluations: Cell::new(0), last: RefCell::new(None) })
     }
 
-    /// The problem inside.
+    /// The wrapped problem.
     pub fn problem(&self) -> &P {
         &self.problem
     }
 
-    /// Evaluations of the objective so far, those for gradients included.
+    /// Evaluations of the objective so far, including those for gradients.
     pub fn evaluations(&self) -> u64 {
         self.evaluations.get()
     }
 
-    /// Where to measure for the slope of one variable; the variable's own value if it is fixed.
+    /// The second point of the difference in one variable; the variable's own value if it is fixed.
     fn neighbour(&self, index: usize, value: f64) -> f64 {
         let (lower, upper) = (self.bounds.lower()[index], self.bounds.upper()[index]);
         if value + self.step <= upper {
@@ -85,7 +85,7 @@ impl<P> FiniteDifference<P> {
 }
 
 impl<P: CostFunction<Param = Vec<f64>, Output = f64>> FiniteDifference<P> {
-    fn measure(&self, point: &Vec<f64>) -> Result<f64, argmin::core::Error> {
+    fn evaluate(&self, point: &Vec<f64>) -> Result<f64, argmin::core::Error> {
         self.evaluations.set(self.evaluations.get() + 1);
         Ok(finite_cost(self.problem.cost(point)?, point)?)
     }
@@ -96,7 +96,7 @@ impl<P: CostFunction<Param = Vec<f64>, Output = f64>> CostFunction for FiniteDif
     type Output = f64;
 
     fn cost(&self, point: &Vec<f64>) -> Result<f64, argmin::core::Error> {
-        let cost = self.measure(point)?;
+        let cost = self.evaluate(point)?;
         *self.last.borrow_mut() = Some((point.clone(), cost));
         Ok(cost)
     }
@@ -114,17 +114,17 @@ impl<P: CostFunction<Param = Vec<f64>, Output = f64>> Gradient for FiniteDiffere
         if let Some(error) = self.bounds.first_outside(point) {
             return Err(error.into());
         }
-        let known = self.last.borrow().as_ref().filter(|last| last.0 == *point).map(|last| last.1);
-        let here = known.map_or_else(|| self.cost(point), Ok)?;
+        let cached = self.last.borrow().as_ref().filter(|last| last.0 == *point).map(|last| last.1);
+        let here = cached.map_or_else(|| self.cost(point), Ok)?;
         let mut moved = point.clone();
         let mut gradient = Vec::with_capacity(point.len());
         for (index, &value) in point.iter().enumerate() {
             let neighbour = self.neighbour(index, value);
-            // The difference as it is representable, not the step as it was asked for.
+            // The representable difference, not the nominal step.
             let distance = neighbour - value;
             moved[index] = neighbour;
             let slope =
-                if distance == 0.0 { 0.0 } else { (self.measure(&moved)? - here) / distance };
+                if distance == 0.0 { 0.0 } else { (self.evaluate(&moved)? - here) / distance };
             gradient.push(slope);
             moved[index] = value;
         }
@@ -136,10 +136,10 @@ impl<P: CostFunction<Param = Vec<f64>, Output = f64>> Gradient for FiniteDiffere
 mod tests {
     use super::*;
 
-    /// x², and a note of every place where it was measured.
-    struct Watched(RefCell<Vec<f64>>);
+    /// x², recording every point of evaluation.
+    struct Recorder(RefCell<Vec<f64>>);
 
-    impl CostFunction for Watched {
+    impl CostFunction for Recorder {
         type Param = Vec<f64>;
         type Output = f64;
 
@@ -149,16 +149,16 @@ mod tests {
         }
     }
 
-    fn slope(at: f64, step: f64, lower: f64, upper: f64) -> (f64, FiniteDifference<Watched>) {
+    fn slope(at: f64, step: f64, lower: f64, upper: f64) -> (f64, FiniteDifference<Recorder>) {
         let bounds = Bounds::uniform(1, lower, upper).unwrap();
         let problem =
-            FiniteDifference::new(Watched(RefCell::new(Vec::new())), step, bounds).unwrap();
+            FiniteDifference::new(Recorder(RefCell::new(Vec::new())), step, bounds).unwrap();
         (problem.gradient(&vec![at]).unwrap()[0], problem)
     }
 
     #[test]
-    fn no_measurement_leaves_the_box() {
-        // forward; backward at the upper bound; the roomier side of a box narrower than the step.
+    fn every_evaluation_is_within_the_bounds() {
+        // Forward; backward at the upper bound; toward the farther bound of an interval narrower than the step.
         for (at, expected) in [(0.5, 1.05), (1.0, 1.95), (0.0, 0.05)] {
             let (slope, problem) = slope(at, 0.05, 0.0, 1.0);
             assert!((slope - expected).abs() < 1e-12, "at {at}: {slope}");
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_objective_is_not_measured_twice_at_the_same_point() {
+    fn the_objective_is_not_evaluated_twice_at_the_same_point() {
         let (_, problem) = slope(0.5, 0.05, 0.0, 1.0);
         problem.cost(&vec![0.25]).unwrap();
         problem.gradient(&vec![0.25]).unwrap();
@@ -186,9 +186,9 @@ mod tests {
     #[test]
     fn a_step_of_zero_or_a_point_outside_is_refused() {
         let bounds = Bounds::uniform(1, 0.0, 1.0).unwrap();
-        let watched = || Watched(RefCell::new(Vec::new()));
-        assert!(FiniteDifference::new(watched(), 0.0, bounds.clone()).is_err());
-        let problem = FiniteDifference::new(watched(), 0.1, bounds).unwrap();
+        let recorder = || Recorder(RefCell::new(Vec::new()));
+        assert!(FiniteDifference::new(recorder(), 0.0, bounds.clone()).is_err());
+        let problem = FiniteDifference::new(recorder(), 0.1, bounds).unwrap();
         let error = problem.gradient(&vec![2.0]).unwrap_err();
         assert!(matches!(error.downcast_ref(), Some(Error::OutsideBounds { index: 0, .. })));
     }

@@ -1,4 +1,4 @@
-//! The safeguarded step of a line search: cubic and quadratic models of what was measured.
+//! Safeguarded cubic and quadratic interpolation for the line search.
 //!
 //! Source: Moré & Thuente, ACM Trans. Math. Software 20 (1994), 286-307, section 4.
 
@@ -11,14 +11,13 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// The same sample after a line of slope `tilt` through the origin was subtracted.
+    /// The sample with a line of slope `tilt` through the origin subtracted.
     pub(crate) fn tilted(self, tilt: f64) -> Self {
         Self { value: self.value - self.step * tilt, slope: self.slope - tilt, ..self }
     }
 }
 
-/// The interval of uncertainty: the lower of its ends first; a bracket once a minimiser is
-/// known to lie between them.
+/// The interval of uncertainty; a bracket once a minimiser must lie between its ends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Interval {
     pub(crate) best: Sample,
@@ -27,30 +26,30 @@ pub(crate) struct Interval {
 }
 
 impl Interval {
-    /// Takes in `trial` and says where to measure next, not outside `[least, most]` while
+    /// Takes in `trial` and returns the next step to evaluate, within `[min_trial, max_trial]` while
     /// there is no bracket.
-    pub(crate) fn update(&mut self, trial: Sample, least: f64, most: f64) -> f64 {
-        let turned = trial.slope * self.best.slope.signum() < 0.0;
+    pub(crate) fn update(&mut self, trial: Sample, min_trial: f64, max_trial: f64) -> f64 {
+        let slope_changed_sign = trial.slope * self.best.slope.signum() < 0.0;
         let next = if trial.value > self.best.value {
             self.bracketed = true;
             between_after_rise(self.best, trial)
-        } else if turned {
+        } else if slope_changed_sign {
             self.bracketed = true;
             let (cubic, secant) = (cubic_minimum(trial, self.best), secant(trial, self.best));
             farther(trial.step, cubic, secant)
         } else if trial.slope.abs() < self.best.slope.abs() {
-            self.beyond_flatter(trial, least, most)
+            self.next_after_flatter(trial, min_trial, max_trial)
         } else if self.bracketed {
             cubic_minimum(trial, self.other)
         } else if trial.step > self.best.step {
-            most
+            max_trial
         } else {
-            least
+            min_trial
         };
         if trial.value > self.best.value {
             self.other = trial;
         } else {
-            if turned {
+            if slope_changed_sign {
                 self.other = self.best;
             }
             self.best = trial;
@@ -58,22 +57,26 @@ impl Interval {
         next
     }
 
-    /// Lower, same sign of slope, but flatter: the minimiser lies further on.
-    fn beyond_flatter(&self, trial: Sample, least: f64, most: f64) -> f64 {
-        let onward = trial.step > self.best.step;
-        let cubic = cubic_beyond(trial, self.best).unwrap_or(if onward { most } else { least });
+    /// Lower, slope of the same sign but smaller: the minimiser lies further along.
+    fn next_after_flatter(&self, trial: Sample, min_trial: f64, max_trial: f64) -> f64 {
+        let is_forward = trial.step > self.best.step;
+        let cubic = cubic_beyond(trial, self.best).unwrap_or(if is_forward {
+            max_trial
+        } else {
+            min_trial
+        });
         let secant = secant(trial, self.best);
         if !self.bracketed {
-            return farther(trial.step, cubic, secant).clamp(least, most);
+            return farther(trial.step, cubic, secant).clamp(min_trial, max_trial);
         }
         // Inside a bracket not more than two thirds of the way to the far end.
         let limit = trial.step + 0.66 * (self.other.step - trial.step);
         let near = nearer(trial.step, cubic, secant);
-        if onward { near.min(limit) } else { near.max(limit) }
+        if is_forward { near.min(limit) } else { near.max(limit) }
     }
 }
 
-/// The value rose: between the cubic's minimum and the midpoint towards the parabola's.
+/// The value rose: the cubic's minimum, or the midpoint between it and the parabola's.
 fn between_after_rise(best: Sample, trial: Sample) -> f64 {
     let cubic = cubic_minimum(best, trial);
     let span = trial.step - best.step;
@@ -105,17 +108,17 @@ fn cubic_minimum(from: Sample, to: Sample) -> f64 {
     from.step + ratio * (to.step - from.step)
 }
 
-/// The same if it lies beyond `from`, seen from `to`; none if the cubic has no minimum there.
+/// The same if it lies beyond `from` as seen from `to`; `None` if the cubic has no minimum there.
 fn cubic_beyond(from: Sample, to: Sample) -> Option<f64> {
     let (ratio, root) = cubic_ratio(from, to);
     (ratio < 0.0 && root != 0.0).then_some(from.step + ratio * (to.step - from.step))
 }
 
-/// Place of the cubic's minimum as a share of the way, and the square root in its formula.
+/// Position of the cubic's minimum as a fraction of the interval, and the square root in its formula.
 fn cubic_ratio(from: Sample, to: Sample) -> (f64, f64) {
     let span = to.step - from.step;
     let theta = 3.0 * (from.value - to.value) / span + from.slope + to.slope;
-    // Scaled, lest the squares overflow.
+    // Scaled so that the squares do not overflow.
     let scale = theta.abs().max(from.slope.abs()).max(to.slope.abs());
     let inside = (theta / scale).powi(2) - (from.slope / scale) * (to.slope / scale);
     let root = scale * inside.max(0.0).sqrt() * span.signum();

@@ -1,14 +1,14 @@
-//! `Lbfgsb`: minimises a smooth function of many variables within bounds.
+//! `Lbfgsb`: L-BFGS with bounds on the variables.
 //!
 //! Each iteration models the function by a quadratic whose Hessian comes from the last `m`
-//! steps (`compact.rs`), follows the projected steepest descent to the model's first minimum
+//! steps (`bfgs_matrix.rs`), follows the projected steepest descent to the model's first minimum
 //! (`cauchy.rs`), minimises the model over the variables that are free there (`subspace.rs`), and
 //! searches along the line to that point for the strong Wolfe conditions (`line_search.rs`).
 //!
-//! Requires of the problem: `CostFunction` and `Gradient` on `Vec<f64>`, both finite in the box
-//! (without a gradient wrap it in [`FiniteDifference`](crate::FiniteDifference)). The start is
-//! moved into the box; no point outside it is ever measured, and the result is never worse than
-//! the start.
+//! Requires of the problem: `CostFunction` and `Gradient` on `Vec<f64>`, both finite within the
+//! bounds (for a problem without a gradient use [`FiniteDifference`](crate::FiniteDifference)).
+//! The start is projected onto the bounds; no point outside them is evaluated, and the result is
+//! never worse than the start.
 //!
 //! Sources: Byrd, Lu, Nocedal & Zhu, *A limited memory algorithm for bound constrained
 //! optimization*, SIAM J. Sci. Comput. 16 (1995), 1190-1208. Zhu, Byrd, Lu & Nocedal,
@@ -16,21 +16,24 @@
 //! curvature skip, restarts). Morales & Nocedal, *Remark on Algorithm 778*, ibid. 38 (2011), 7:1-4.
 
 use crate::Error;
+use crate::bfgs_matrix::BfgsMatrix;
 use crate::bounds::Bounds;
-use crate::compact::Compact;
+use crate::cauchy::CauchyPoint;
 use crate::error::in_range;
-use crate::evaluation::Iterate;
-use crate::iteration::Outcome;
-use crate::termination::Stop;
-use argmin::core::{CostFunction, Gradient, IterState, KV, Problem, Solver, TerminationStatus};
+use crate::interpolation::Sample;
+use crate::iterate::Iterate;
+use crate::linalg::dot;
+use crate::line_search::{LineSearch, Next};
+use crate::state::{StepResult, VectorState, init_state};
+use crate::stop_reason::StopReason;
+use crate::subspace;
+use argmin::core::{CostFunction, Gradient, KV, Problem, Solver, TerminationStatus};
 use argmin::kv;
 use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
 
-/// The argmin state of both solvers: a point and its gradient as plain vectors.
-pub type VectorState = IterState<Vec<f64>, Vec<f64>, (), (), (), f64>;
-
-/// What a solver step returns to argmin.
-pub(crate) type Stepped = Result<(VectorState, Option<KV>), argmin::core::Error>;
+/// Longest step where no bound limits it.
+const MAX_STEP: f64 = 1e10;
 
 /// Limited-memory BFGS with bounds, an argmin [`Solver`].
 ///
@@ -39,12 +42,12 @@ pub(crate) type Stepped = Result<(VectorState, Option<KV>), argmin::core::Error>
 /// | memory | 10 | pairs of step and gradient change kept |
 /// | cost tolerance | 2.220446049250313e-9 | stop when `(f - f') ≤ tol · max(\|f\|, \|f'\|, 1)` |
 /// | gradient tolerance | 1e-5 | stop when the largest projected gradient component is below |
-/// | line search steps | 20 | measurements along one line |
-/// | evaluations | 15000 | measurements in all |
+/// | line search steps | 20 | evaluations in one line search |
+/// | evaluations | 15000 | evaluations in all |
 ///
 /// ```
 /// use argmin::core::{CostFunction, Error, Executor, Gradient, State};
-/// use hpa_optim::{Bounds, Lbfgsb, Stop};
+/// use hpa_optim::{Bounds, Lbfgsb, StopReason};
 ///
 /// /// (x - 3)² + (y + 1)², whose minimum lies outside the unit square.
 /// struct Bowl;
@@ -72,21 +75,21 @@ pub(crate) type Stepped = Result<(VectorState, Option<KV>), argmin::core::Error>
 ///     .run()?;
 /// let state = result.state();
 /// assert_eq!(state.get_best_param(), Some(&vec![1.0, 0.0]));
-/// assert_eq!(state.get_termination_reason().and_then(Stop::of), Some(Stop::GradientSmall));
+/// assert_eq!(state.get_termination_reason().and_then(StopReason::of), Some(StopReason::GradientTolerance));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Lbfgsb {
-    pub(crate) bounds: Bounds,
-    pub(crate) cost_tolerance: f64,
+    bounds: Bounds,
+    cost_tolerance: f64,
     gradient_tolerance: f64,
-    pub(crate) line_search_steps: u64,
+    line_search_steps: u64,
     max_evaluations: u64,
-    pub(crate) compact: Compact,
-    pub(crate) evaluations: u64,
-    pub(crate) first_step: bool,
-    stop: Option<Stop>,
+    hessian: BfgsMatrix,
+    evaluations: u64,
+    first_step: bool,
+    stop: Option<StopReason>,
 }
 
 impl Lbfgsb {
@@ -99,7 +102,7 @@ impl Lbfgsb {
             gradient_tolerance: 1e-5,
             line_search_steps: 20,
             max_evaluations: 15_000,
-            compact: Compact::new(10),
+            hessian: BfgsMatrix::new(10),
             evaluations: 0,
             first_step: true,
             stop: None,
@@ -112,7 +115,7 @@ impl Lbfgsb {
     /// Zero.
     pub fn with_memory(mut self, pairs: usize) -> Result<Self, Error> {
         in_range("memory", pairs as f64, pairs > 0, "at least one pair")?;
-        self.compact = Compact::new(pairs);
+        self.hessian = BfgsMatrix::new(pairs);
         Ok(self)
     }
 
@@ -126,7 +129,7 @@ impl Lbfgsb {
         Ok(self)
     }
 
-    /// The same in units of the machine precision (the papers' `factr`).
+    /// The cost tolerance in units of the machine precision (`factr` in the papers).
     ///
     /// # Errors
     /// Negative, infinite or NaN.
@@ -145,7 +148,7 @@ impl Lbfgsb {
         Ok(self)
     }
 
-    /// Measurements along one line before it is given up, at least 1 (SciPy's `maxls`).
+    /// Evaluations in one line search, at least 1 (SciPy's `maxls`).
     ///
     /// # Errors
     /// Zero.
@@ -155,49 +158,205 @@ impl Lbfgsb {
         Ok(self)
     }
 
-    /// Measurements after which no further iteration begins (SciPy's `maxfun`).
+    /// Evaluations after which no further iteration begins (SciPy's `maxfun`).
     #[must_use]
     pub fn with_max_evaluations(mut self, evaluations: u64) -> Self {
         self.max_evaluations = evaluations;
         self
     }
 
-    /// The box.
+    /// The bounds.
     #[must_use]
     pub fn bounds(&self) -> &Bounds {
         &self.bounds
     }
 
-    /// Why the last search ended; none while it goes on or if argmin ended it.
+    /// Why the last run stopped; `None` while it goes on or when argmin stopped it.
     #[must_use]
-    pub fn stop(&self) -> Option<Stop> {
+    pub fn stop(&self) -> Option<StopReason> {
         self.stop
     }
 
-    /// Checks that end a search at `here`, reached from `before` if there was an iteration.
-    fn judge(&self, here: &Iterate, before: Option<f64>) -> Option<Stop> {
-        if self.steepness(here) <= self.gradient_tolerance {
-            return Some(Stop::GradientSmall);
+    /// The reason to stop at `iterate`, reached from a cost of `previous` if there was an iteration.
+    fn check_convergence(&self, iterate: &Iterate, previous: Option<f64>) -> Option<StopReason> {
+        if self.projected_gradient_norm(iterate) <= self.gradient_tolerance {
+            return Some(StopReason::GradientTolerance);
         }
-        if let Some(before) = before {
-            let scale = before.abs().max(here.cost.abs()).max(1.0);
-            if before - here.cost <= self.cost_tolerance * scale {
-                return Some(Stop::CostFlat);
+        if let Some(previous) = previous {
+            let scale = previous.abs().max(iterate.cost.abs()).max(1.0);
+            if previous - iterate.cost <= self.cost_tolerance * scale {
+                return Some(StopReason::CostTolerance);
             }
         }
-        (self.evaluations >= self.max_evaluations).then_some(Stop::EvaluationsSpent)
+        (self.evaluations >= self.max_evaluations).then_some(StopReason::MaxEvaluations)
     }
 
-    fn steepness(&self, here: &Iterate) -> f64 {
-        self.bounds.projected_gradient_norm(&here.point, &here.gradient)
+    fn projected_gradient_norm(&self, iterate: &Iterate) -> f64 {
+        self.bounds.projected_gradient_norm(&iterate.point, &iterate.gradient)
     }
 
-    fn report(&self, here: &Iterate) -> KV {
+    /// What observers see of an iteration.
+    fn report(&self, iterate: &Iterate) -> KV {
         kv!(
-            "projected_gradient" => self.steepness(here);
+            "projected_gradient" => self.projected_gradient_norm(iterate);
             "evaluations" => self.evaluations;
-            "pairs" => self.compact.pairs() as u64;
+            "pairs" => self.hessian.pairs() as u64;
         )
+    }
+
+    /// The next iterate, of lower cost than `current`, or the reason why there is none.
+    ///
+    /// A direction without a lower point resets the memory and the iteration starts again from
+    /// steepest descent, unless the predicted reduction is within the tolerance, where rounding
+    /// hides what is left.
+    fn iterate<O>(
+        &mut self,
+        problem: &mut Problem<O>,
+        current: &Iterate,
+    ) -> Result<ControlFlow<StopReason, Iterate>, argmin::core::Error>
+    where
+        O: CostFunction<Param = Vec<f64>, Output = f64>
+            + Gradient<Param = Vec<f64>, Gradient = Vec<f64>>,
+    {
+        loop {
+            let mut predicted_reduction = f64::INFINITY;
+            if let Some(target) = self.model_minimum(current) {
+                let line = Line::new(current, target);
+                if let Some(next) = self.line_search(problem, current, &line)? {
+                    self.update_hessian(current, &next);
+                    return Ok(ControlFlow::Continue(next));
+                }
+                predicted_reduction = line.slope.abs();
+            }
+            if predicted_reduction <= self.cost_tolerance * current.cost.abs().max(1.0) {
+                return Ok(ControlFlow::Break(StopReason::CostTolerance));
+            }
+            if self.hessian.is_identity() {
+                return Ok(ControlFlow::Break(StopReason::LineSearchFailed));
+            }
+            self.hessian.reset();
+        }
+    }
+
+    /// The minimiser of the quadratic model within the bounds; `None` if rounding has made the
+    /// model indefinite.
+    fn model_minimum(&self, current: &Iterate) -> Option<Vec<f64>> {
+        let (point, gradient) = (&current.point, &current.gradient);
+        let (bounds, hessian) = (&self.bounds, &self.hessian);
+        if hessian.is_identity() {
+            return Some(CauchyPoint::find(point, gradient, bounds, hessian).point);
+        }
+        let cauchy = if bounds.is_unbounded() {
+            CauchyPoint::at_start(point, hessian)
+        } else {
+            CauchyPoint::find(point, gradient, bounds, hessian)
+        };
+        if cauchy.free.is_empty() {
+            return Some(cauchy.point);
+        }
+        subspace::minimize(point, gradient, &cauchy, bounds, hessian)
+    }
+
+    /// A lower point along `line` and, within the bounds, beyond its end.
+    fn line_search<O>(
+        &mut self,
+        problem: &mut Problem<O>,
+        current: &Iterate,
+        line: &Line,
+    ) -> Result<Option<Iterate>, argmin::core::Error>
+    where
+        O: CostFunction<Param = Vec<f64>, Output = f64>
+            + Gradient<Param = Vec<f64>, Gradient = Vec<f64>>,
+    {
+        if line.slope >= 0.0 || line.slope.is_nan() {
+            return Ok(None);
+        }
+        let max_step = self.max_step(&current.point, &line.direction);
+        let mut step = self.initial_step(&line.direction, max_step);
+        self.first_step = false;
+        let start = Sample { step: 0.0, value: current.cost, slope: line.slope };
+        let mut search = LineSearch::new(start, step, max_step);
+        let mut best: Option<Iterate> = None;
+        for _ in 0..self.line_search_steps {
+            let iterate = Iterate::evaluate(problem, self.point_along(current, line, step))?;
+            self.evaluations += 1;
+            let slope = dot(&iterate.gradient, &line.direction);
+            let next = search.advance(Sample { step, value: iterate.cost, slope });
+            if next == Next::Accept {
+                return Ok(Some(iterate));
+            }
+            if search.best_step().to_bits() == step.to_bits() {
+                best = Some(iterate);
+            }
+            match next {
+                Next::Evaluate(next) => step = next,
+                Next::Accept | Next::AcceptBest => {
+                    return Ok(best.filter(|best| best.cost < current.cost));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The longest step along `direction` that the line search may take.
+    fn max_step(&self, point: &[f64], direction: &[f64]) -> f64 {
+        if self.bounds.is_unbounded() {
+            return MAX_STEP;
+        }
+        if self.first_step {
+            return 1.0;
+        }
+        let mut max_step = MAX_STEP;
+        for (i, (&x, &d)) in point.iter().zip(direction).enumerate() {
+            if d != 0.0 {
+                let bound = if d < 0.0 { self.bounds.lower()[i] } else { self.bounds.upper()[i] };
+                max_step = max_step.min(((bound - x) / d).max(0.0));
+            }
+        }
+        // The end of the line is within the bounds, so anything below 1 is rounding.
+        max_step.max(1.0)
+    }
+
+    /// The first step of a line search. Without curvature its length is a guess: unit length, unless
+    /// bounds on every variable give a scale.
+    fn initial_step(&self, direction: &[f64], max_step: f64) -> f64 {
+        let is_guess = self.first_step && !self.bounds.is_boxed();
+        let step = if is_guess { 1.0 / dot(direction, direction).sqrt() } else { 1.0 };
+        step.min(max_step)
+    }
+
+    fn point_along(&self, current: &Iterate, line: &Line, step: f64) -> Vec<f64> {
+        if step.to_bits() == 1.0_f64.to_bits() {
+            return line.end.clone(); // exactly on its bounds
+        }
+        let moved = current.point.iter().zip(&line.direction).map(|(x, d)| x + step * d);
+        moved.enumerate().map(|(i, value)| self.bounds.clamp(i, value)).collect()
+    }
+
+    /// Adds the pair of step and gradient change, unless its curvature is lost in rounding.
+    fn update_hessian(&mut self, current: &Iterate, next: &Iterate) {
+        let difference =
+            |b: &[f64], a: &[f64]| -> Vec<f64> { b.iter().zip(a).map(|(b, a)| b - a).collect() };
+        let step = difference(&next.point, &current.point);
+        let change = difference(&next.gradient, &current.gradient);
+        if dot(&step, &change) > f64::EPSILON * -dot(&step, &current.gradient) {
+            self.hessian.update(step, change);
+        }
+    }
+}
+
+/// The line from the current point to the model's minimum.
+struct Line {
+    end: Vec<f64>,
+    direction: Vec<f64>,
+    slope: f64,
+}
+
+impl Line {
+    fn new(current: &Iterate, end: Vec<f64>) -> Self {
+        let direction: Vec<f64> = end.iter().zip(&current.point).map(|(z, x)| z - x).collect();
+        let slope = dot(&current.gradient, &direction);
+        Self { end, direction, slope }
     }
 }
 
@@ -210,64 +369,32 @@ where
         "L-BFGS-B"
     }
 
-    fn init(&mut self, problem: &mut Problem<O>, mut state: VectorState) -> Stepped {
+    fn init(&mut self, problem: &mut Problem<O>, mut state: VectorState) -> StepResult {
         let start = state.take_param().ok_or(Error::NoStart)?;
-        self.compact.forget();
+        self.hessian.reset();
         self.first_step = true;
-        let here = Iterate::measure(problem, self.bounds.admit(&start)?)?;
+        let iterate = Iterate::evaluate(problem, self.bounds.project_start(&start)?)?;
         self.evaluations = 1;
-        self.stop = self.judge(&here, None);
-        let report = self.report(&here);
-        Ok((write(begin(state, &here.point, here.cost), here), Some(report)))
+        self.stop = self.check_convergence(&iterate, None);
+        let report = self.report(&iterate);
+        let state = init_state(state, &iterate.point, iterate.cost);
+        Ok((iterate.into_state(state), Some(report)))
     }
 
-    fn next_iter(&mut self, problem: &mut Problem<O>, mut state: VectorState) -> Stepped {
-        let here = read(&mut state, &self.bounds)?;
-        let here = match self.iterate(problem, &here)? {
-            Outcome::Lower(next) => {
-                self.stop = self.judge(&next, Some(here.cost));
-                next
+    fn next_iter(&mut self, problem: &mut Problem<O>, mut state: VectorState) -> StepResult {
+        let mut current = Iterate::from_state(&mut state, &self.bounds)?;
+        match self.iterate(problem, &current)? {
+            ControlFlow::Continue(next) => {
+                self.stop = self.check_convergence(&next, Some(current.cost));
+                current = next;
             }
-            Outcome::Ended(stop) => {
-                self.stop = Some(stop);
-                here
-            }
-        };
-        let report = self.report(&here);
-        Ok((write(state, here), Some(report)))
+            ControlFlow::Break(stop) => self.stop = Some(stop),
+        }
+        let report = self.report(&current);
+        Ok((current.into_state(state), Some(report)))
     }
 
     fn terminate(&mut self, _state: &VectorState) -> TerminationStatus {
-        self.stop.map_or(TerminationStatus::NotTerminated, |stop| {
-            TerminationStatus::Terminated(stop.reason())
-        })
+        StopReason::status(self.stop)
     }
-}
-
-/// Takes the point out of argmin's state; a restored state may be anything.
-fn read(state: &mut VectorState, bounds: &Bounds) -> Result<Iterate, Error> {
-    let point = state.take_param().ok_or(Error::NoStart)?;
-    let gradient = state.take_gradient().ok_or(Error::NoStart)?;
-    if point.len() != bounds.len() {
-        return Err(Error::StartLength { start: point.len(), bounds: bounds.len() });
-    }
-    if gradient.len() != bounds.len() {
-        return Err(Error::GradientLength { gradient: gradient.len(), variables: bounds.len() });
-    }
-    Ok(Iterate { point, cost: state.get_cost(), gradient })
-}
-
-fn write(state: VectorState, here: Iterate) -> VectorState {
-    state.param(here.point).cost(here.cost).gradient(here.gradient)
-}
-
-/// The state at the beginning of a search, free of infinities: JSON has none, and a checkpoint
-/// with one could not be read back. "No target" becomes the lowest number; "no best point yet"
-/// becomes the start.
-pub(crate) fn begin(mut state: VectorState, start: &[f64], cost: f64) -> VectorState {
-    (state.cost, state.prev_cost) = (cost, cost);
-    (state.best_cost, state.prev_best_cost) = (cost, cost);
-    state.best_param = Some(start.to_vec());
-    state.target_cost = state.target_cost.max(f64::MIN);
-    state
 }

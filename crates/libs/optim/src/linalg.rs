@@ -1,10 +1,10 @@
-//! The little linear algebra that the solvers need: inner products and small Cholesky factors.
+//! Inner products and small Cholesky factors.
 //!
 //! Matrices are square, row-major and at most twice the memory wide.
 
 use serde::{Deserialize, Serialize};
 
-/// Inner product, summed in four fixed lanes so that it vectorises and stays reproducible.
+/// Inner product, summed in four fixed lanes so that it vectorises and is reproducible.
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0; 4];
     let (a_chunks, b_chunks) = (a.chunks_exact(4), b.chunks_exact(4));
@@ -32,7 +32,7 @@ pub(crate) struct Cholesky {
 }
 
 impl Cholesky {
-    /// Factors `matrix` (only its lower triangle is read); none if it is not positive definite.
+    /// Factors `matrix` (only its lower triangle is read); `None` if it is not positive definite.
     pub(crate) fn factor(order: usize, mut matrix: Vec<f64>) -> Option<Self> {
         for row in 0..order {
             for column in 0..=row {
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_inner_product_counts_every_entry() {
+    fn the_inner_product_includes_the_tail() {
         let ones = [1.0; 11];
         assert!((dot(&ones, &ones) - 11.0).abs() < f64::EPSILON);
     }

@@ -1,9 +1,9 @@
 //! Line search for the strong Wolfe conditions.
 //!
-//! Seeks a step `α` at which the function has fallen enough, `φ(α) ≤ φ(0) + 10⁻³ α φ'(0)`, and
-//! is flat enough, `|φ'(α)| ≤ 0.9 |φ'(0)|`. At first the auxiliary function
-//! `ψ(α) = φ(α) - φ(0) - 10⁻³ α φ'(0)` steers, until a step has `ψ ≤ 0` and `φ' ≥ 0`; then `φ`.
-//! A state machine: the caller measures, [`LineSearch::advance`] says what to do next.
+//! Finds a step `α` with sufficient decrease, `φ(α) ≤ φ(0) + 10⁻³ α φ'(0)`, and
+//! curvature, `|φ'(α)| ≤ 0.9 |φ'(0)|`. At first the auxiliary function
+//! `ψ(α) = φ(α) - φ(0) - 10⁻³ α φ'(0)` is minimised, until a step has `ψ ≤ 0` and `φ' ≥ 0`; then `φ`.
+//! A state machine: the caller evaluates the function, [`LineSearch::advance`] returns what to do next.
 //!
 //! Source: Moré & Thuente, ACM Trans. Math. Software 20 (1994), 286-307; the three constants
 //! are those of L-BFGS-B (Zhu, Byrd, Lu & Nocedal, Algorithm 778, 1997).
@@ -11,108 +11,109 @@
 use crate::interpolation::{Interval, Sample};
 
 const SUFFICIENT_DECREASE: f64 = 1e-3;
-const FLATNESS: f64 = 0.9;
-/// Relative width at which a bracket is not narrowed any further.
-const WIDTH: f64 = 0.1;
-/// A bracket that shrinks less than this in two updates is halved.
-const SHRINK: f64 = 0.66;
+const CURVATURE: f64 = 0.9;
+/// Relative width at which a bracket is not narrowed further.
+const MIN_RELATIVE_WIDTH: f64 = 0.1;
+/// A bracket that shrinks less than this in two updates is bisected.
+const MIN_SHRINKAGE: f64 = 0.66;
 
-/// What to do after a measurement.
+/// What to do after an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Verdict {
-    /// Measure at this step.
-    Measure(f64),
-    /// The step just measured is it.
+pub(crate) enum Next {
+    /// Evaluate at this step.
+    Evaluate(f64),
+    /// Accept the step just evaluated.
     Accept,
-    /// The interval is exhausted: the lowest step so far is the best there is.
+    /// Accept the lowest step so far: the interval cannot be narrowed further.
     AcceptBest,
 }
 
-/// Where the search stands.
+/// The state of a line search.
 #[derive(Debug, Clone)]
 pub(crate) struct LineSearch {
     start: Sample,
     interval: Interval,
-    auxiliary: bool,
+    use_auxiliary: bool,
     width: f64,
     width_before: f64,
-    least: f64,
-    most: f64,
-    longest: f64,
+    min_trial: f64,
+    max_trial: f64,
+    max_step: f64,
 }
 
 impl LineSearch {
     /// A search from `start` (step 0, negative slope) whose first step is `first` and whose
-    /// longest is `longest`.
-    pub(crate) fn new(start: Sample, first: f64, longest: f64) -> Self {
+    /// longest is `max_step`.
+    pub(crate) fn new(start: Sample, first: f64, max_step: f64) -> Self {
         let interval = Interval { best: start, other: start, bracketed: false };
         Self {
             start,
             interval,
-            auxiliary: true,
-            width: longest,
-            width_before: 2.0 * longest,
-            least: 0.0,
-            most: 5.0 * first,
-            longest,
+            use_auxiliary: true,
+            width: max_step,
+            width_before: 2.0 * max_step,
+            min_trial: 0.0,
+            max_trial: 5.0 * first,
+            max_step,
         }
     }
 
-    /// Step of the lowest measurement so far; 0 if none was better than the start.
+    /// Step of the lowest value so far; 0 if none was lower than the start.
     pub(crate) fn best_step(&self) -> f64 {
         self.interval.best.step
     }
 
-    /// Takes in a measurement.
-    pub(crate) fn advance(&mut self, trial: Sample) -> Verdict {
+    /// Takes in an evaluation.
+    pub(crate) fn advance(&mut self, trial: Sample) -> Next {
         let tilt = SUFFICIENT_DECREASE * self.start.slope;
-        let low_enough = trial.value <= self.start.value + trial.step * tilt;
-        if self.auxiliary && low_enough && trial.slope >= 0.0 {
-            self.auxiliary = false;
+        let has_decreased = trial.value <= self.start.value + trial.step * tilt;
+        if self.use_auxiliary && has_decreased && trial.slope >= 0.0 {
+            self.use_auxiliary = false;
         }
-        if low_enough && trial.slope.abs() <= FLATNESS * -self.start.slope {
-            return Verdict::Accept;
+        if has_decreased && trial.slope.abs() <= CURVATURE * -self.start.slope {
+            return Next::Accept;
         }
-        if trial.step >= self.longest && low_enough && trial.slope <= tilt {
-            return Verdict::Accept; // still falling, but the box ends here
+        if trial.step >= self.max_step && has_decreased && trial.slope <= tilt {
+            return Next::Accept; // still falling at the longest step
         }
-        let next = self.narrow(trial, tilt, low_enough);
-        if self.exhausted(next) { Verdict::AcceptBest } else { Verdict::Measure(next) }
+        let next = self.narrow(trial, tilt, has_decreased);
+        if self.is_exhausted(next) { Next::AcceptBest } else { Next::Evaluate(next) }
     }
 
-    fn narrow(&mut self, trial: Sample, tilt: f64, low_enough: bool) -> f64 {
-        let mut next = if self.auxiliary && trial.value <= self.interval.best.value && !low_enough {
-            let mut tilted = self.interval;
-            tilted.best = tilted.best.tilted(tilt);
-            tilted.other = tilted.other.tilted(tilt);
-            let next = tilted.update(trial.tilted(tilt), self.least, self.most);
-            tilted.best = tilted.best.tilted(-tilt);
-            tilted.other = tilted.other.tilted(-tilt);
-            self.interval = tilted;
-            next
-        } else {
-            self.interval.update(trial, self.least, self.most)
-        };
+    fn narrow(&mut self, trial: Sample, tilt: f64, has_decreased: bool) -> f64 {
+        let mut next =
+            if self.use_auxiliary && trial.value <= self.interval.best.value && !has_decreased {
+                let mut tilted = self.interval;
+                tilted.best = tilted.best.tilted(tilt);
+                tilted.other = tilted.other.tilted(tilt);
+                let next = tilted.update(trial.tilted(tilt), self.min_trial, self.max_trial);
+                tilted.best = tilted.best.tilted(-tilt);
+                tilted.other = tilted.other.tilted(-tilt);
+                self.interval = tilted;
+                next
+            } else {
+                self.interval.update(trial, self.min_trial, self.max_trial)
+            };
         let (best, other) = (self.interval.best.step, self.interval.other.step);
         if self.interval.bracketed {
-            if (other - best).abs() >= SHRINK * self.width_before {
+            if (other - best).abs() >= MIN_SHRINKAGE * self.width_before {
                 next = best + 0.5 * (other - best);
             }
             self.width_before = self.width;
             self.width = (other - best).abs();
-            (self.least, self.most) = (best.min(other), best.max(other));
+            (self.min_trial, self.max_trial) = (best.min(other), best.max(other));
         } else {
-            // No minimiser in sight: between 1.1 and 4 times as far again.
-            self.least = next + 1.1 * (next - best);
-            self.most = next + 4.0 * (next - best);
+            // No bracket yet: extrapolate by 1.1 to 4 times the last step.
+            self.min_trial = next + 1.1 * (next - best);
+            self.max_trial = next + 4.0 * (next - best);
         }
-        next.clamp(0.0, self.longest)
+        next.clamp(0.0, self.max_step)
     }
 
-    /// Whether measuring at `next` could tell nothing new.
-    fn exhausted(&self, next: f64) -> bool {
-        let narrow = self.most - self.least <= WIDTH * self.most;
-        self.interval.bracketed && (narrow || next <= self.least || next >= self.most)
+    /// Whether an evaluation at `next` could not narrow the interval.
+    fn is_exhausted(&self, next: f64) -> bool {
+        let is_narrow = self.max_trial - self.min_trial <= MIN_RELATIVE_WIDTH * self.max_trial;
+        self.interval.bracketed && (is_narrow || next <= self.min_trial || next >= self.max_trial)
     }
 }
 
@@ -120,22 +121,22 @@ impl LineSearch {
 mod tests {
     use super::*;
 
-    /// Runs the search on `f` (value and slope); the accepted step and the measurements made.
-    fn run(f: impl Fn(f64) -> (f64, f64), first: f64, longest: f64) -> (f64, usize) {
+    /// Runs the search on `f` (value and slope); the accepted step and the number of evaluations.
+    fn run(f: impl Fn(f64) -> (f64, f64), first: f64, max_step: f64) -> (f64, usize) {
         let at = |step: f64| {
             let (value, slope) = f(step);
             Sample { step, value, slope }
         };
-        let mut search = LineSearch::new(at(0.0), first, longest);
+        let mut search = LineSearch::new(at(0.0), first, max_step);
         let mut step = first;
         for count in 1..=30 {
             match search.advance(at(step)) {
-                Verdict::Measure(next) => step = next,
-                Verdict::Accept => return (step, count),
-                Verdict::AcceptBest => return (search.best_step(), count),
+                Next::Evaluate(next) => step = next,
+                Next::Accept => return (step, count),
+                Next::AcceptBest => return (search.best_step(), count),
             }
         }
-        panic!("no end");
+        panic!("the search does not end");
     }
 
     #[test]
@@ -146,7 +147,7 @@ mod tests {
             let (step, count) = run(f, first, 1e10);
             let ((value, slope), (_, slope0)) = (f(step), f(0.0));
             assert!(value <= SUFFICIENT_DECREASE * step * slope0, "{first}: {step}");
-            assert!(slope.abs() <= FLATNESS * slope0.abs() && count < 12, "{first}: {count}");
+            assert!(slope.abs() <= CURVATURE * slope0.abs() && count < 12, "{first}: {count}");
         }
     }
 

@@ -1,14 +1,14 @@
-//! What the solvers refuse, and by which name.
+//! Errors of invalid problems, starts and options.
 
 use argmin::core::{CostFunction, Executor, Gradient};
-use hpa_optim::{BasinHopping, Bounds, Closures, Error, FiniteDifference, Lbfgsb, minimise};
+use hpa_optim::{BasinHopping, Bounds, Closures, Error, FiniteDifference, Lbfgsb, minimize};
 
 fn unit_square() -> Lbfgsb {
     Lbfgsb::new(Bounds::uniform(2, 0.0, 1.0).unwrap())
 }
 
 fn run(cost: fn(&[f64]) -> f64, gradient: fn(&[f64]) -> Vec<f64>, start: &[f64]) -> Error {
-    minimise(&Closures::new(cost, gradient), start, &unit_square()).unwrap_err()
+    minimize(&Closures::new(cost, gradient), start, &unit_square()).unwrap_err()
 }
 
 fn bowl(x: &[f64]) -> f64 {
@@ -23,7 +23,7 @@ fn slope(x: &[f64]) -> Vec<f64> {
 fn an_objective_that_is_nan_or_infinite_at_the_start_is_named_with_the_point() {
     for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let problem = Closures::new(move |_: &[f64]| value, slope);
-        let error = minimise(&problem, &[0.5, 0.25], &unit_square()).unwrap_err();
+        let error = minimize(&problem, &[0.5, 0.25], &unit_square()).unwrap_err();
         assert!(matches!(error, Error::CostNotFinite { .. }));
         let text = error.to_string();
         assert!(text.contains("[0.5, 0.25]") && text.contains("bounds"), "{text}");
@@ -31,7 +31,7 @@ fn an_objective_that_is_nan_or_infinite_at_the_start_is_named_with_the_point() {
 }
 
 #[test]
-fn an_objective_that_turns_nan_on_the_way_is_named_too() {
+fn an_objective_that_becomes_nan_later_is_named() {
     let error = run(|x| if x[0] < 0.3 { f64::NAN } else { bowl(x) }, slope, &[0.9, 0.9]);
     assert!(matches!(error, Error::CostNotFinite { .. }), "{error}");
 }
@@ -55,7 +55,7 @@ fn a_start_of_the_wrong_length_or_with_nan_is_named() {
 }
 
 #[test]
-fn a_run_without_a_start_is_told_how_to_give_one() {
+fn a_missing_start_error_says_how_to_set_one() {
     let error = Executor::new(Closures::new(bowl, slope), unit_square()).run().map(|_| ());
     let error = error.unwrap_err();
     assert!(matches!(error.downcast_ref(), Some(Error::NoStart)));
@@ -63,7 +63,7 @@ fn a_run_without_a_start_is_told_how_to_give_one() {
 }
 
 #[test]
-fn options_out_of_range_are_refused_where_they_are_set() {
+fn options_out_of_range_are_refused_by_their_setters() {
     let hop = || -> BasinHopping<Lbfgsb> { BasinHopping::new(unit_square()) };
     let errors = [
         unit_square().with_memory(0).map(|_| ()),
@@ -87,19 +87,19 @@ fn options_out_of_range_are_refused_where_they_are_set() {
 }
 
 #[test]
-fn basin_hopping_names_the_same_errors() {
+fn basin_hopping_returns_the_same_errors() {
     let hop: BasinHopping<Lbfgsb> = BasinHopping::new(unit_square()).with_hops(3);
     let nan = Closures::new(|_: &[f64]| f64::NAN, slope);
-    assert!(matches!(minimise(&nan, &[0.5; 2], &hop), Err(Error::CostNotFinite { .. })));
+    assert!(matches!(minimize(&nan, &[0.5; 2], &hop), Err(Error::CostNotFinite { .. })));
     let fine = Closures::new(bowl, slope);
-    assert!(matches!(minimise(&fine, &[], &hop), Err(Error::NoVariables)));
+    assert!(matches!(minimize(&fine, &[], &hop), Err(Error::NoVariables)));
     let bounded = hop.with_bounds(Bounds::uniform(3, 0.0, 1.0).unwrap());
-    let error = minimise(&fine, &[0.5; 2], &bounded).unwrap_err();
+    let error = minimize(&fine, &[0.5; 2], &bounded).unwrap_err();
     assert!(matches!(error, Error::StartLength { start: 2, bounds: 3 }));
 }
 
 #[test]
-fn a_nan_beside_the_point_is_found_by_the_differences() {
+fn a_nan_at_the_neighbouring_point_is_an_error() {
     let bounds = Bounds::uniform(1, 0.0, 1.0).unwrap();
     let cliff = Closures::new(|x: &[f64]| if x[0] > 0.5 { f64::NAN } else { x[0] }, slope);
     let problem = FiniteDifference::new(cliff, 0.05, bounds).unwrap();
@@ -108,7 +108,7 @@ fn a_nan_beside_the_point_is_found_by_the_differences() {
     assert!(matches!(error.downcast_ref(), Some(Error::CostNotFinite { .. })));
 }
 
-/// A problem that fails on its own account.
+/// A problem that returns an error.
 struct Broken;
 
 impl CostFunction for Broken {
@@ -116,7 +116,7 @@ impl CostFunction for Broken {
     type Output = f64;
 
     fn cost(&self, _: &Vec<f64>) -> Result<f64, argmin::core::Error> {
-        Err(std::io::Error::other("the simulator is gone").into())
+        Err(std::io::Error::other("the simulator crashed").into())
     }
 }
 
@@ -130,7 +130,7 @@ impl Gradient for Broken {
 }
 
 #[test]
-fn a_problem_that_fails_says_so_in_its_own_words() {
-    let error = minimise(&Broken, &[0.5; 2], &unit_square()).unwrap_err();
-    assert_eq!(error.to_string(), "the problem failed: the simulator is gone");
+fn the_error_of_a_failing_problem_is_passed_on() {
+    let error = minimize(&Broken, &[0.5; 2], &unit_square()).unwrap_err();
+    assert_eq!(error.to_string(), "the problem failed: the simulator crashed");
 }

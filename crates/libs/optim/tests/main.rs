@@ -1,14 +1,12 @@
-//! The solvers from outside: against SciPy, in argmin's frame, on hostile input, at random.
+//! Integration tests: argmin's executor, SciPy's results, invalid input, properties.
 
 #[cfg(test)]
-mod argmin_frame;
+mod argmin_executor;
 #[cfg(test)]
 mod errors;
-#[cfg(test)]
-mod killed;
-#[cfg(test)]
-mod parity;
 #[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod scipy;

@@ -1,7 +1,7 @@
-//! What holds for every problem, box and start; and what basin hopping finds.
+//! Properties of L-BFGS-B on random bounds and starts; results of basin hopping.
 
 use crate::problems::extended::{chained_rosenbrock, trigonometric};
-use hpa_optim::{BasinHopping, Bounds, Closures, FiniteDifference, Lbfgsb, Stop, minimise};
+use hpa_optim::{BasinHopping, Bounds, Closures, FiniteDifference, Lbfgsb, StopReason, minimize};
 use proptest::prelude::*;
 use std::cell::Cell;
 use std::f64::consts::TAU;
@@ -18,7 +18,7 @@ fn interval() -> impl Strategy<Value = (f64, f64)> {
     ]
 }
 
-fn scene() -> impl Strategy<Value = (Vec<(f64, f64)>, Vec<f64>)> {
+fn bounds_and_start() -> impl Strategy<Value = (Vec<(f64, f64)>, Vec<f64>)> {
     (2..12_usize).prop_flat_map(|n| {
         (prop::collection::vec(interval(), n), prop::collection::vec(-5.0..5.0_f64, n))
     })
@@ -28,39 +28,39 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn lbfgsb_never_leaves_the_box_and_never_returns_worse_than_its_start(
-        (intervals, start) in scene(), trigonometric_instead in any::<bool>(),
+    fn lbfgsb_stays_within_the_bounds_and_never_returns_worse_than_its_start(
+        (intervals, start) in bounds_and_start(), trigonometric_instead in any::<bool>(),
     ) {
         let function = if trigonometric_instead { trigonometric } else { chained_rosenbrock };
         let (lower, upper) = intervals.into_iter().unzip();
         let bounds = Bounds::new(lower, upper).unwrap();
-        let strayed = Cell::new(false);
+        let left_bounds = Cell::new(false);
         let cost = |x: &[f64]| {
-            strayed.set(strayed.get() || !bounds.contains(x));
+            left_bounds.set(left_bounds.get() || !bounds.contains(x));
             function(x).0
         };
         let problem = Closures::new(cost, |x: &[f64]| function(x).1);
-        let minimum = minimise(&problem, &start, &Lbfgsb::new(bounds.clone())).unwrap();
-        prop_assert!(!strayed.get());
+        let minimum = minimize(&problem, &start, &Lbfgsb::new(bounds.clone())).unwrap();
+        prop_assert!(!left_bounds.get());
         prop_assert!(minimum.cost <= function(&bounds.project(&start)).0);
-        // How near a minimum it ends is for the golden problems: the default tolerance of the
-        // objective may end the search on a long slope.
-        prop_assert!(minimum.stop().is_some_and(Stop::converged));
+        // The distance to the minimum is tested on the golden problems: the default cost tolerance may
+        // stop the search on a long slope.
+        prop_assert!(minimum.stop().is_some_and(StopReason::converged));
     }
 
     #[test]
-    fn differences_never_leave_the_box_either((intervals, start) in scene(), step in 1e-6..0.5) {
+    fn finite_differences_stay_within_the_bounds((intervals, start) in bounds_and_start(), step in 1e-6..0.5) {
         let (lower, upper) = intervals.into_iter().unzip();
         let bounds = Bounds::new(lower, upper).unwrap();
-        let strayed = Cell::new(false);
+        let left_bounds = Cell::new(false);
         let cost = |x: &[f64]| {
-            strayed.set(strayed.get() || !bounds.contains(x));
+            left_bounds.set(left_bounds.get() || !bounds.contains(x));
             chained_rosenbrock(x).0
         };
         let inner = Closures::new(cost, |x: &[f64]| x.to_vec());
         let problem = FiniteDifference::new(inner, step, bounds.clone()).unwrap();
-        let minimum = minimise(&problem, &start, &Lbfgsb::new(bounds.clone())).unwrap();
-        prop_assert!(!strayed.get());
+        let minimum = minimize(&problem, &start, &Lbfgsb::new(bounds.clone())).unwrap();
+        prop_assert!(!left_bounds.get());
         prop_assert!(minimum.cost <= chained_rosenbrock(&bounds.project(&start)).0);
     }
 }
@@ -73,7 +73,7 @@ fn rastrigin_slope(x: &[f64]) -> Vec<f64> {
     x.iter().map(|x| 2.0 * x + 10.0 * TAU * (TAU * x).sin()).collect()
 }
 
-fn hopper(n: usize, lower: f64) -> BasinHopping<Lbfgsb> {
+fn rastrigin_solver(n: usize, lower: f64) -> BasinHopping<Lbfgsb> {
     BasinHopping::new(Lbfgsb::new(Bounds::uniform(n, lower, 5.12).unwrap()))
 }
 
@@ -82,51 +82,54 @@ fn rastrigins_lowest_minimum_is_found_inside_and_on_the_boundary() {
     let problem = Closures::new(rastrigin, rastrigin_slope);
     for seed in 0..10 {
         for (lower, expected) in [(-5.12, 0.0), (0.04, rastrigin(&[0.04, 0.04]))] {
-            let solver =
-                hopper(2, lower).with_seed(seed).with_step_size(1.0).unwrap().with_hops(500);
-            let minimum = minimise(&problem, &[4.1, 3.3], &solver).unwrap();
+            let solver = rastrigin_solver(2, lower)
+                .with_seed(seed)
+                .with_step_size(1.0)
+                .unwrap()
+                .with_hops(500);
+            let minimum = minimize(&problem, &[4.1, 3.3], &solver).unwrap();
             assert!((minimum.cost - expected).abs() < 1e-4, "{seed} {lower}: {}", minimum.cost);
         }
     }
 }
 
 #[test]
-fn the_seed_decides_and_nothing_else() {
+fn the_result_depends_on_the_seed_alone() {
     let problem = Closures::new(rastrigin, rastrigin_slope);
     let run = |seed| {
-        let solver = hopper(5, -5.12).with_seed(seed).with_hops(5);
-        minimise(&problem, &[3.3, -2.2, 1.4, 4.1, -3.7], &solver).unwrap()
+        let solver = rastrigin_solver(5, -5.12).with_seed(seed).with_hops(5);
+        minimize(&problem, &[3.3, -2.2, 1.4, 4.1, -3.7], &solver).unwrap()
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1).param, run(2).param);
 }
 
 #[test]
-fn hops_without_improvement_end_the_search_by_name() {
+fn hops_without_improvement_stop_the_search() {
     let bowl = Closures::new(|x: &[f64]| x[0] * x[0], |x: &[f64]| vec![2.0 * x[0]]);
-    let solver = hopper(1, -5.12).with_max_hops_without_improvement(7);
-    let minimum = minimise(&bowl, &[0.0], &solver).unwrap();
-    assert_eq!((minimum.stop(), minimum.iterations), (Some(Stop::NoImprovement), 7));
-    let all = minimise(&bowl, &[0.0], &hopper(1, -5.12).with_hops(9)).unwrap();
-    assert_eq!((all.stop(), all.iterations), (Some(Stop::HopsDone), 9));
+    let solver = rastrigin_solver(1, -5.12).with_max_hops_without_improvement(7);
+    let minimum = minimize(&bowl, &[0.0], &solver).unwrap();
+    assert_eq!((minimum.stop(), minimum.iterations), (Some(StopReason::NoImprovement), 7));
+    let all = minimize(&bowl, &[0.0], &rastrigin_solver(1, -5.12).with_hops(9)).unwrap();
+    assert_eq!((all.stop(), all.iterations), (Some(StopReason::MaxHops), 9));
 }
 
 #[test]
-fn at_temperature_zero_the_search_never_climbs() {
+fn at_temperature_zero_no_rise_is_accepted() {
     let problem = Closures::new(rastrigin, rastrigin_slope);
-    let cold = hopper(2, -5.12).with_temperature(0.0).unwrap().with_hops(40);
-    let minimum = minimise(&problem, &[4.1, 3.3], &cold).unwrap();
+    let cold = rastrigin_solver(2, -5.12).with_temperature(0.0).unwrap().with_hops(40);
+    let minimum = minimize(&problem, &[4.1, 3.3], &cold).unwrap();
     assert!(minimum.cost <= rastrigin(&[4.1, 3.3]));
 }
 
 #[test]
-fn a_staircase_is_descended_with_a_step_wider_than_its_stairs() {
-    // Stairs of width 0.01 on a parabola around 0.62, as an F1 over thresholds has them.
-    let stairs = |x: &[f64]| ((x[0] * 100.0).floor() / 100.0 - 0.62).powi(2);
+fn a_step_function_is_minimised_with_a_difference_wider_than_its_steps() {
+    // Steps of width 0.01 on a parabola around 0.62, like F1 over a threshold.
+    let step_function = |x: &[f64]| ((x[0] * 100.0).floor() / 100.0 - 0.62).powi(2);
     let bounds = Bounds::uniform(1, 0.0, 1.0).unwrap();
-    let inner = Closures::new(stairs, |x: &[f64]| x.to_vec());
+    let inner = Closures::new(step_function, |x: &[f64]| x.to_vec());
     let problem = FiniteDifference::new(inner, 0.05, bounds.clone()).unwrap();
     let solver: BasinHopping<Lbfgsb> = BasinHopping::new(Lbfgsb::new(bounds)).with_hops(10);
-    let minimum = minimise(&problem, &[0.2], &solver.with_step_size(0.1).unwrap()).unwrap();
+    let minimum = minimize(&problem, &[0.2], &solver.with_step_size(0.1).unwrap()).unwrap();
     assert!(minimum.cost < 1e-3, "{minimum:?}");
 }

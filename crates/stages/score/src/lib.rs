@@ -9,7 +9,7 @@ pub use mean_auc::MeanAuc;
 
 use hpa_artifacts::{Folds, Labels, Predictions, ThresholdMismatch, Thresholds};
 use hpa_core::{ProbabilityError, SampleId};
-use hpa_metrics::{Bootstrap, Metric, MetricError, Outcomes};
+use hpa_metrics::{Bootstrap, Confusion, Metric, MetricError};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -134,7 +134,7 @@ impl LabelledPredictions {
         bootstrap: &Bootstrap,
     ) -> Result<Score, ScoreError> {
         let decided = hpa_artifacts::apply_thresholds(&self.predictions, thresholds)?;
-        let outcomes = Outcomes::new(&self.truth, &decided, self.predictions.names.count());
+        let outcomes = Confusion::new(&self.truth, &decided, self.predictions.names.count());
         let value = outcomes.score(metric);
         let resampled = |weights: &[u32]| outcomes.weighted_score(metric, weights);
         Ok(self.score(&thresholds.method, metric.to_string(), value, bootstrap, resampled))

@@ -59,7 +59,9 @@ fn area(ranking: &Ranking, weights: &[u32]) -> Option<f64> {
     let (mut doubled, mut above, mut negatives) = (0_u128, 0_u64, 0_u64);
     let (mut block_positives, mut block_negatives) = (0_u64, 0_u64);
     let mut score = f32::NAN;
-    for ((&own, &truth), &row) in ranking.scores().iter().zip(ranking.truth()).zip(ranking.rows()) {
+    for ((&own, &truth), &row) in
+        ranking.scores().iter().zip(ranking.truth()).zip(ranking.indices())
+    {
         if own.total_cmp(&score).is_ne() {
             doubled += u128::from(block_negatives) * u128::from(2 * above + block_positives);
             (above, negatives) = (above + block_positives, negatives + block_negatives);

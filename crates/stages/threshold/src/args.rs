@@ -1,4 +1,4 @@
-//! The command line, checked.
+//! Arguments of `hpa-threshold`.
 
 use clap::{ArgMatches, Command, Error, FromArgMatches, error::ErrorKind};
 use hpa_artifacts::{Folds, Labels, Predictions, Thresholds};
@@ -7,7 +7,7 @@ use hpa_metrics::Metric;
 use hpa_threshold::{Calibration, Method, Settings, ThresholdError};
 use serde::Serialize;
 
-/// What is typed.
+/// The arguments as typed.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
     /// The probabilities; with a `fold` column the thresholds are cross-fitted too
@@ -16,7 +16,7 @@ pub(crate) struct Args {
     /// The labels that count; predictions of other samples are left out
     #[arg(long, value_name = "L.parquet")]
     pub(crate) labels: Input<Labels>,
-    /// Whose groups of duplicates are resampled as one [default: every sample by itself]
+    /// Resample its groups of duplicates as one [default: resample single samples]
     #[arg(long, value_name = "F.parquet")]
     pub(crate) folds: Option<Input<Folds>>,
     /// basinhopping, basinhopping-mratsim, exact, global, fixed:X, coordinate, expected-f1 or
@@ -26,17 +26,17 @@ pub(crate) struct Args {
     /// macro-f1, micro-f1, samples-f1, or with f2 or f0.5 for f1
     #[arg(long, default_value = "macro-f1")]
     pub(crate) metric: Metric,
-    /// Where the random hops and resamples come from
+    /// Seed of the random hops and resamples
     #[arg(long, value_name = "S", default_value_t = 0, value_parser = in_range::<u64>(0..=u64::MAX))]
     pub(crate) seed: u64,
-    /// Draw labels with fewer positives than this toward the global threshold; 0 draws none
+    /// Shrink thresholds of labels with fewer positives than this toward the global one; 0 shrinks none
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = in_range::<u32>(0..=1_000_000))]
     pub(crate) shrink: u32,
     /// Resamples for the 95 % interval; 0 gives none
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = in_range::<u32>(0..=1_000_000))]
     pub(crate) bootstrap: u32,
-    /// How expected-f1 calibrates: platt or isotonic
-    #[arg(long, default_value_t)]
+    /// Calibration of expected-f1
+    #[arg(long, value_enum, default_value_t)]
     pub(crate) calibration: Calibration,
     /// Methods that the Makefile runs, one file each; ignored here
     #[arg(long, value_name = "M")]
@@ -49,14 +49,14 @@ pub(crate) struct Args {
     pub(crate) out: Output<Thresholds>,
 }
 
-/// The settings that decide what is in the file; resamples do not.
+/// The settings that determine the thresholds, as recorded in the file.
 #[derive(Debug, Serialize)]
 pub(crate) struct Recorded {
     method: String,
     metric: String,
     seed: u64,
     shrink: u32,
-    calibration: String,
+    calibration: Calibration,
 }
 
 impl Args {
@@ -75,7 +75,7 @@ impl Args {
             metric: self.metric.to_string(),
             seed: self.seed,
             shrink: self.shrink,
-            calibration: self.calibration.to_string(),
+            calibration: self.calibration,
         }
     }
 
@@ -94,11 +94,11 @@ impl Args {
     }
 }
 
-/// Arguments that fit together; those that do not are a mistake of usage.
+/// Arguments whose combination is valid.
 #[derive(Clone, Debug)]
-pub(crate) struct Checked(pub(crate) Args);
+pub(crate) struct Config(pub(crate) Args);
 
-impl FromArgMatches for Checked {
+impl FromArgMatches for Config {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let args = Args::from_arg_matches(matches)?;
         args.check()
@@ -112,7 +112,7 @@ impl FromArgMatches for Checked {
     }
 }
 
-impl clap::Args for Checked {
+impl clap::Args for Config {
     fn augment_args(command: Command) -> Command {
         Args::augment_args(command)
     }

@@ -1,12 +1,12 @@
-//! What can be wrong with the input of a search.
+//! Errors of fitting thresholds.
 
 use hpa_core::{ProbabilityError, SampleId};
 use hpa_metrics::Metric;
 
-/// Why no thresholds can be found.
+/// Why no thresholds can be fitted.
 #[derive(Debug, thiserror::Error)]
 pub enum ThresholdError {
-    /// A score that is no probability.
+    /// A score that is not a probability.
     #[error("label {label}: {source}")]
     Score {
         /// Which label.
@@ -14,17 +14,17 @@ pub enum ThresholdError {
         /// What is wrong.
         source: ProbabilityError,
     },
-    /// Method `exact` looks at each label alone; these metrics couple them.
+    /// Method `exact` fits each label separately; these metrics couple the labels.
     #[error(
         "method exact needs a metric that is a mean over labels, and {0} is not: use a macro metric, or coordinate or basinhopping"
     )]
     Coupled(Metric),
-    /// Every sample lies in one fold.
+    /// Every sample is in one fold.
     #[error(
         "fold {0} holds every labelled sample: nothing is left to fit its thresholds on\n  help: give labels of more than one fold, or predictions without a fold column"
     )]
     OneFold(u8),
-    /// Labels and predictions do not speak of the same labels.
+    /// Labels and predictions have different label names.
     #[error(
         "the labels are called otherwise than in the predictions: label {label} is {} in --labels and {} in --predictions",
         named(ours.as_deref()),
@@ -38,7 +38,7 @@ pub enum ThresholdError {
         /// Its name in the predictions, if it has one.
         theirs: Option<String>,
     },
-    /// Labelled samples that nobody predicted.
+    /// Labelled samples without a prediction.
     #[error(
         "{count} labelled samples have no prediction: {first}\n  help: predict them too, or take them out of the labels"
     )]
@@ -56,7 +56,7 @@ pub enum ThresholdError {
         /// The first twenty.
         first: String,
     },
-    /// Predictions and folds file do not agree on who was held out where.
+    /// Predictions and folds file have different folds.
     #[error(
         "the predictions were held out in other folds than --folds names: {count} labelled samples differ, the first is {id}, fold {ours} in the predictions and {theirs} in the folds file\n  help: give the folds file that the predictions were made with"
     )]
@@ -70,7 +70,7 @@ pub enum ThresholdError {
         /// Its fold in the folds file.
         theirs: u8,
     },
-    /// Nothing to fit on.
+    /// There are no samples.
     #[error("there is no labelled sample to fit thresholds on")]
     Empty,
     /// A solver refused the problem.

@@ -1,8 +1,8 @@
-//! `hpa-threshold`: probabilities and labels in, one threshold a label out.
+//! `hpa-threshold`: probabilities and labels in, one threshold per label out.
 
 mod args;
 
-use args::{Args, Checked};
+use args::{Args, Config};
 use hpa_artifacts::{Labels, Origin, Provenance, check_made_from};
 use hpa_cli::RunContext;
 use hpa_core::Seed;
@@ -10,8 +10,8 @@ use hpa_metrics::Bootstrap;
 use hpa_threshold::{Aligned, Search, Summary, align, check_folds, groups};
 use std::process::ExitCode;
 
-/// Buffers of columns come and go by the dozen: what was freed is used again, where the system's
-/// allocator would hand it back and fault fresh pages in.
+/// The system's allocator returns freed buffers of columns to the system and pays for page faults
+/// when the next one is allocated.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -26,16 +26,9 @@ fn main() -> ExitCode {
     )
 }
 
-/// Works as one of the pool's threads from the start: otherwise every parallel part hands its work
-/// over and waits to be woken.
-fn run(Checked(args): &Checked, context: &RunContext) -> anyhow::Result<Summary> {
-    rayon::scope(|_| find(args, context))
-}
-
-fn find(args: &Args, context: &RunContext) -> anyhow::Result<Summary> {
-    let (predictions, labels) =
-        rayon::join(|| args.predictions.read(context), || args.labels.read(context));
-    let (predictions, labels) = (predictions?, labels?);
+fn run(Config(args): &Config, context: &RunContext) -> anyhow::Result<Summary> {
+    let predictions = args.predictions.read(context)?;
+    let labels = args.labels.read(context)?;
     let origin = predictions.origin;
     let provenance = Provenance::new(&args.recorded())
         .with_input("predictions", origin.digest)
@@ -49,24 +42,20 @@ fn find(args: &Args, context: &RunContext) -> anyhow::Result<Summary> {
     if data.left_out > 0 {
         context.info(format!("{} predictions have no label and are left out", data.left_out));
     }
-    let plan = resamples(args, context, (&labels.value, &data), &origin)?;
-    let names = labels.value.names.clone();
-    drop(labels); // the search needs the room
-    let search = Search::run(&data, &names, args.metric, &args.settings())?;
-    let thresholds = search.thresholds()?;
-    // The disk is waited for while the summary is computed.
-    let (written, summary) =
-        rayon::join(|| args.out.write(&thresholds, &provenance), || search.summary(plan.as_ref()));
-    written?;
+    let bootstrap = bootstrap(args, context, &labels.value, &data, &origin)?;
+    let search = Search::run(&data, &labels.names, args.metric, &args.settings())?;
+    args.out.write(&search.thresholds()?, &provenance)?;
+    let summary = search.summary(bootstrap.as_ref());
     context.info(&summary);
     Ok(summary)
 }
 
-/// How the interval resamples: groups of duplicates where `--folds` names them.
-fn resamples(
+/// The resampling of the interval: by groups of duplicates where `--folds` names them.
+fn bootstrap(
     args: &Args,
     context: &RunContext,
-    (labels, data): (&Labels, &Aligned),
+    labels: &Labels,
+    data: &Aligned,
     predictions: &Origin,
 ) -> anyhow::Result<Option<Bootstrap>> {
     let seed = Seed::new(args.seed);
@@ -81,8 +70,9 @@ fn resamples(
         return Ok(None);
     }
     if held_out.is_some() {
-        let mend = "give --folds, which says what belongs together";
-        context.info(format!("the interval takes duplicates for independent samples: {mend}"));
+        context.warning(
+            "the interval takes duplicates for independent samples: give --folds, which groups them",
+        );
     }
     Ok(Some(Bootstrap::of_samples(data.n_samples(), args.bootstrap, seed)))
 }

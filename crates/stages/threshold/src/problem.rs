@@ -1,18 +1,18 @@
-//! What is to be maximised: a metric over samples whose scores are sorted label by label.
+//! The maximisation problem: a metric over samples whose scores are sorted label by label.
 
 use crate::ThresholdError;
-use hpa_metrics::{Average, BadScore, Metric, Ranking, Rows, rankings};
+use hpa_metrics::{Average, InvalidScore, Metric, Ranking, rankings};
 use rayon::prelude::*;
 
 /// Scores, truth and metric, sorted once for all methods.
 #[derive(Clone, Debug)]
 pub struct Problem {
     metric: Metric,
-    columns: Vec<Ranking>,
+    rankings: Vec<Ranking>,
     n_samples: usize,
-    /// Labels of each row; only where the metric averages over samples. Rows keep their
-    /// numbers when others are left out.
-    row_positives: Vec<u16>,
+    /// Positive labels of each sample; empty unless the metric averages over samples. Samples keep
+    /// their indices when others are left out.
+    sample_positives: Vec<u16>,
 }
 
 impl Problem {
@@ -29,80 +29,47 @@ impl Problem {
         truth: &[bool],
         n_labels: usize,
     ) -> Result<Self, ThresholdError> {
-        Self::with_rows(metric, (scores, truth), n_labels, Rows::Kept)
-    }
-
-    /// The same of a problem that is not asked to [`Self::retain`] rows: smaller where the metric
-    /// does not need them either.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    ///
-    /// # Panics
-    /// As [`Self::new`].
-    pub fn indivisible(
-        metric: Metric,
-        scores: &[f32],
-        truth: &[bool],
-        n_labels: usize,
-    ) -> Result<Self, ThresholdError> {
-        let rows = match metric.average {
-            Average::Samples => Rows::Kept,
-            Average::Macro | Average::Micro => Rows::Forgotten,
-        };
-        Self::with_rows(metric, (scores, truth), n_labels, rows)
-    }
-
-    fn with_rows(
-        metric: Metric,
-        (scores, truth): (&[f32], &[bool]),
-        n_labels: usize,
-        rows: Rows,
-    ) -> Result<Self, ThresholdError> {
-        let columns = rankings(scores, truth, n_labels, rows)
-            .map_err(|BadScore { label, source }| ThresholdError::Score { label, source })?;
+        let rankings = rankings(scores, truth, n_labels)
+            .map_err(|InvalidScore { label, source }| ThresholdError::Score { label, source })?;
         let count = |row: &[bool]| u16::try_from(row.iter().filter(|&&truth| truth).count());
-        let row_positives = match metric.average {
+        let sample_positives = match metric.average {
             Average::Samples => truth
                 .chunks_exact(n_labels)
                 .map(|row| count(row).expect("at most 256 labels"))
                 .collect(),
             Average::Macro | Average::Micro => Vec::new(),
         };
-        Ok(Self { metric, columns, n_samples: scores.len() / n_labels, row_positives })
+        Ok(Self { metric, rankings, n_samples: scores.len() / n_labels, sample_positives })
     }
 
-    /// The same problem on the rows that `keep` accepts.
-    ///
-    /// # Panics
-    /// When the problem is [`Self::indivisible`].
+    /// The same problem on the samples whose index `keep` accepts.
     #[must_use]
     pub fn retain(&self, keep: impl Fn(usize) -> bool + Sync) -> Self {
-        let columns: Vec<Ranking> =
-            self.columns.par_iter().map(|column| column.retain(&keep)).collect();
-        let n_samples = columns.first().map_or(0, Ranking::len);
-        Self { metric: self.metric, columns, n_samples, row_positives: self.row_positives.clone() }
+        let rankings: Vec<Ranking> =
+            self.rankings.par_iter().map(|ranking| ranking.retain(&keep)).collect();
+        let n_samples = rankings.first().map_or(0, Ranking::len);
+        Self { rankings, n_samples, sample_positives: self.sample_positives.clone(), ..*self }
     }
 
-    /// What is maximised.
+    /// The metric to maximise.
     #[must_use]
     pub const fn metric(&self) -> Metric {
         self.metric
     }
 
-    /// One ranking a label.
+    /// One ranking per label.
     #[must_use]
-    pub fn columns(&self) -> &[Ranking] {
-        &self.columns
+    pub fn rankings(&self) -> &[Ranking] {
+        &self.rankings
     }
 
-    /// How many samples take part.
+    /// The number of samples.
     #[must_use]
     pub const fn n_samples(&self) -> usize {
         self.n_samples
     }
 
-    pub(crate) fn row_positives(&self) -> &[u16] {
-        &self.row_positives
+    pub(crate) fn sample_positives(&self) -> &[u16] {
+        &self.sample_positives
     }
 }

@@ -1,13 +1,14 @@
-//! What a search is worth: fitted and held-out scores, their interval, and label by label
-//! the gap to the exact optimum and the calibration.
+//! The evaluation of a search: fitted and held-out scores with their interval, and for each label the
+//! gap to the exact optimum and the calibration.
 
-use crate::optimum;
-use crate::search::{Search, outcomes};
-use crate::tally::Tally;
-use hpa_metrics::{Bootstrap, Counts, Interval, Outcomes};
-use hpa_metrics::{calibration_error, half_f_gap};
+use crate::score::IncrementalScore;
+use crate::search::{Search, confusion};
+use crate::upper_bound;
+use hpa_metrics::{Bootstrap, Confusion, calibration_error, half_f_gap};
 use rayon::prelude::*;
 use serde::Serialize;
+use std::borrow::Cow;
+use std::fmt;
 
 /// Bins of the calibration error, as many as its source uses.
 const CALIBRATION_BINS: usize = 15;
@@ -16,23 +17,22 @@ const CALIBRATION_BINS: usize = 15;
 /// label's F in the metric's β.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
-    pub(crate) method: String,
-    pub(crate) metric: String,
+    method: String,
+    metric: String,
     /// On the samples that the thresholds were fitted on: optimistic.
-    pub(crate) fitted: f64,
+    fitted: f64,
     /// By thresholds fitted without the sample's fold.
-    pub(crate) held_out: Option<f64>,
+    held_out: Option<f64>,
     /// 95 % interval of the held-out score, or of the fitted one without folds.
-    pub(crate) low: Option<f64>,
-    pub(crate) high: Option<f64>,
-    /// The highest fitted score possible; unknown for means over samples. Less `fitted` it is
-    /// the method's gap.
-    pub(crate) exact: Option<f64>,
+    low: Option<f64>,
+    high: Option<f64>,
+    /// The highest possible fitted score; unknown for means over samples.
+    exact: Option<f64>,
     before_polish: Option<f64>,
-    /// How much changing any one threshold can still gain, where that is proven.
+    /// An upper bound on the gain from changing any one threshold, where it is proven.
     certificate: Option<f64>,
     evaluations: u64,
-    /// Searching, cross-fitting included; neither reading nor the interval.
+    /// Sorting, searching and cross-fitting; neither reading nor the interval.
     seconds: f64,
     labels: Vec<LabelSummary>,
 }
@@ -40,104 +40,120 @@ pub struct Summary {
 /// One label's part of the [`Summary`].
 #[derive(Clone, Debug, Serialize)]
 pub struct LabelSummary {
-    label: u8,
+    label: usize,
     name: String,
-    support: u64,
+    support: usize,
     threshold: f64,
     fitted: f64,
     held_out: Option<f64>,
     low: Option<f64>,
     high: Option<f64>,
-    /// The highest fitted F possible.
+    /// The highest possible fitted F.
     exact: f64,
     roc_auc: Option<f64>,
     calibration_error: f64,
-    /// How far F1*/2 lies from the best thresholds; 0 under calibrated probabilities.
+    /// The distance of F1*/2 from the best thresholds; 0 under calibrated probabilities.
     half_f_gap: Option<f64>,
 }
 
 impl Search<'_> {
-    /// What is printed; `plan` is the resampling for the interval, if any.
+    /// The summary of the search, with an interval if there is a `bootstrap`.
     #[must_use]
-    pub fn summary(&self, plan: Option<&Bootstrap>) -> Summary {
+    pub fn summary(&self, bootstrap: Option<&Bootstrap>) -> Summary {
         let metric = self.problem.metric();
-        let intervals = plan.map_or_else(Vec::new, |plan| self.intervals(plan));
-        let total = intervals.first();
-        let held_out = self.held_out.as_ref().map(Outcomes::label_counts);
-        let labels: Vec<LabelSummary> = self
-            .names
-            .labels()
-            .collect::<Vec<_>>()
-            .into_par_iter()
-            .map(|label| {
-                let label = label.index();
-                let held_out = held_out.as_ref().map(|counts| counts[label]);
-                let interval = intervals.get(1 + label);
-                let name = self.names.as_slice()[label].clone();
-                LabelSummary { name, ..self.label_summary(label, held_out, interval) }
+        let beta = metric.beta();
+        // The interval of the total, then those of the labels.
+        let intervals = bootstrap.map_or_else(Vec::new, |bootstrap| {
+            let fitted = || confusion(self.data, |_| &self.fit.thresholds);
+            let evaluated =
+                self.held_out.as_ref().map_or_else(|| Cow::Owned(fitted()), Cow::Borrowed);
+            bootstrap.intervals(|weights| {
+                let counts = evaluated.weighted_label_counts(weights);
+                let labels = counts.iter().map(|counts| counts.f_beta(beta));
+                std::iter::once(evaluated.weighted_score(metric, weights)).chain(labels).collect()
             })
-            .collect();
+        });
+        let held_out_counts = self.held_out.as_ref().map(Confusion::label_counts);
+        let of_label = |label: usize| {
+            let ranking = &self.problem.rankings()[label];
+            let interval = intervals.get(1 + label);
+            LabelSummary {
+                label,
+                name: self.names.as_slice()[label].clone(),
+                support: ranking.positives(),
+                threshold: self.fit.thresholds[label],
+                fitted: self.fitted[label].f_beta(beta),
+                held_out: held_out_counts.as_ref().map(|counts| counts[label].f_beta(beta)),
+                low: interval.map(|interval| interval.low),
+                high: interval.map(|interval| interval.high),
+                exact: ranking.best(beta).counts.f_beta(beta),
+                roc_auc: ranking.roc_auc(),
+                calibration_error: calibration_error(ranking, CALIBRATION_BINS),
+                half_f_gap: half_f_gap(ranking, &ranking.best(1.0)),
+            }
+        };
+        let fold_fits = self.fold_fits.iter().flatten();
         Summary {
             method: self.settings.method.to_string(),
             metric: metric.to_string(),
-            fitted: Tally::at(&self.problem, &self.fit.thresholds).score(),
-            held_out: self.held_out.as_ref().map(|outcomes| outcomes.score(metric)),
-            low: total.map(|interval| interval.low),
-            high: total.map(|interval| interval.high),
-            exact: if metric.is_separable() {
-                Some(labels.iter().map(|label| label.exact).sum::<f64>() / labels.len() as f64)
-            } else {
-                optimum(&self.problem)
-            },
+            fitted: IncrementalScore::at(&self.problem, &self.fit.thresholds).value(),
+            held_out: self.held_out.as_ref().map(|confusion| confusion.score(metric)),
+            low: intervals.first().map(|interval| interval.low),
+            high: intervals.first().map(|interval| interval.high),
+            exact: upper_bound(&self.problem),
             before_polish: self.fit.before_polish,
             certificate: self.fit.certificate,
-            evaluations: self.fit.evaluations
-                + self.folds.iter().flatten().map(|fit| fit.evaluations).sum::<u64>(),
+            evaluations: self.fit.evaluations + fold_fits.map(|fit| fit.evaluations).sum::<u64>(),
             seconds: self.seconds,
-            labels,
+            labels: (0..self.data.n_labels).into_par_iter().map(of_label).collect(),
         }
     }
+}
 
-    fn label_summary(
-        &self,
-        label: usize,
-        held_out: Option<Counts>,
-        interval: Option<&Interval>,
-    ) -> LabelSummary {
-        let (column, beta) = (&self.problem.columns()[label], self.problem.metric().beta());
-        let f = |counts: &Counts| counts.f_beta(beta);
-        let best = column.best(beta);
-        let best_f1 = if f64::to_bits(beta) == f64::to_bits(1.0) { best } else { column.best(1.0) };
-        LabelSummary {
-            label: u8::try_from(label).expect("at most 256 labels"),
-            name: String::new(),
-            support: column.positives() as u64,
-            threshold: self.fit.thresholds[label],
-            fitted: f(&self.fitted[label]),
-            held_out: held_out.as_ref().map(f),
-            low: interval.map(|interval| interval.low),
-            high: interval.map(|interval| interval.high),
-            exact: f(&best.counts),
-            roc_auc: column.roc_auc(),
-            calibration_error: calibration_error(column, CALIBRATION_BINS),
-            half_f_gap: half_f_gap(column, &best_f1),
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} by {}: {:.4} fitted", self.metric, self.method, self.fitted)?;
+        if let Some(held_out) = self.held_out {
+            write!(f, ", {held_out:.4} held out")?;
         }
+        if let (Some(low), Some(high)) = (self.low, self.high) {
+            write!(f, " (95 % interval {low:.4} to {high:.4})")?;
+        }
+        if let Some(exact) = self.exact {
+            write!(f, "; {:.5} below the optimum", (exact - self.fitted).max(0.0))?;
+        }
+        Ok(())
     }
+}
 
-    /// The interval of the total, then of each label; thresholds stay as they are.
-    fn intervals(&self, plan: &Bootstrap) -> Vec<Interval> {
-        let fitted;
-        let outcomes = if let Some(outcomes) = &self.held_out {
-            outcomes
-        } else {
-            fitted = outcomes(self.data, |_| &self.fit.thresholds);
-            &fitted
+#[cfg(test)]
+mod tests {
+    use crate::testing::case;
+    use crate::{Aligned, Calibration, Search, Settings};
+    use hpa_core::{LabelNames, Seed};
+
+    #[test]
+    fn the_line_has_the_score_and_its_gap() {
+        let case = case("macro-f1", 300, 1);
+        let data = Aligned {
+            scores: case.scores,
+            truth: case.truth,
+            n_labels: 3,
+            folds: None,
+            left_out: 0,
         };
-        let metric = self.problem.metric();
-        plan.intervals(|weights| {
-            let counts = outcomes.weighted_label_counts(weights);
-            let labels = counts.iter().map(|counts| counts.f_beta(metric.beta()));
-            std::iter::once(outcomes.weighted_score(metric, weights)).chain(labels).collect()
-        })
+        let names = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let names = LabelNames::try_from(names).unwrap();
+        let settings = Settings {
+            method: "exact".parse().unwrap(),
+            shrink: 0,
+            calibration: Calibration::Platt,
+            seed: Seed::new(0),
+        };
+        let metric = "macro-f1".parse().unwrap();
+        let search = Search::run(&data, &names, metric, &settings).unwrap();
+        let text = search.summary(None).to_string();
+        assert!(text.starts_with("macro-f1 by exact: 0."), "{text}");
+        assert!(text.ends_with(" fitted; 0.00000 below the optimum"), "{text}");
     }
 }

@@ -18,25 +18,25 @@ impl Case {
     }
 }
 
-/// Scores that know something: a frequent, a middling and a rare label.
+/// Informative scores of a frequent, a middling and a rare label.
 pub(crate) fn case(metric: &'static str, n_samples: usize, seed: u64) -> Case {
     let mut rng = Seed::new(seed).rng();
     let (mut scores, mut truth) = (Vec::new(), Vec::new());
     for _ in 0..n_samples {
         for share in [0.4_f64, 0.1, 0.01] {
-            let there = rng.bernoulli(share);
+            let is_positive = rng.bernoulli(share);
             let logit = rng.normal()
-                + 1.7 * f64::from(u8::from(there))
+                + 1.7 * f64::from(u8::from(is_positive))
                 + 0.5 * (share / (1.0 - share)).ln();
             #[expect(clippy::cast_possible_truncation, reason = "scores are f32")]
             scores.push((1.0 / (1.0 + (-logit).exp())) as f32);
-            truth.push(there);
+            truth.push(is_positive);
         }
     }
     Case { metric, scores, truth }
 }
 
-/// Hostile ones: ties, 0, 1, labels that are never or always there, few samples.
+/// Edge cases: ties, 0, 1, labels that are never or always positive, few samples.
 pub(crate) fn cases() -> impl Strategy<Value = Case> {
     let score = prop_oneof![(0_u8..=6).prop_map(|n| f32::from(n) / 6.0), 0.0_f32..=1.0];
     let metric = prop::sample::select(vec![

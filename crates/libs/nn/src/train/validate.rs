@@ -8,7 +8,7 @@ use crate::train::loss::Loss;
 use crate::train::trainer::TrainData;
 use candle_core::{Device, Tensor};
 use hpa_core::SampleId;
-use hpa_metrics::{Metric, Outcomes};
+use hpa_metrics::{Confusion, Metric};
 
 /// Scores of the samples held out, at threshold 0.5.
 pub(crate) struct Validation {
@@ -34,7 +34,7 @@ pub(crate) fn validate(
     let targets = valid.targets(&(0..valid.len()).collect::<Vec<_>>(), labels);
     let truth: Vec<bool> = targets.iter().map(|&target| target > 0.5).collect();
     let decided: Vec<bool> = logits.iter().map(|&logit| logit > 0.0).collect();
-    let outcomes = Outcomes::new(&truth, &decided, labels);
+    let outcomes = Confusion::new(&truth, &decided, labels);
     let broken = valid.samples.iter().zip(logits.chunks_exact(labels));
     Ok(Validation {
         loss: of(loss, &logits, &targets, label_weights, labels)?,

@@ -1,4 +1,4 @@
-//! Which function is minimised from where within which box.
+//! The test problems: function, start and bounds.
 
 use super::Function;
 use super::Problem;
@@ -15,14 +15,14 @@ use hpa_optim::Bounds;
 
 const INF: f64 = f64::INFINITY;
 
-/// All of them; the golden file is looked up by name.
+/// All problems; the golden file is looked up by name.
 pub(crate) fn all() -> Vec<Problem> {
     let few = [of_few(), of_few_more()];
     let many = [rosenbrocks(), of_many(), of_many_dense(), boxed()];
     few.into_iter().chain(many).flatten().collect()
 }
 
-/// The banana valleys.
+/// Rosenbrock's function.
 fn rosenbrocks() -> Vec<Problem> {
     vec![
         case("rosenbrock_2_free", rosenbrock, rs(2), free(2)),
@@ -63,7 +63,7 @@ fn rosenbrocks() -> Vec<Problem> {
     ]
 }
 
-/// Functions of a few variables.
+/// Functions of few variables.
 fn of_few() -> Vec<Problem> {
     vec![
         case("beale_inside", beale, vec![1.0, 1.0], same(2, -4.5, 4.5)),

@@ -1,5 +1,4 @@
-//! The bounded problems that the solvers are held against;
-//! `golden/scipy_lbfgsb.py` has the same.
+//! The bounded test problems; `golden/scipy_lbfgsb.py` defines the same ones.
 //!
 //! A function gives its value and gradient at a point. Sources: Moré, Garbow & Hillstrom,
 //! ACM TOMS 7 (1981), 17-41 (MGH); Hock & Schittkowski (1981) (HS); `CUTEst` (names as there).
@@ -15,7 +14,7 @@ use hpa_optim::Bounds;
 /// Value and gradient at a point.
 pub(crate) type Function = fn(&[f64]) -> (f64, Vec<f64>);
 
-/// A function, a start and a box.
+/// A function, a start and bounds.
 #[derive(Clone)]
 pub(crate) struct Problem {
     pub(crate) name: &'static str,
@@ -29,7 +28,7 @@ impl CostFunction for Problem {
     type Output = f64;
 
     fn cost(&self, x: &Vec<f64>) -> Result<f64, Error> {
-        assert!(self.bounds.contains(x), "{}: measured outside the box", self.name);
+        assert!(self.bounds.contains(x), "{}: evaluated outside the bounds", self.name);
         Ok((self.function)(x).0)
     }
 }

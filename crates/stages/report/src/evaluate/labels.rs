@@ -3,7 +3,7 @@
 use super::{Evaluation, apply_thresholds, held_out_predictions};
 use crate::data::{ModelResult, RunData, Split};
 use hpa_artifacts::ThresholdRow;
-use hpa_metrics::{Counts, Outcomes, Ranking};
+use hpa_metrics::{Confusion, Counts, Ranking};
 
 /// Steps of the threshold from 0 to 1 at which a curve is drawn.
 const STEPS: u32 = 200;
@@ -121,7 +121,7 @@ pub(crate) fn label_rows(run: &RunData, evaluation: &Evaluation) -> Vec<LabelRow
 }
 
 fn label_counts(split: &Split, predicted: &[bool], n_labels: usize) -> Vec<Counts> {
-    Outcomes::new(&split.truth, predicted, n_labels).label_counts()
+    Confusion::new(&split.truth, predicted, n_labels).label_counts()
 }
 
 fn rankings(split: &Split, scores: &[f32], n_labels: usize) -> Vec<Ranking> {

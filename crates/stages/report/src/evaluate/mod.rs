@@ -14,7 +14,7 @@ pub(crate) mod labels;
 use crate::data::{RunData, Split, ThresholdSet};
 use hpa_artifacts::{ScoreRow, Scores};
 use hpa_core::{Fold, Probability, Seed};
-use hpa_metrics::{Bootstrap, Metric, Outcomes};
+use hpa_metrics::{Bootstrap, Confusion, Metric};
 use rayon::prelude::*;
 
 /// The method that the others are compared with.
@@ -83,9 +83,11 @@ pub fn evaluate(run: &RunData, resampling: Resampling) -> Vec<Evaluation> {
     };
     let baselines: Vec<Option<usize>> = systems.iter().map(baseline).collect();
     let score = |split: &Split, predict: &(dyn Fn(usize, usize) -> Option<Vec<bool>> + Sync)| {
-        let outcomes: Vec<Option<Outcomes>> = systems
+        let outcomes: Vec<Option<Confusion>> = systems
             .par_iter()
-            .map(|&(model, set)| Some(Outcomes::new(&split.truth, &predict(model, set)?, n_labels)))
+            .map(|&(model, set)| {
+                Some(Confusion::new(&split.truth, &predict(model, set)?, n_labels))
+            })
             .collect();
         let bootstrap = Bootstrap::new(&split.groups, resampling.replicates, resampling.seed);
         score_all(&outcomes, &baselines, &bootstrap)
@@ -182,12 +184,12 @@ fn probability(score: f32) -> Probability {
 
 /// The score of each system and its gain over its baseline.
 fn score_all(
-    systems: &[Option<Outcomes>],
+    systems: &[Option<Confusion>],
     baselines: &[Option<usize>],
     bootstrap: &Bootstrap,
 ) -> Vec<ScoreAndGain> {
     let statistic = |weights: Option<&[u32]>| -> Vec<f64> {
-        let score = |outcomes: &Option<Outcomes>| match (outcomes, weights) {
+        let score = |outcomes: &Option<Confusion>| match (outcomes, weights) {
             (None, _) => 0.0,
             (Some(outcomes), None) => outcomes.score(Metric::MACRO_F1),
             (Some(outcomes), Some(weights)) => outcomes.weighted_score(Metric::MACRO_F1, weights),

@@ -2,7 +2,7 @@
 //! `data/`, by default `shared` beside the repository.
 
 use hpa_core::Seed;
-use hpa_metrics::{Metric, Outcomes};
+use hpa_metrics::{Confusion, Metric};
 use hpa_threshold::{Calibration, Fit, Problem, Settings, fit};
 use std::path::PathBuf;
 
@@ -96,7 +96,7 @@ impl Matrix {
             .map(|(place, &score)| f64::from(score) > thresholds[place % self.n_labels])
             .collect();
         let metric: Metric = metric.parse().expect("a metric");
-        Outcomes::new(&self.truth, &decided, self.n_labels).score(metric)
+        Confusion::new(&self.truth, &decided, self.n_labels).score(metric)
     }
 }
 

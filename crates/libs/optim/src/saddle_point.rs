@@ -1,38 +1,39 @@
-//! Systems with the shape that the compact representation gives them.
+//! Small saddle point systems.
 //!
-//! Both small matrices of L-BFGS-B, the middle matrix `M⁻¹` and the `K` of the subspace, are
+//! Both small matrices of L-BFGS-B, the middle matrix `M⁻¹` and the `K` of the subspace, have the
+//! form
 //!
 //! ```text
 //! [ -P  Rᵀ ]      P positive definite,
 //! [  R  Q  ]      Q + R P⁻¹ Rᵀ positive definite,
 //! ```
 //!
-//! indefinite as a whole, yet solved by two Cholesky factors (block elimination of `P`).
+//! which is indefinite but solved by two Cholesky factors (block elimination of `P`).
 
 use crate::linalg::{Cholesky, add_scaled, dot};
 use serde::{Deserialize, Serialize};
 
 /// The factored matrix; `order` is that of one block.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Saddle {
+pub(crate) struct SaddlePoint {
     order: usize,
     corner: Cholesky,
     off_diagonal: Vec<f64>,
     schur: Cholesky,
 }
 
-impl Saddle {
+impl SaddlePoint {
     /// Factors `[-p rᵀ; r q]`; of `p` and `q` only the lower triangles are read.
     pub(crate) fn factor(order: usize, p: Vec<f64>, r: Vec<f64>, mut q: Vec<f64>) -> Option<Self> {
         let corner = Cholesky::factor(order, p)?;
-        // Row i of `half` is L⁻¹ times row i of R, so R P⁻¹ Rᵀ is made of its inner products.
-        let mut half = r.clone();
-        for row in half.chunks_exact_mut(order) {
+        // Row i of `scaled` is L⁻¹ times row i of R, so R P⁻¹ Rᵀ is made of its inner products.
+        let mut scaled = r.clone();
+        for row in scaled.chunks_exact_mut(order) {
             corner.solve_lower(row);
         }
         for i in 0..order {
             for j in 0..=i {
-                q[i * order + j] += dot(row_of(&half, order, i), row_of(&half, order, j));
+                q[i * order + j] += dot(row_of(&scaled, order, i), row_of(&scaled, order, j));
             }
         }
         let schur = Cholesky::factor(order, q)?;
@@ -68,11 +69,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_solution_fulfils_the_system() {
+    fn the_solution_satisfies_the_system() {
         let (p, r, q) = ([3.0, 0.5, 0.5, 2.0], [0.3, -1.0, 0.7, 0.2], [1.5, 0.1, 0.1, 4.0]);
-        let saddle = Saddle::factor(2, p.to_vec(), r.to_vec(), q.to_vec()).unwrap();
+        let system = SaddlePoint::factor(2, p.to_vec(), r.to_vec(), q.to_vec()).unwrap();
         let right = [1.0, -2.0, 0.5, 3.0];
-        let x = saddle.solve(&right);
+        let x = system.solve(&right);
         for i in 0..2 {
             let upper = -p[2 * i] * x[0] - p[2 * i + 1] * x[1] + r[i] * x[2] + r[2 + i] * x[3];
             let lower =

@@ -4,7 +4,7 @@
 //! versions. Both sides: ftol 1e-12, gtol 1e-8, memory 10, analytic gradients.
 
 use crate::problems::{Problem, cases};
-use hpa_optim::{Lbfgsb, Minimum, minimise};
+use hpa_optim::{Lbfgsb, Minimum, minimize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -24,11 +24,11 @@ fn solve(problem: &Problem) -> Minimum {
         .with_cost_tolerance(1e-12)
         .and_then(|solver| solver.with_gradient_tolerance(1e-8))
         .unwrap();
-    minimise(problem, &problem.start, &solver).unwrap()
+    minimize(problem, &problem.start, &solver).unwrap()
 }
 
 #[test]
-fn the_problems_are_the_ones_that_scipy_solved() {
+fn the_problems_are_those_of_the_golden_file() {
     let golden = golden();
     assert_eq!(cases::all().len(), golden.len());
     for problem in cases::all() {
@@ -47,7 +47,7 @@ fn the_problems_are_the_ones_that_scipy_solved() {
 #[test]
 fn every_gradient_agrees_with_central_differences() {
     for problem in cases::all() {
-        // Not at the start, where a derivative may be zero for symmetry's sake.
+        // Not at the start, where a derivative may be zero by symmetry.
         let start = problem.bounds.project(&problem.start);
         let x: Vec<f64> =
             start.iter().enumerate().map(|(i, x)| x + 0.01 * (i as f64).cos()).collect();
@@ -96,7 +96,7 @@ fn no_result_is_higher_than_scipys_and_evaluations_are_within_a_tenth() {
             number(row, "projected_gradient"),
             minimum.reason,
         );
-        assert!(problem.bounds.contains(&minimum.param), "{} left its box", problem.name);
+        assert!(problem.bounds.contains(&minimum.param), "{} is outside its bounds", problem.name);
         if minimum.cost > cost + 1e-8 * cost.abs().max(1.0) {
             higher.push(problem.name);
         }

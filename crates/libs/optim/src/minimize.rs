@@ -1,38 +1,38 @@
-//! The solvers without argmin's frame: a problem, a start, a result.
+//! Runs a solver without argmin's executor: a problem, a start, a result.
 
 use crate::Error;
-use crate::lbfgsb::VectorState;
-use crate::termination::Stop;
+use crate::state::VectorState;
+use crate::stop_reason::StopReason;
 use argmin::core::{CostFunction, Executor, Gradient, Solver, State, TerminationReason};
 
-/// The end of a search.
+/// The result of a search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Minimum {
     /// The lowest point found.
     pub param: Vec<f64>,
     /// The objective there.
     pub cost: f64,
-    /// Iterations (or hops) made.
+    /// Iterations or hops.
     pub iterations: u64,
     /// Calls of `cost`; [`FiniteDifference`](crate::FiniteDifference) counts its own as well.
     pub evaluations: u64,
-    /// Why the search ended.
+    /// Why the search stopped.
     pub reason: TerminationReason,
 }
 
 impl Minimum {
-    /// Why the search ended, if it was the solver that ended it.
+    /// Why the search stopped, if the solver stopped it.
     #[must_use]
-    pub fn stop(&self) -> Option<Stop> {
-        Stop::of(&self.reason)
+    pub fn stop(&self) -> Option<StopReason> {
+        StopReason::of(&self.reason)
     }
 }
 
-/// A problem lent to an executor, which wants to own one.
+/// A problem by reference; argmin's executor takes problems by value.
 #[derive(Debug)]
-pub struct Lent<'a, P>(&'a P);
+pub struct ByRef<'a, P>(&'a P);
 
-impl<P: CostFunction> CostFunction for Lent<'_, P> {
+impl<P: CostFunction> CostFunction for ByRef<'_, P> {
     type Param = P::Param;
     type Output = P::Output;
 
@@ -41,7 +41,7 @@ impl<P: CostFunction> CostFunction for Lent<'_, P> {
     }
 }
 
-impl<P: Gradient> Gradient for Lent<'_, P> {
+impl<P: Gradient> Gradient for ByRef<'_, P> {
     type Param = P::Param;
     type Gradient = P::Gradient;
 
@@ -89,24 +89,24 @@ impl<C, G: Fn(&[f64]) -> Vec<f64>> Gradient for Closures<C, G> {
 /// Runs `solver` on `problem` from `start`.
 ///
 /// ```
-/// use hpa_optim::{Bounds, Closures, Lbfgsb, Stop, minimise};
+/// use hpa_optim::{Bounds, Closures, Lbfgsb, StopReason, minimize};
 /// # fn main() -> Result<(), hpa_optim::Error> {
 /// let bowl = Closures::new(|x| x[0] * x[0] + x[1] * x[1], |x| vec![2.0 * x[0], 2.0 * x[1]]);
 /// let bounds = Bounds::new(vec![0.5, -1.0], vec![1.0, 1.0])?;
-/// let minimum = minimise(&bowl, &[1.0, 1.0], &Lbfgsb::new(bounds))?;
+/// let minimum = minimize(&bowl, &[1.0, 1.0], &Lbfgsb::new(bounds))?;
 /// assert_eq!(minimum.param, [0.5, 0.0]);
-/// assert_eq!(minimum.stop(), Some(Stop::GradientSmall));
+/// assert_eq!(minimum.stop(), Some(StopReason::GradientTolerance));
 /// # Ok(())
 /// # }
 /// ```
 ///
 /// # Errors
-/// Whatever is wrong with problem, start or bounds, by name.
-pub fn minimise<'a, P, S>(problem: &'a P, start: &[f64], solver: &S) -> Result<Minimum, Error>
+/// When problem, start or bounds are invalid, or the problem fails.
+pub fn minimize<'a, P, S>(problem: &'a P, start: &[f64], solver: &S) -> Result<Minimum, Error>
 where
-    S: Solver<Lent<'a, P>, VectorState> + Clone,
+    S: Solver<ByRef<'a, P>, VectorState> + Clone,
 {
-    let run = Executor::new(Lent(problem), solver.clone())
+    let run = Executor::new(ByRef(problem), solver.clone())
         .configure(|state| state.param(start.to_vec()))
         .ctrlc(false)
         .timer(false)

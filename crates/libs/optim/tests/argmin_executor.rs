@@ -1,15 +1,15 @@
-//! State, observers and checkpoints of argmin with both solvers.
+//! argmin's state, observers and checkpoints with both solvers.
 
 use crate::problems::{Problem, cases};
 use argmin::core::checkpointing::{Checkpoint, CheckpointingFrequency};
 use argmin::core::observers::{Observe, ObserverMode};
 use argmin::core::{Error, Executor, IterState, KV, OptimizationResult, Solver, State};
-use hpa_optim::{BasinHopping, Lbfgsb, Stop, VectorState};
+use hpa_optim::{BasinHopping, Lbfgsb, StopReason, VectorState};
 use serde::{Serialize, de::DeserializeOwned};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// Keeps the last checkpoint as JSON text.
+/// Stores the last checkpoint as JSON text.
 #[derive(Clone, Default)]
 struct Json(Rc<RefCell<Option<String>>>);
 
@@ -29,11 +29,11 @@ impl<S: Serialize + DeserializeOwned> Checkpoint<S, VectorState> for Json {
     }
 }
 
-/// Notes what argmin tells about every iteration.
+/// Records iteration, cost and report of every iteration.
 #[derive(Clone, Default)]
-struct Notes(Rc<RefCell<Vec<(u64, f64, KV)>>>);
+struct Recorder(Rc<RefCell<Vec<(u64, f64, KV)>>>);
 
-impl Observe<VectorState> for Notes {
+impl Observe<VectorState> for Recorder {
     fn observe_iter(&mut self, state: &VectorState, kv: &KV) -> Result<(), Error> {
         self.0.borrow_mut().push((state.get_iter(), state.get_cost(), kv.clone()));
         Ok(())
@@ -68,17 +68,17 @@ where
     let whole = run(problem, solver.clone(), 1000, Json::default());
     let saved = Json::default();
     run(problem, solver.clone(), first, saved.clone());
-    // The limit that interrupted was saved as well: lift it.
-    let lifted = saved
+    // The checkpoint contains the iteration limit: raise it.
+    let raised = saved
         .0
         .borrow()
         .as_ref()
         .unwrap()
         .replace(&format!("\"max_iters\":{first}"), "\"max_iters\":1000");
-    *saved.0.borrow_mut() = Some(lifted);
+    *saved.0.borrow_mut() = Some(raised);
     let resumed = run(problem, solver.clone(), 1000, saved);
     let (whole, resumed) = (whole.state(), resumed.state());
-    assert!(whole.get_iter() > first + 1, "too short to tell: {}", whole.get_iter());
+    assert!(whole.get_iter() > first + 1, "too few iterations: {}", whole.get_iter());
     assert_eq!(whole.get_best_param(), resumed.get_best_param());
     assert_eq!(whole.get_best_cost().to_bits(), resumed.get_best_cost().to_bits());
     assert_eq!(whole.get_iter(), resumed.get_iter());
@@ -107,35 +107,35 @@ fn an_interrupted_basin_hopping_resumes_bit_for_bit_from_json() {
 }
 
 #[test]
-fn observers_see_every_iteration_with_its_figures() {
+fn observers_see_every_iteration_with_its_report() {
     let problem = problem("rosenbrock_2_inside");
-    let notes = Notes::default();
+    let recorder = Recorder::default();
     let result = Executor::new(problem.clone(), Lbfgsb::new(problem.bounds.clone()))
         .configure(|state| state.param(problem.start.clone()))
-        .add_observer(notes.clone(), ObserverMode::Always)
+        .add_observer(recorder.clone(), ObserverMode::Always)
         .run()
         .unwrap();
-    let notes = notes.0.borrow();
-    assert_eq!(notes.len() as u64, result.state().get_iter());
-    assert!(notes.windows(2).all(|pair| pair[1].1 <= pair[0].1), "the objective never rises");
-    for (_, _, kv) in notes.iter() {
+    let records = recorder.0.borrow();
+    assert_eq!(records.len() as u64, result.state().get_iter());
+    assert!(records.windows(2).all(|pair| pair[1].1 <= pair[0].1), "the objective never rises");
+    for (_, _, kv) in records.iter() {
         assert!(kv.get("projected_gradient").unwrap().get_float().unwrap() >= 0.0);
         assert!(kv.get("evaluations").unwrap().get_uint().unwrap() >= 2);
     }
 }
 
 #[test]
-fn observers_of_hops_learn_what_became_of_each() {
+fn observers_see_which_hops_were_accepted() {
     let problem = problem("camel6");
-    let notes = Notes::default();
+    let recorder = Recorder::default();
     let solver = BasinHopping::new(Lbfgsb::new(problem.bounds.clone())).with_hops(12);
     let result = Executor::new(problem.clone(), solver)
         .configure(|state| state.param(problem.start.clone()))
-        .add_observer(notes.clone(), ObserverMode::Always)
+        .add_observer(recorder.clone(), ObserverMode::Always)
         .run()
         .unwrap();
     assert_eq!(result.state().get_iter(), 12);
-    for (_, cost, kv) in notes.0.borrow().iter() {
+    for (_, cost, kv) in recorder.0.borrow().iter() {
         let trial = kv.get("trial_cost").unwrap().get_float().unwrap();
         let accepted = kv.get("accepted").unwrap().get_bool().unwrap();
         assert!(!accepted || trial.to_bits() == cost.to_bits());
@@ -143,7 +143,7 @@ fn observers_of_hops_learn_what_became_of_each() {
 }
 
 #[test]
-fn argmin_counts_the_evaluations_and_its_limits_hold() {
+fn evaluations_are_counted_and_limits_hold() {
     let problem = problem("rosenbrock_2_inside");
     let limited = run(&problem, Lbfgsb::new(problem.bounds.clone()), 3, Json::default());
     assert_eq!(limited.state().get_iter(), 3);
@@ -161,12 +161,12 @@ fn argmin_counts_the_evaluations_and_its_limits_hold() {
     assert_eq!(reason, Some(&argmin::core::TerminationReason::TargetCostReached));
     let few = Lbfgsb::new(problem.bounds.clone()).with_max_evaluations(5);
     let spent = run(&problem, few, 1000, Json::default());
-    let reason = spent.state().get_termination_reason().and_then(Stop::of);
-    assert_eq!(reason, Some(Stop::EvaluationsSpent));
+    let reason = spent.state().get_termination_reason().and_then(StopReason::of);
+    assert_eq!(reason, Some(StopReason::MaxEvaluations));
 }
 
 #[test]
-fn a_solver_can_be_used_again() {
+fn a_solver_can_be_run_again() {
     let problem = problem("beale_face");
     let first = run(&problem, Lbfgsb::new(problem.bounds.clone()), 1000, Json::default());
     let again = run(&problem, first.solver.clone(), 1000, Json::default());
@@ -174,14 +174,14 @@ fn a_solver_can_be_used_again() {
 }
 
 #[test]
-fn hops_work_around_argmins_own_lbfgs() {
+fn basin_hopping_works_with_argmins_own_lbfgs() {
     use argmin::solver::linesearch::MoreThuenteLineSearch;
     use argmin::solver::quasinewton::LBFGS;
-    type Foreign = IterState<Vec<f64>, Vec<f64>, (), (), (), f64>;
+    type LbfgsState = IterState<Vec<f64>, Vec<f64>, (), (), (), f64>;
     let mut problem = problem("camel6");
     problem.bounds = hpa_optim::Bounds::unbounded(2).unwrap();
     let local: LBFGS<_, Vec<f64>, Vec<f64>, f64> = LBFGS::new(MoreThuenteLineSearch::new(), 7);
-    let solver: BasinHopping<_, Foreign> = BasinHopping::new(local)
+    let solver: BasinHopping<_, LbfgsState> = BasinHopping::new(local)
         .with_seed(5)
         .with_hops(40)
         .with_bounds(hpa_optim::Bounds::uniform(2, -3.0, 3.0).unwrap());

@@ -1,7 +1,7 @@
-//! The limited-memory matrix in compact form: `B = θ I - W M Wᵀ`.
+//! The limited-memory BFGS matrix in compact form: `B = θ I - W M Wᵀ`.
 //!
-//! Of the last `m` steps `s` (change of the point) and `y` (change of the gradient), with `S`
-//! and `Y` their columns, oldest first, `W = [Y  θS]` and
+//! Of the last `m` steps `s` (changes of the point) and changes `y` of the gradient, with `S` and
+//! `Y` their columns, oldest first, `W = [Y  θS]` and
 //!
 //! ```text
 //!       [ -D    Lᵀ   ]⁻¹     D = diag(sᵢᵀyᵢ),
@@ -13,23 +13,23 @@
 //! Byrd, Lu, Nocedal & Zhu, SIAM J. Sci. Comput. 16 (1995), 1190-1208, section 3.
 
 use crate::linalg::{add_scaled, dot};
-use crate::saddle::Saddle;
+use crate::saddle_point::SaddlePoint;
 use serde::{Deserialize, Serialize};
 
-/// The pairs kept and the matrix that they make.
+/// The stored pairs and the matrix that they define.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Compact {
+pub(crate) struct BfgsMatrix {
     memory: usize,
     theta: f64,
     steps: Vec<Vec<f64>>,
     changes: Vec<Vec<f64>>,
     steps_by_steps: Vec<f64>,
     steps_by_changes: Vec<f64>,
-    middle: Option<Saddle>,
+    middle: Option<SaddlePoint>,
 }
 
-impl Compact {
-    /// The identity, that will remember up to `memory` pairs.
+impl BfgsMatrix {
+    /// The identity, which will store up to `memory` pairs.
     pub(crate) fn new(memory: usize) -> Self {
         Self {
             memory,
@@ -47,7 +47,7 @@ impl Compact {
         self.theta
     }
 
-    /// Number of pairs kept.
+    /// Number of stored pairs.
     pub(crate) fn pairs(&self) -> usize {
         self.steps.len()
     }
@@ -72,30 +72,30 @@ impl Compact {
         self.steps_by_changes[pair * self.pairs() + pair]
     }
 
-    /// Back to the identity.
-    pub(crate) fn forget(&mut self) {
+    /// Drops all pairs: back to the identity.
+    pub(crate) fn reset(&mut self) {
         *self = Self::new(self.memory);
     }
 
-    /// Takes in a pair with `sᵀy > 0`; forgets everything if rounding has made the middle
-    /// matrix indefinite.
-    pub(crate) fn remember(&mut self, step: Vec<f64>, change: Vec<f64>) {
+    /// Adds a pair with `sᵀy > 0`; resets if rounding has made the middle matrix indefinite.
+    pub(crate) fn update(&mut self, step: Vec<f64>, change: Vec<f64>) {
         let drop_oldest = usize::from(self.pairs() == self.memory);
         self.steps.drain(..drop_oldest);
         self.changes.drain(..drop_oldest);
         self.theta = dot(&change, &change) / dot(&step, &change);
         self.steps.push(step);
         self.changes.push(change);
-        self.steps_by_steps = bordered(&self.steps_by_steps, &self.steps, &self.steps, drop_oldest);
+        self.steps_by_steps =
+            append_pair(&self.steps_by_steps, &self.steps, &self.steps, drop_oldest);
         self.steps_by_changes =
-            bordered(&self.steps_by_changes, &self.steps, &self.changes, drop_oldest);
+            append_pair(&self.steps_by_changes, &self.steps, &self.changes, drop_oldest);
         self.middle = self.factor_middle();
         if self.middle.is_none() {
-            self.forget();
+            self.reset();
         }
     }
 
-    fn factor_middle(&self) -> Option<Saddle> {
+    fn factor_middle(&self) -> Option<SaddlePoint> {
         let k = self.pairs();
         let (mut diagonal, mut lower) = (vec![0.0; k * k], vec![0.0; k * k]);
         for i in 0..k {
@@ -103,7 +103,7 @@ impl Compact {
             lower[i * k..i * k + i].copy_from_slice(&self.steps_by_changes[i * k..i * k + i]);
         }
         let scaled = self.steps_by_steps.iter().map(|value| self.theta * value).collect();
-        Saddle::factor(k, diagonal, lower, scaled)
+        SaddlePoint::factor(k, diagonal, lower, scaled)
     }
 
     /// `M v`, for a `v` of `2k` entries.
@@ -138,7 +138,7 @@ impl Compact {
 }
 
 /// `leftᵀ right` after a pair was appended, from the products before (less the oldest pair).
-fn bordered(before: &[f64], left: &[Vec<f64>], right: &[Vec<f64>], dropped: usize) -> Vec<f64> {
+fn append_pair(before: &[f64], left: &[Vec<f64>], right: &[Vec<f64>], dropped: usize) -> Vec<f64> {
     let order = left.len();
     let (last, old_order) = (order - 1, order - 1 + dropped);
     let mut products = vec![0.0; order * order];
@@ -158,33 +158,33 @@ fn bordered(before: &[f64], left: &[Vec<f64>], right: &[Vec<f64>], dropped: usiz
 mod tests {
     use super::*;
 
-    fn times(compact: &Compact, vector: &[f64]) -> Vec<f64> {
-        let inner = compact.middle_times(&compact.transposed_times(vector));
-        let low_rank = compact.wide_times(&inner, vector.len());
-        vector.iter().zip(low_rank).map(|(v, w)| compact.theta() * v - w).collect()
+    fn times(matrix: &BfgsMatrix, vector: &[f64]) -> Vec<f64> {
+        let inner = matrix.middle_times(&matrix.transposed_times(vector));
+        let low_rank = matrix.wide_times(&inner, vector.len());
+        vector.iter().zip(low_rank).map(|(v, w)| matrix.theta() * v - w).collect()
     }
 
     #[test]
-    fn the_newest_pair_fulfils_the_secant_equation_also_when_old_ones_fall_out() {
-        let mut compact = Compact::new(2);
+    fn the_newest_pair_satisfies_the_secant_equation_also_when_the_oldest_is_dropped() {
+        let mut matrix = BfgsMatrix::new(2);
         let pairs = [
             ([1.0, 0.0, 0.5], [2.0, 0.1, 0.3]),
             ([0.2, 1.0, -0.3], [0.1, 3.0, 0.2]),
             ([-0.4, 0.3, 1.0], [0.2, 0.5, 1.5]),
         ];
         for (step, change) in pairs {
-            compact.remember(step.to_vec(), change.to_vec());
-            for (found, expected) in times(&compact, &step).iter().zip(change) {
+            matrix.update(step.to_vec(), change.to_vec());
+            for (found, expected) in times(&matrix, &step).iter().zip(change) {
                 assert!((found - expected).abs() < 1e-12, "{found} {expected}");
             }
         }
-        assert_eq!(compact.pairs(), 2);
+        assert_eq!(matrix.pairs(), 2);
     }
 
     #[test]
     fn a_row_of_w_is_its_transposed_product_with_a_unit_vector() {
-        let mut compact = Compact::new(5);
-        compact.remember(vec![1.0, 2.0], vec![3.0, 1.0]);
-        assert_eq!(compact.row(1), compact.transposed_times(&[0.0, 1.0]));
+        let mut matrix = BfgsMatrix::new(5);
+        matrix.update(vec![1.0, 2.0], vec![3.0, 1.0]);
+        assert_eq!(matrix.row(1), matrix.transposed_times(&[0.0, 1.0]));
     }
 }
