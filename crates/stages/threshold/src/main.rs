@@ -70,7 +70,7 @@ fn bootstrap(
         return Ok(None);
     }
     if held_out.is_some() {
-        context.warning(
+        context.info(
             "the interval takes duplicates for independent samples: give --folds, which groups them",
         );
     }
