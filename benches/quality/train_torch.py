@@ -25,7 +25,7 @@ from torch.nn import functional as F
 LABELS = 28
 KNOWN = {"architecture", "epochs", "batch_size", "optimizer", "schedule", "max_learning_rate",
          "weight_decay", "loss", "gamma", "reduction", "d4", "rotate_degrees", "zoom", "lighting",
-         "probability", "checkpoint", "seed"}
+         "augment_probability", "checkpoint", "seed"}
 
 
 def config(path):
@@ -96,7 +96,7 @@ def focal(x, t, gamma):
 
 def augment(images, keys, rng):
     """Pixels in [0, 1]; fastai 1.0's lighting and the eight symmetries of the square."""
-    m, p, out = keys["lighting"], keys["probability"], []
+    m, p, out = keys["lighting"], keys["augment_probability"], []
     for image in images:
         if keys["d4"]:
             image = torch.rot90(image, int(rng.integers(4)), (1, 2))

@@ -6,7 +6,9 @@
 
 use candle_core::{DType, Device, Tensor};
 use hpa_core::{Channel, Seed};
-use hpa_nn::{Architecture, InferenceModel, Loss, LossKind, LossReduction, Network, Precision};
+use hpa_nn::{
+    Architecture, InferenceModel, LossConfig, LossKind, LossReduction, Network, Precision,
+};
 use hpa_ops::optim::{ParamGroup, Parameter, Sgd, SgdConfig};
 use std::time::Instant;
 
@@ -59,9 +61,13 @@ impl Workload {
     fn step(&mut self) -> Result<(), Error> {
         match self {
             Self::Train { network, sgd, images, targets } => {
-                let loss = Loss { kind: LossKind::Bce, gamma: 0.0, reduction: LossReduction::Mean };
+                let loss = LossConfig {
+                    kind: LossKind::Bce,
+                    reduction: LossReduction::Mean,
+                    ..LossConfig::default()
+                };
                 let (_, gradients) = hpa_ops::value_and_grad(|| {
-                    loss.of(&network.forward_train(images)?, targets, &[])
+                    loss.loss(&network.forward_train(images)?, targets, &[])
                 })?;
                 sgd.step(&gradients, 0.01)?;
             }

@@ -52,7 +52,7 @@ pub enum NnError {
     },
     /// A training size above the stored one.
     #[error(
-        "sizes asks for {wanted} px, but the images are stored at {stored} px: upsampling adds no information\n  help: preprocess at {wanted} px, or ask for at most {stored}"
+        "progressive_resize asks for {wanted} px, but the images are stored at {stored} px: upsampling adds no information\n  help: preprocess at {wanted} px, or ask for at most {stored}"
     )]
     Enlarging {
         /// The side asked for.

@@ -16,6 +16,7 @@ mod data;
 mod device;
 mod error;
 mod inference;
+mod median;
 mod models;
 mod train;
 mod weights;
@@ -23,13 +24,16 @@ mod weights;
 #[cfg(test)]
 extern crate self as hpa_nn;
 
-pub use config::{BatchNormMode, Course, Freeze, Sizes};
-pub use data::augment::Augmentation;
+pub use config::{
+    Architecture, AugmentConfig, BatchNormMode, CheckpointPolicy, ConfigError, Field, FieldKind,
+    FreezeConfig, InputConvInit, LabelWeighting, LoopConfig, LossConfig, LossKind, LossReduction,
+    ModelConfig, Monitor, OptimizerConfig, OptimizerKind, ProgressiveResize, SamplerConfig,
+    SamplingKind, ScheduleConfig, ScheduleKind, TrainConfig, UnknownArchitecture, fields,
+};
 pub use data::dataset::{Dataset, Sample, ordered_batches, shuffled_batches};
-pub use data::label_weights::LabelWeighting;
 pub use data::loader::{Batch, LoaderConfig, for_each_batch};
 pub use data::mixup::{Mixup, MixupPair};
-pub use data::sampler::{EpochSamples, Sampler, SamplingKind};
+pub use data::sampler::EpochSamples;
 pub use data::statistics::ChannelStatistics;
 pub use data::transform::{Crop, Cutout, Transform};
 pub use device::{Device, DeviceKind};
@@ -38,19 +42,16 @@ pub use hpa_ops::{NoCuda, Precision, PrecisionError};
 pub use inference::input_conv_check::{InputConvCheck, check_input_conv};
 pub use inference::model::InferenceModel;
 pub use inference::tta::TestTimeAugmentation;
-pub use inference::{PredictConfig, Predictions, median, predict};
+pub use inference::{PredictConfig, Predictions, predict};
+pub use median::median;
 pub use models::Network;
-pub use models::architecture::{Architecture, UnknownArchitecture};
 pub use models::flops::StepCost;
 pub use models::init::SeededInit;
-pub use train::loss::{Loss, LossKind, LossReduction};
+pub use train::deferred_losses::Step;
+pub use train::epoch::TrainData;
 pub use train::lr_finder::{LrFinder, suggest};
-pub use train::lr_scheduler::{Curve, Schedule, ScheduleKind, StepParams};
-pub use train::monitor::{Monitor, Plateau};
-pub use train::recipe::{CheckpointPolicy, OptimizerKind, Recipe};
+pub use train::optimizer::Optimizer;
 pub use train::state::{Position, StateError, TrainState};
 pub use train::synthetic_step::SyntheticStep;
-pub use train::trainer::{TrainData, Trainer};
-pub use train::watch::{Step, StepCallback};
-pub use weights::input_conv::InputConvInit;
+pub use train::trainer::{StepCallback, Trainer};
 pub use weights::state_dict::LoadReport;

@@ -9,7 +9,7 @@ mod fixture;
 
 use candle_core::Tensor;
 use fixture::{Golden, bits, golden, images, network, targets};
-use hpa_nn::{Architecture, Loss, LossKind, LossReduction, Network, Precision};
+use hpa_nn::{Architecture, LossConfig, LossKind, Network, Precision};
 
 /// `<s_k, g>` for the 64 sign vectors.
 fn sketch(gradient: &[f32]) -> [f64; 64] {
@@ -32,8 +32,8 @@ const NOTHING: f64 = 1e-9;
 
 fn loss(network: &mut Network, golden: &Golden) -> (Tensor, Tensor) {
     let logits = network.forward_train(&images(golden.images)).unwrap();
-    let loss = Loss { kind: LossKind::Bce, gamma: 0.0, reduction: LossReduction::Sum };
-    (loss.of(&logits, &targets(), &[]).unwrap(), logits)
+    let loss = LossConfig { kind: LossKind::Bce, ..LossConfig::default() };
+    (loss.loss(&logits, &targets(), &[]).unwrap(), logits)
 }
 
 #[test]

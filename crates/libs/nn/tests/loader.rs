@@ -1,27 +1,27 @@
-//! The loader with everything switched on: the same bits for any number of workers.
+//! The loader with all augmentation: the same bits for any number of workers.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 use hpa_artifacts::{ArtifactError, ImageRow, ImageStore, ImageWriter, Provenance};
 use hpa_core::{LabelNames, Seed};
 use hpa_nn::{
-    Augmentation, Batch, ChannelStatistics, Dataset, LoaderConfig, Sample, Sampler, SamplingKind,
-    for_each_batch, shuffled_batches,
+    AugmentConfig, Batch, ChannelStatistics, Dataset, LoaderConfig, Sample, SamplerConfig,
+    SamplingKind, for_each_batch, shuffled_batches,
 };
 
 const SIZE: usize = 16;
 const LABELS: usize = 28;
 const SEED: Seed = Seed::new(9);
-const ALL: Augmentation = Augmentation {
+const ALL: AugmentConfig = AugmentConfig {
     d4: true,
     rotate_degrees: 90.0,
     zoom: 1.5,
     lighting: 0.1,
     probability: 0.75,
-    crop_area: 0.5,
-    gain: 0.2,
+    crop_scale: 0.5,
+    channel_gain: 0.2,
     cutout_holes: 2,
     mixup: 0.4,
-    ..Augmentation::NONE
+    ..AugmentConfig::NONE
 };
 
 /// 40 samples of noise; the last one alone has label 1, all others label 0.
@@ -46,23 +46,24 @@ fn samples(folder: &std::path::Path) -> (ImageStore, Vec<Sample>) {
 /// All batches of an epoch and their targets.
 fn epoch(
     (store, samples): &(ImageStore, Vec<Sample>),
-    augmentation: &Augmentation,
-    (number, workers): (u64, usize),
+    augment: &AugmentConfig,
+    number: u64,
+    workers: usize,
 ) -> Vec<(Batch, Vec<f32>)> {
-    let sampling = Sampler { kind: SamplingKind::Oversample, cap: 4.0 };
-    let drawn = sampling.draw(samples, SEED, number);
-    let train: Dataset<'_> = drawn.dataset(store);
-    let view = |index: usize| {
-        vec![augmentation.draw(SEED, number, &train.samples[index].id, drawn.copy(index))]
+    let sampler = SamplerConfig { kind: SamplingKind::Oversample, cap: 4.0 };
+    let epoch_samples = sampler.draw(samples, SEED, number);
+    let train: Dataset<'_> = epoch_samples.dataset(store);
+    let transform = |index: usize| {
+        vec![augment.draw(SEED, number, &train.samples[index].id, epoch_samples.copy(index))]
     };
     let statistics = ChannelStatistics { mean: [0.5; 4], std: [0.3; 4] };
-    let mixup = augmentation.mixing(SEED, number);
-    let preparation = LoaderConfig { views: &view, statistics, workers, mixup };
+    let mixup = augment.mixup(SEED, number);
+    let loader = LoaderConfig { transforms: &transform, statistics, workers, mixup };
     let mut all = Vec::new();
     for_each_batch::<ArtifactError>(
         train,
         &shuffled_batches(train.len(), 8, SEED, number),
-        &preparation,
+        &loader,
         |batch| {
             let targets = batch.targets(train, LABELS, 0.1);
             all.push((batch, targets));
@@ -76,29 +77,29 @@ fn epoch(
 fn is_same(a: &[(Batch, Vec<f32>)], b: &[(Batch, Vec<f32>)]) -> bool {
     a.len() == b.len()
         && a.iter().zip(b).all(|((a, x), (b, y))| {
-            (&a.indices, &a.images, &a.partners, x) == (&b.indices, &b.images, &b.partners, y)
+            (&a.indices, &a.images, &a.pairs, x) == (&b.indices, &b.images, &b.pairs, y)
         })
 }
 
 #[test]
-fn the_number_of_workers_moves_no_bit() {
+fn batches_do_not_depend_on_the_number_of_workers() {
     let folder = tempfile::tempdir().unwrap();
     let data = samples(folder.path());
-    let one = epoch(&data, &ALL, (3, 1));
-    // The rare sample is needed median / count = 20 times, capped at 4.
+    let one = epoch(&data, &ALL, 3, 1);
+    // The weight of the rare sample is median / count = 20, capped at 4.
     assert_eq!(one.iter().map(|(batch, _)| batch.indices.len()).sum::<usize>(), 43);
     for workers in [2, 3, 5] {
-        assert!(is_same(&one, &epoch(&data, &ALL, (3, workers))), "{workers}");
+        assert!(is_same(&one, &epoch(&data, &ALL, 3, workers)), "{workers}");
     }
-    assert!(!is_same(&one, &epoch(&data, &ALL, (4, 1))));
+    assert!(!is_same(&one, &epoch(&data, &ALL, 4, 1)));
 }
 
 #[test]
-fn copies_of_a_sample_are_changed_differently() {
+fn copies_of_a_sample_are_augmented_differently() {
     let folder = tempfile::tempdir().unwrap();
     let data = samples(folder.path());
-    let unmixed = Augmentation { mixup: 0.0, ..ALL };
-    let all = epoch(&data, &unmixed, (0, 1));
+    let unmixed = AugmentConfig { mixup: 0.0, ..ALL };
+    let all = epoch(&data, &unmixed, 0, 1);
     let pixels = 4 * SIZE * SIZE;
     let mut rare: Vec<&[f32]> = Vec::new();
     for (batch, _) in &all {
@@ -113,20 +114,20 @@ fn copies_of_a_sample_are_changed_differently() {
 fn targets_are_smoothed_and_mixed_like_the_images() {
     let folder = tempfile::tempdir().unwrap();
     let data = samples(folder.path());
-    for augmentation in [Augmentation::NONE, ALL] {
-        for (batch, targets) in epoch(&data, &augmentation, (1, 2)) {
-            assert_eq!(batch.partners.is_empty(), augmentation.mixup <= 0.0);
-            for (place, row) in targets.chunks_exact(LABELS).enumerate() {
-                let is_rare = |place: usize| f32::from(u8::from(batch.indices[place] >= 39));
-                let share = match batch.partners.get(place) {
-                    None => is_rare(place),
-                    Some(p) => p.lambda * is_rare(place) + (1.0 - p.lambda) * is_rare(p.index),
+    for augment in [AugmentConfig::NONE, ALL] {
+        for (batch, targets) in epoch(&data, &augment, 1, 2) {
+            assert_eq!(batch.pairs.is_empty(), augment.mixup <= 0.0);
+            for (index, row) in targets.chunks_exact(LABELS).enumerate() {
+                let is_rare = |index: usize| f32::from(u8::from(batch.indices[index] >= 39));
+                let rare = match batch.pairs.get(index) {
+                    None => is_rare(index),
+                    Some(pair) => {
+                        pair.lambda * is_rare(index) + (1.0 - pair.lambda) * is_rare(pair.index)
+                    }
                 };
-                let smooth = |share: f32| 0.9 * share + 0.05;
-                assert!((row[1] - smooth(share)).abs() < 1e-6, "{place}: {row:?}");
-                assert!(
-                    (row[0] - smooth(1.0 - share)).abs() < 1e-6 && (row[5] - 0.05).abs() < 1e-6
-                );
+                let smooth = |target: f32| 0.9 * target + 0.05;
+                assert!((row[1] - smooth(rare)).abs() < 1e-6, "{index}: {row:?}");
+                assert!((row[0] - smooth(1.0 - rare)).abs() < 1e-6 && (row[5] - 0.05).abs() < 1e-6);
             }
         }
     }

@@ -1,34 +1,33 @@
-//! Training as a whole: it learns, it repeats itself to the bit, it survives being stopped.
+//! Training as a whole: it learns, it is reproducible bit for bit, it survives interruptions.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
-use hpa_artifacts::{ImageRow, ImageStore, ImageWriter, Provenance, Weights};
+use hpa_artifacts::{Digest, ImageRow, ImageStore, ImageWriter, Provenance, Weights};
 use hpa_core::{LabelNames, Rng, Seed};
 use hpa_nn::{
-    Architecture, Augmentation, ChannelStatistics, CheckpointPolicy, Course, Dataset, Loss,
-    LossKind, LossReduction, Network, NnError, OptimizerKind, PredictConfig, Recipe, Sample,
-    Sampler, ScheduleKind, TestTimeAugmentation, TrainData, Trainer, predict,
+    Architecture, AugmentConfig, BatchNormMode, ChannelStatistics, CheckpointPolicy, Dataset,
+    LossKind, Monitor, Network, NnError, OptimizerKind, PredictConfig, Sample, ScheduleKind, Step,
+    TestTimeAugmentation, TrainConfig, TrainData, TrainState, Trainer, predict,
 };
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
-const SIZE: usize = 32;
+const SIDE_PX: usize = 40;
 const LABELS: usize = 2;
 
-/// A bright disc in the green channel is label 0; a bright bar in the nucleus' channel label 1.
-fn picture(labels: [bool; 2], rng: &mut Rng) -> Vec<u8> {
-    let (x, y) = (rng.range(8.0, 24.0), rng.range(8.0, 24.0));
+/// A bright disc in the green channel is label 0; a bright bar in the blue channel label 1.
+fn image(labels: [bool; 2], rng: &mut Rng) -> Vec<u8> {
+    let area = SIDE_PX * SIDE_PX;
+    let (x, y) = (rng.range(8.0, 32.0), rng.range(8.0, 32.0));
     let mut image: Vec<u8> =
-        (0..4 * SIZE * SIZE).map(|_| u8::try_from(40 + rng.below(30)).unwrap()).collect();
-    for row in 0..SIZE {
-        for column in 0..SIZE {
-            let distance = (column as f64 - x).hypot(row as f64 - y);
-            let pixel = row * SIZE + column;
-            if labels[0] && distance < 5.0 {
-                image[SIZE * SIZE + pixel] = 200;
-            }
-            if labels[1] && (row as f64 - y).abs() < 2.0 {
-                image[2 * SIZE * SIZE + pixel] = 200;
-            }
+        (0..4 * area).map(|_| u8::try_from(40 + rng.below(30)).unwrap()).collect();
+    for pixel in 0..area {
+        let (row, column) = ((pixel / SIDE_PX) as f64, (pixel % SIDE_PX) as f64);
+        if labels[0] && (column - x).hypot(row - y) < 5.0 {
+            image[area + pixel] = 200;
+        }
+        if labels[1] && (row - y).abs() < 2.0 {
+            image[2 * area + pixel] = 200;
         }
     }
     image
@@ -46,121 +45,160 @@ fn fixture() -> &'static Fixture {
     FIXTURE.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("images.parquet");
-        let mut writer = ImageWriter::create(&path, SIZE, &Provenance::new(&())).unwrap();
+        let mut writer = ImageWriter::create(&path, SIDE_PX, &Provenance::new(&())).unwrap();
         let names = LabelNames::try_from(vec!["disc".to_owned(), "bar".to_owned()]).unwrap();
         let mut rng = Seed::new(11).rng();
         let mut samples = Vec::new();
         for row in 0..96 {
             let labels = [rng.bernoulli(0.5), rng.bernoulli(0.5)];
-            let image = picture(labels, &mut rng);
             let id: hpa_core::SampleId = format!("sample-{row}").parse().unwrap();
-            let (height, width, digest) = (32, 32, [0; 32]);
-            let image = ImageRow { id: id.clone(), height, width, image, phash: [0; 4], digest };
+            let image = ImageRow {
+                id: id.clone(),
+                height: 40,
+                width: 40,
+                image: image(labels, &mut rng),
+                phash: [0; 4],
+                digest: [0; 32],
+            };
             writer.push(&image).unwrap();
-            let present = names.labels().filter(|label| labels[label.index()]).collect();
-            samples.push(Sample { id, row, labels: present });
+            let labels = names.labels().filter(|label| labels[label.index()]).collect();
+            samples.push(Sample { id, row, labels });
         }
         writer.finish().unwrap();
-        let store = ImageStore::open(&[path]).unwrap();
-        Fixture { store, samples, _folder: folder }
+        Fixture { store: ImageStore::open(&[path]).unwrap(), samples, _folder: folder }
     })
 }
 
-fn recipe(optimizer: OptimizerKind) -> Recipe {
-    Recipe {
-        epochs: 3,
-        batch_size: 16,
-        optimizer,
-        weight_decay: 0.01,
-        schedule: ScheduleKind::OneCycle,
-        max_learning_rate: if optimizer == OptimizerKind::Sgd { 0.02 } else { 0.002 },
-        momentum: 0.9,
-        loss: Loss { kind: LossKind::Bce, gamma: 0.0, reduction: LossReduction::Sum },
-        augmentation: Augmentation {
-            d4: true,
-            rotate_degrees: 90.0,
-            zoom: 1.2,
-            lighting: 0.05,
-            probability: 0.5,
-            ..Augmentation::NONE
-        },
-        sampling: Sampler::UNIFORM,
-        label_smoothing: 0.0,
-        course: Course::default(),
-        keep: CheckpointPolicy::Last,
-        precision: hpa_nn::Precision::F32,
-        seed: Seed::new(3),
-    }
+/// Three epochs; `trainer` trains on 64 samples, four steps an epoch.
+fn config(optimizer: OptimizerKind) -> TrainConfig {
+    let mut config = TrainConfig::new(Architecture::ResNet18);
+    config.run.epochs = 3;
+    config.run.batch_size = 16;
+    config.run.seed = 3;
+    config.optimizer.kind = optimizer;
+    let is_sgd = optimizer == OptimizerKind::Sgd;
+    config.schedule.max_learning_rate = if is_sgd { 0.02 } else { 0.002 };
+    config.loss.kind = LossKind::Bce;
+    config.augment = AugmentConfig {
+        d4: true,
+        rotate_degrees: 90.0,
+        zoom: 1.2,
+        lighting: 0.05,
+        probability: 0.5,
+        ..AugmentConfig::NONE
+    };
+    config
 }
 
-fn trainer(recipe: &Recipe, workers: usize) -> Trainer<'static> {
+/// Three epochs of six small steps, with [`small_trainer`].
+fn small_config() -> TrainConfig {
+    let mut config = config(OptimizerKind::AdamW);
+    config.run.batch_size = 4;
+    config.augment = AugmentConfig { d4: true, ..AugmentConfig::NONE };
+    config
+}
+
+fn with_train_samples(
+    config: TrainConfig,
+    count: usize,
+    workers: usize,
+) -> Result<Trainer<'static>, NnError> {
     let Fixture { store, samples, .. } = fixture();
-    let (train, valid) = samples.split_at(64);
-    let rows: Vec<usize> = train.iter().map(|sample| sample.row).collect();
     let dataset = |samples| Dataset { store, samples };
-    let statistics = ChannelStatistics::of(store, &rows).unwrap();
-    let (train, valid) = (dataset(train), dataset(valid));
-    let task = TrainData { train, valid, labels: LABELS, label_weights: &[], statistics, workers };
-    let network = Network::new(Architecture::ResNet18, LABELS, recipe.seed).unwrap();
-    Trainer::new(task, *recipe, network).unwrap()
+    let rows: Vec<usize> = samples[..count].iter().map(|sample| sample.row).collect();
+    let data = TrainData {
+        train: dataset(&samples[..count]),
+        valid: dataset(&samples[64..]),
+        labels: LABELS,
+        label_weights: &[],
+        statistics: ChannelStatistics::of(store, &rows).unwrap(),
+        workers,
+    };
+    let network = Network::new(Architecture::ResNet18, LABELS, config.seed())?;
+    Trainer::new(data, config, network)
 }
 
-fn finish(trainer: &mut Trainer<'_>) -> BTreeMap<String, Weights> {
+fn trainer(config: TrainConfig, workers: usize) -> Trainer<'static> {
+    with_train_samples(config, 64, workers).unwrap()
+}
+
+fn small_trainer(config: TrainConfig) -> Trainer<'static> {
+    with_train_samples(config, 22, 1).unwrap()
+}
+
+type Tensors = BTreeMap<String, Weights>;
+
+fn finish(trainer: &mut Trainer<'_>) -> Tensors {
     while !trainer.is_done() {
         trainer.epoch(&mut |_| {}).unwrap();
     }
     trainer.tensors().unwrap()
 }
 
+/// Names of the tensors that differ.
+fn changed<'a>(one: &'a Tensors, two: &Tensors) -> Vec<&'a str> {
+    one.iter().filter(|(name, weights)| two[*name] != **weights).map(|it| it.0.as_str()).collect()
+}
+
+fn frozen(batch_norm: BatchNormMode) -> TrainConfig {
+    let mut config = small_config();
+    config.freeze.epochs = 1;
+    config.freeze.learning_rate = Some(0.01);
+    config.freeze.batch_norm = batch_norm;
+    config
+}
+
 #[test]
 fn a_planted_signal_is_learnt() {
-    let mut trainer = trainer(&Recipe { epochs: 6, ..recipe(OptimizerKind::AdamW) }, 1);
+    let mut config = config(OptimizerKind::AdamW);
+    config.run.epochs = 6;
+    let mut trainer = trainer(config, 1);
     let tensors = finish(&mut trainer);
     let last = trainer.history().last().unwrap();
     assert!(last.valid_macro_f1 > 0.9, "{:?}", trainer.history());
     assert!(last.valid_loss < trainer.history()[0].valid_loss);
-    // The answers do not depend on the views' order where the network has seen all of them.
     let network = Network::from_tensors(Architecture::ResNet18, LABELS, tensors).unwrap();
     let Fixture { store, samples, .. } = fixture();
     let dataset = Dataset { store, samples: &samples[64..] };
     let statistics = ChannelStatistics { mean: [0.2; 4], std: [0.1; 4] };
     let model = network.inference_model().unwrap();
-    let look = |tta| {
+    let predict_with = |tta| {
         let config = PredictConfig { tta, statistics, workers: 2 };
         predict(&model, dataset, config, &mut |_| {}).unwrap()
     };
-    let plain = look(TestTimeAugmentation::None);
-    let all = look(TestTimeAugmentation::D4);
-    let most = look(TestTimeAugmentation::D4Max);
+    let plain = predict_with(TestTimeAugmentation::None);
+    let mean = predict_with(TestTimeAugmentation::D4);
+    let max = predict_with(TestTimeAugmentation::D4Max);
     assert_eq!(plain.logits.len(), 32 * LABELS);
-    assert_eq!(plain.logits, all.logits);
-    assert!(all.probabilities.iter().zip(&most.probabilities).all(|(mean, max)| mean <= max));
-    assert!(most.probabilities.iter().zip(&plain.probabilities).all(|(max, one)| one <= max));
+    assert_eq!(plain.logits, mean.logits, "the first view is the sample as it is");
+    assert!(mean.probabilities.iter().zip(&max.probabilities).all(|(mean, max)| mean <= max));
+    assert!(plain.probabilities.iter().zip(&max.probabilities).all(|(one, max)| one <= max));
 }
 
 #[test]
-fn neither_threads_nor_workers_move_a_bit() {
+fn weights_do_not_depend_on_threads_and_workers() {
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| finish(&mut trainer(&recipe(OptimizerKind::Sgd), threads)))
+        pool.install(|| finish(&mut trainer(config(OptimizerKind::Sgd), threads)))
     };
     let one = run(1);
     assert!(one == run(2) && one == run(3));
 }
 
 #[test]
-fn a_run_that_was_stopped_ends_like_one_that_was_not() {
+fn a_run_resumed_after_an_epoch_ends_like_an_uninterrupted_one() {
     for optimizer in [OptimizerKind::Sgd, OptimizerKind::AdamW] {
-        let recipe = Recipe { keep: CheckpointPolicy::Best, ..recipe(optimizer) };
-        let mut whole = trainer(&recipe, 1);
+        let mut config = config(optimizer);
+        config.run.checkpoint = CheckpointPolicy::Best;
+        let mut whole = trainer(config.clone(), 1);
         let expected = finish(&mut whole);
-        let mut first = trainer(&recipe, 1);
+        let mut first = trainer(config.clone(), 1);
         first.epoch(&mut |_| {}).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let (path, run) = (folder.path().join("state"), hpa_artifacts::Digest::of_bytes(b""));
+        let (path, run) = (folder.path().join("state"), Digest::of_bytes(b""));
         first.state().unwrap().write(&path, run).unwrap();
-        let mut second = trainer(&recipe, 2);
-        second.restore(hpa_nn::TrainState::read(&path, run).unwrap()).unwrap();
+        let mut second = trainer(config, 2);
+        second.restore(TrainState::read(&path, run).unwrap()).unwrap();
         assert_eq!(second.history(), first.history());
         assert!(finish(&mut second) == expected);
         assert_eq!(second.history(), whole.history());
@@ -168,13 +206,116 @@ fn a_run_that_was_stopped_ends_like_one_that_was_not() {
 }
 
 #[test]
-fn exploding_training_names_the_batch() {
-    let recipe = Recipe {
-        max_learning_rate: 1e6,
-        schedule: ScheduleKind::Constant,
-        ..recipe(OptimizerKind::Sgd)
-    };
-    let mut trainer = trainer(&recipe, 1);
+fn a_run_resumed_after_any_step_ends_like_an_uninterrupted_one() {
+    let mut config = frozen(BatchNormMode::Training);
+    config.run.gradient_accumulation_steps = 2;
+    config.run.ema_decay = 0.9;
+    config.run.progressive_resize = "32:1".parse().unwrap();
+    config.run.monitor = Monitor::MacroF1;
+    config.run.checkpoint = CheckpointPolicy::Best;
+    config.optimizer.grad_clip_norm = 1.0;
+    config.schedule.kind = ScheduleKind::Plateau;
+    config.schedule.plateau_patience = 0;
+    config.schedule.plateau_factor = 0.5;
+    config.schedule.body_learning_rate = Some(1e-4);
+    let mut whole = small_trainer(config.clone());
+    let expected = finish(&mut whole);
+    let folder = tempfile::tempdir().unwrap();
+    let (path, run) = (folder.path().join("state"), Digest::of_bytes(b""));
+    // Three steps an epoch: within epochs, after their last step, before unfreezing and after.
+    for stop in [1, 3, 4, 6, 8] {
+        let mut first = small_trainer(config.clone());
+        let on_step = &mut |_: &Trainer<'static>, step: Step| {
+            Ok(if step.number == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        };
+        while first.train_epoch(on_step).unwrap().is_continue() {}
+        first.state().unwrap().write(&path, run).unwrap();
+        let mut second = small_trainer(config.clone());
+        second.restore(TrainState::read(&path, run).unwrap()).unwrap();
+        assert_eq!(second.steps(), stop);
+        assert!(finish(&mut second) == expected, "stopped after step {stop}");
+        assert_eq!(second.history(), whole.history(), "stopped after step {stop}");
+    }
+}
+
+#[test]
+fn a_frozen_body_does_not_change_until_it_is_unfrozen() {
+    let start = small_trainer(small_config()).tensors().unwrap();
+    let mut run = small_trainer(frozen(BatchNormMode::Fixed));
+    run.epoch(&mut |_| {}).unwrap();
+    let head = run.tensors().unwrap();
+    assert_eq!(changed(&start, &head), ["fc.bias", "fc.weight"]);
+    // The body has no gradients and therefore no moments.
+    let names = run.state().unwrap().tensors.into_keys();
+    let moments: Vec<String> = names.filter(|name| name.starts_with("optimizer/mean/")).collect();
+    assert_eq!(moments, ["optimizer/mean/fc.bias", "optimizer/mean/fc.weight"]);
+    let all = finish(&mut run);
+    assert!(changed(&head, &all).contains(&"conv1.weight"));
+    assert!(changed(&head, &all).contains(&"bn1.running_mean"));
+}
+
+#[test]
+fn batch_norm_of_a_frozen_body_can_be_trained() {
+    let start = small_trainer(small_config()).tensors().unwrap();
+    let mut run = small_trainer(frozen(BatchNormMode::Training));
+    run.epoch(&mut |_| {}).unwrap();
+    let after = run.tensors().unwrap();
+    let changed = changed(&start, &after);
+    assert!(changed.contains(&"bn1.weight") && changed.contains(&"layer4.1.bn2.running_var"));
+    assert!(!changed.iter().any(|name| name.contains("conv") || name.contains("downsample.0")));
+}
+
+#[test]
+fn frozen_epochs_have_a_schedule_of_their_own() {
+    let mut run = small_trainer(frozen(BatchNormMode::Fixed));
+    let mut rates = Vec::new();
+    while !run.is_done() {
+        run.epoch(&mut |step| rates.push(step.learning_rate)).unwrap();
+    }
+    // 22 samples in batches of 4: six steps an epoch.
+    assert_eq!(rates.len(), 18);
+    let max = |rates: &[f64]| rates.iter().copied().fold(0.0, f64::max);
+    assert!((max(&rates[..6]) - 0.01).abs() < 1e-3 && rates[5] < 1e-5, "{rates:?}");
+    assert!((rates[6] - 0.002 / 25.0).abs() < 1e-12 && (max(&rates[6..]) - 0.002).abs() < 2e-4);
+}
+
+#[test]
+fn accumulated_batches_make_fewer_steps() {
+    let mut config = small_config();
+    config.run.gradient_accumulation_steps = 4;
+    let mut run = small_trainer(config);
+    let mut samples = Vec::new();
+    run.epoch(&mut |step| samples.push(step.samples)).unwrap();
+    assert_eq!(samples.iter().sum::<usize>(), 22);
+    assert_eq!((samples.len(), run.steps()), (2, 2));
+}
+
+#[test]
+fn the_moving_average_is_validated_and_kept() {
+    let mut config = small_config();
+    let mut plain = small_trainer(config.clone());
+    config.run.ema_decay = 0.5;
+    let mut averaged = small_trainer(config);
+    let (kept, last) = (finish(&mut averaged), finish(&mut plain));
+    assert_ne!(kept["fc.weight"], last["fc.weight"]);
+    // It does not affect training.
+    assert_eq!(averaged.state().unwrap().tensors["network/fc.weight"], last["fc.weight"]);
+    let losses =
+        |run: &Trainer<'_>| run.history().iter().map(|row| row.train_loss).collect::<Vec<_>>();
+    assert_eq!(losses(&averaged), losses(&plain));
+    assert_ne!(averaged.history()[2], plain.history()[2]);
+}
+
+fn constant_sgd(max_learning_rate: f64) -> TrainConfig {
+    let mut config = config(OptimizerKind::Sgd);
+    config.schedule.kind = ScheduleKind::Constant;
+    config.schedule.max_learning_rate = max_learning_rate;
+    config
+}
+
+#[test]
+fn diverged_training_names_the_batch() {
+    let mut trainer = trainer(constant_sgd(1e6), 1);
     let error = (0..3).find_map(|_| trainer.epoch(&mut |_| {}).err()).unwrap();
     let NnError::Diverged { epoch: 0, ids, .. } = &error else { panic!("{error}") };
     assert_eq!(ids.len(), 16);
@@ -182,25 +323,22 @@ fn exploding_training_names_the_batch() {
     assert!(error.to_string().contains("lower max_learning_rate"));
 }
 
-/// The only step of an epoch: its loss is a number, the weights that it leaves are none.
+/// The only step of an epoch has a finite loss and leaves weights that are not finite.
 #[test]
-fn answers_that_are_no_numbers_name_the_samples_held_out() {
-    let recipe = Recipe {
-        batch_size: 128,
-        max_learning_rate: 1e38,
-        schedule: ScheduleKind::Constant,
-        ..recipe(OptimizerKind::Sgd)
-    };
-    let error = trainer(&recipe, 1).epoch(&mut |_| {}).unwrap_err();
+fn predictions_that_are_not_finite_name_the_validation_samples() {
+    let mut config = constant_sgd(1e38);
+    config.run.batch_size = 128;
+    let error = trainer(config, 1).epoch(&mut |_| {}).unwrap_err();
     let NnError::NonFinitePredictions { epoch: 0, ids } = &error else { panic!("{error}") };
     assert!(!ids.is_empty() && error.to_string().contains(ids[0].as_str()), "{error}");
 }
 
-/// A silent convolution under an enormous norm: the loss is a number, its gradient is none.
+/// A convolution of zeros under a huge norm weight: the loss is finite, its gradient is not.
 #[test]
-fn a_gradient_that_is_no_number_names_the_batch() {
-    let course = Course { clip_norm: 1.0, ..Course::default() };
-    let mut trainer = trainer(&Recipe { course, ..recipe(OptimizerKind::Sgd) }, 1);
+fn a_gradient_that_is_not_finite_names_the_batch() {
+    let mut config = config(OptimizerKind::Sgd);
+    config.optimizer.grad_clip_norm = 1.0;
+    let mut trainer = trainer(config, 1);
     let mut state = trainer.state().unwrap();
     for (layer, value) in [("conv2", 0.0), ("bn2", 1e38)] {
         let ending = format!("layer4.1.{layer}.weight");
@@ -215,13 +353,16 @@ fn a_gradient_that_is_no_number_names_the_batch() {
 }
 
 #[test]
+fn images_are_not_enlarged() {
+    let mut config = small_config();
+    config.run.progressive_resize = "48:1".parse().unwrap();
+    let error = with_train_samples(config, 22, 1).err().unwrap().to_string();
+    let expected = "progressive_resize asks for 48 px, but the images are stored at 40 px";
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
 fn one_sample_is_too_few() {
-    let Fixture { store, samples, .. } = fixture();
-    let statistics = ChannelStatistics { mean: [0.0; 4], std: [1.0; 4] };
-    let (train, valid) = (Dataset { store, samples: &samples[..1] }, Dataset { store, samples });
-    let task =
-        TrainData { train, valid, labels: LABELS, label_weights: &[], statistics, workers: 1 };
-    let network = Network::new(Architecture::ResNet18, LABELS, Seed::new(1)).unwrap();
-    let error = Trainer::new(task, recipe(OptimizerKind::Sgd), network).err().unwrap();
+    let error = with_train_samples(small_config(), 1, 1).err().unwrap();
     assert!(matches!(error, NnError::TooFewSamples(1)), "{error}");
 }

@@ -1,34 +1,38 @@
-//! `--show-augmentation`: samples as training sees them.
+//! `--show-augmentation`: a contact sheet of augmented samples.
 //!
-//! One row a sample: first as it is, then in the first seven epochs, through the same loader as in
-//! training. In false colour: microtubules red, protein green, nucleus blue, the reticulum yellow. A
-//! row's channels are brightened so that the 99.7th percentile of its first picture is white, at most
-//! eightfold, all pictures of the row alike: changes of light stay visible.
+//! One row per sample: first as it is, then in the first seven epochs, through the loader of
+//! training. In false colour: microtubules red, protein green, nucleus blue, endoplasmic reticulum
+//! yellow. A row's channels are scaled so that the 99.7th percentile of its first image is white, by
+//! at most 8 and alike in all images of the row, so that changes of lighting stay visible.
 
-use crate::Settings;
+use crate::Args;
 use anyhow::{Context, bail};
 use hpa_artifacts::{ImageStore, atomic};
-use hpa_cli::RunContext;
-use hpa_core::{Channel, LabelSet, Seed};
-use hpa_nn::{Augmentation, ChannelStatistics, Dataset, LoaderConfig, Sample, for_each_batch};
+use hpa_cli::{RunContext, UsageError, in_range};
+use hpa_core::{Channel, LabelSet};
+use hpa_nn::{
+    AugmentConfig, ChannelStatistics, Dataset, LoaderConfig, Sample, TrainConfig, for_each_batch,
+};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Pictures in a row: the plain one and seven epochs.
+/// More rows make an image that few viewers open.
+const MAX_ROWS: usize = 64;
+/// Images in a row: the original and seven epochs.
 const COLUMNS: usize = 8;
-/// Longest side of a picture in the sheet.
-const MAX_SIDE: usize = 256;
+/// Longest side of an image on the sheet.
+const MAX_SIDE_PX: usize = 256;
 const GAP: usize = 2;
 const GAP_LEVEL: u8 = 96;
-/// More brightening than this shows noise.
+/// Larger gains would show noise.
 const MAX_GAIN: f32 = 8.0;
 
-/// What `--json` prints.
+/// The JSON value of the contact sheet.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Sheet {
-    /// Samples, one a row.
+pub struct ContactSheet {
+    /// Samples, one per row.
     pub rows: usize,
-    /// Pictures in a row.
+    /// Images in a row.
     pub columns: usize,
     /// Width of the sheet in pixels.
     pub width: usize,
@@ -36,88 +40,95 @@ pub struct Sheet {
     pub height: usize,
 }
 
-/// Pixels of the sheet while it is painted.
+/// The sheet while it is drawn.
 struct Canvas {
     pixels: Vec<u8>,
     rows: usize,
-    /// Side of a picture on the sheet, and how many pixels a side one of them averages.
-    side: usize,
+    /// Side of an image on the sheet.
+    side_px: usize,
+    /// Stored pixels per pixel of the sheet, along one axis.
     factor: usize,
 }
 
-pub(crate) fn draw(
-    settings: &Settings,
-    images: &[PathBuf],
-    (rows, out): (usize, &Path),
-    context: &RunContext,
-) -> anyhow::Result<Sheet> {
-    let store = context.open_images(images)?;
+pub(crate) fn run(args: &Args, context: &RunContext) -> anyhow::Result<ContactSheet> {
+    let [rows, out] = args.show_augmentation.as_slice() else {
+        bail!("--show-augmentation takes a number and a file");
+    };
+    let rows = in_range(1..=MAX_ROWS)(rows).map_err(|reason| {
+        UsageError::new(format!(
+            "invalid value '{rows}' for '--show-augmentation <N> <OUT.png>': {reason}"
+        ))
+    })?;
+    let out = Path::new(out);
+    let store = context.open_images(&args.images)?;
     if store.is_empty() {
         bail!("the shards of --images have no sample to draw");
     }
-    let samples = chosen(&store, rows.min(store.len()));
-    let places: Vec<usize> = samples.iter().map(|sample| sample.row).collect();
-    let statistics = ChannelStatistics::of(&store, &places)?;
+    let samples = evenly_spread(&store, rows.min(store.len()));
+    let store_rows: Vec<usize> = samples.iter().map(|sample| sample.row).collect();
+    let statistics = ChannelStatistics::of(&store, &store_rows)?;
     let mut canvas = Canvas::new(samples.len(), store.size_px());
     let mut gains = Vec::new();
     for column in 0..COLUMNS {
-        let recipe = settings.recipe();
-        let augmentation = if column == 0 { Augmentation::NONE } else { recipe.augmentation };
-        let dataset = Dataset { store: &store, samples: &samples };
-        let pictures = pictures(dataset, &augmentation, (recipe.seed, column), statistics)?;
+        let mut config = args.config().clone();
         if column == 0 {
-            gains = pictures.iter().map(|picture| brightening(picture)).collect();
+            config.augment = AugmentConfig::NONE;
         }
-        for (row, (picture, gains)) in pictures.iter().zip(&gains).enumerate() {
-            canvas.paint([row, column], picture, gains);
+        let dataset = Dataset { store: &store, samples: &samples };
+        let images = augmented(dataset, &config, column.saturating_sub(1), statistics)?;
+        if column == 0 {
+            gains = images.iter().map(|image| display_gains(image)).collect();
+        }
+        for (row, (image, gains)) in images.iter().zip(&gains).enumerate() {
+            canvas.draw([row, column], image, gains);
         }
     }
     let bytes = canvas.png().context("cannot encode the sheet")?;
     atomic::write_bytes(out, &bytes)?;
-    context.info(format!("{} samples in {COLUMNS} views: {}", canvas.rows, out.display()));
+    context.info(format!("{} samples in {COLUMNS} columns: {}", canvas.rows, out.display()));
     let (width, height) = canvas.size();
-    Ok(Sheet { rows: canvas.rows, columns: COLUMNS, width, height })
+    Ok(ContactSheet { rows: canvas.rows, columns: COLUMNS, width, height })
 }
 
 /// Samples evenly spread over the shards.
-fn chosen(store: &ImageStore, count: usize) -> Vec<Sample> {
-    let row = |place: usize| place * store.len() / count;
+fn evenly_spread(store: &ImageStore, count: usize) -> Vec<Sample> {
+    let row = |index: usize| index * store.len() / count;
     let rows = (0..count).map(row);
     rows.map(|row| Sample { id: store.ids()[row].clone(), row, labels: LabelSet::default() })
         .collect()
 }
 
-/// The samples in one epoch, their levels from 0 to 1: `[S][S][4]` each.
-fn pictures(
+/// The samples in an epoch, with levels from 0 to 1: `[S][S][4]` each.
+fn augmented(
     dataset: Dataset<'_>,
-    augmentation: &Augmentation,
-    (seed, column): (Seed, usize),
+    config: &TrainConfig,
+    epoch: usize,
     statistics: ChannelStatistics,
 ) -> anyhow::Result<Vec<Vec<f32>>> {
-    let epoch = column.saturating_sub(1) as u64;
-    let view = |index: usize| vec![augmentation.draw(seed, epoch, &dataset.samples[index].id, 0)];
-    let mixup = augmentation.mixing(seed, epoch);
-    let preparation = LoaderConfig { views: &view, statistics, workers: 1, mixup };
+    let (augment, seed, epoch) = (&config.augment, config.seed(), epoch as u64);
+    let transform = |index: usize| vec![augment.draw(seed, epoch, &dataset.samples[index].id, 0)];
+    let mixup = augment.mixup(seed, epoch);
+    let loader = LoaderConfig { transforms: &transform, statistics, workers: 1, mixup };
     let batch: Vec<usize> = (0..dataset.len()).collect();
     let size = Channel::COUNT * dataset.store.size_px().pow(2);
-    let mut pictures = Vec::new();
-    for_each_batch::<anyhow::Error>(dataset, &[batch], &preparation, |batch| {
-        let level = |(place, value): (usize, &f32)| {
-            let channel = place % Channel::COUNT;
+    let mut images = Vec::new();
+    for_each_batch::<anyhow::Error>(dataset, &[batch], &loader, |batch| {
+        let level = |(index, value): (usize, &f32)| {
+            let channel = index % Channel::COUNT;
             value * statistics.std[channel] + statistics.mean[channel]
         };
-        let picture = |image: &[f32]| image.iter().enumerate().map(level).collect();
-        pictures.extend(batch.images.chunks_exact(size).map(picture));
+        let levels = |image: &[f32]| image.iter().enumerate().map(level).collect();
+        images.extend(batch.images.chunks_exact(size).map(levels));
         Ok(())
     })?;
-    Ok(pictures)
+    Ok(images)
 }
 
-/// What the levels of each channel are multiplied by.
-fn brightening(picture: &[f32]) -> [f32; Channel::COUNT] {
+/// Factor of each channel for display.
+fn display_gains(image: &[f32]) -> [f32; Channel::COUNT] {
     std::array::from_fn(|channel| {
         let mut levels: Vec<f32> =
-            picture.iter().skip(channel).step_by(Channel::COUNT).copied().collect();
+            image.iter().skip(channel).step_by(Channel::COUNT).copied().collect();
         levels.sort_by(f32::total_cmp);
         let white = levels[(levels.len() - 1) * 997 / 1000];
         white.max(1.0 / MAX_GAIN).recip()
@@ -126,44 +137,44 @@ fn brightening(picture: &[f32]) -> [f32; Channel::COUNT] {
 
 impl Canvas {
     fn new(rows: usize, size_px: usize) -> Self {
-        let factor = size_px.div_ceil(MAX_SIDE).max(1);
-        let mut canvas = Self { pixels: Vec::new(), rows, side: size_px / factor, factor };
+        let factor = size_px.div_ceil(MAX_SIDE_PX).max(1);
+        let mut canvas = Self { pixels: Vec::new(), rows, side_px: size_px / factor, factor };
         let (width, height) = canvas.size();
         canvas.pixels = vec![GAP_LEVEL; 3 * width * height];
         canvas
     }
 
     fn size(&self) -> (usize, usize) {
-        let along = |pictures: usize| pictures * (self.side + GAP) + GAP;
+        let along = |images: usize| images * (self.side_px + GAP) + GAP;
         (along(COLUMNS), along(self.rows))
     }
 
-    fn paint(&mut self, [row, column]: [usize; 2], picture: &[f32], gains: &[f32; 4]) {
+    fn draw(&mut self, [row, column]: [usize; 2], image: &[f32], gains: &[f32; 4]) {
         let width = self.size().0;
-        let [top, left] = [row, column].map(|place| place * (self.side + GAP) + GAP);
-        for y in 0..self.side {
-            for x in 0..self.side {
+        let [top, left] = [row, column].map(|index| index * (self.side_px + GAP) + GAP);
+        for y in 0..self.side_px {
+            for x in 0..self.side_px {
                 let at = 3 * ((top + y) * width + left + x);
-                let colour = self.colour(picture, [x, y], gains);
+                let colour = self.false_colour(image, [x, y], gains);
                 self.pixels[at..at + 3].copy_from_slice(&colour);
             }
         }
     }
 
-    /// The mean over a pixel's square, in false colour.
-    fn colour(&self, picture: &[f32], [x, y]: [usize; 2], gains: &[f32; 4]) -> [u8; 3] {
-        let source = picture.len().checked_div(Channel::COUNT).map_or(0, usize::isqrt);
+    /// Mean of the stored pixels under a pixel of the sheet, in false colour.
+    fn false_colour(&self, image: &[f32], [x, y]: [usize; 2], gains: &[f32; 4]) -> [u8; 3] {
+        let source = image.len().checked_div(Channel::COUNT).map_or(0, usize::isqrt);
         let mut sums = [0.0; Channel::COUNT];
         for line in y * self.factor..(y + 1) * self.factor {
             let pixel = (line * source + x * self.factor) * Channel::COUNT;
-            for levels in picture[pixel..][..self.factor * Channel::COUNT].chunks_exact(4) {
+            for levels in image[pixel..][..self.factor * Channel::COUNT].chunks_exact(4) {
                 sums.iter_mut().zip(levels).for_each(|(sum, level)| *sum += level);
             }
         }
         let area = (self.factor * self.factor) as f32;
         let [red, green, blue, yellow] =
             std::array::from_fn(|channel| sums[channel] / area * gains[channel]);
-        // Half the reticulum: it fills the cell and would drown the rest.
+        // Half the endoplasmic reticulum, which fills the cell and would hide the rest.
         [red + yellow / 2.0, green + yellow / 2.0, blue].map(byte)
     }
 

@@ -12,5 +12,6 @@ const EXAMPLE: &str = "hpa-train --config pipelines/quick/models/resnet18.toml \
 
 fn main() -> ExitCode {
     let about = "Trains one network on all folds but one";
-    hpa_cli::run(hpa_cli::program!(about, EXAMPLE), hpa_train::answer)
+    let program = hpa_cli::program!(about, EXAMPLE, renamed: hpa_train::RENAMED);
+    hpa_cli::run(program, hpa_train::run)
 }

@@ -28,13 +28,13 @@ const EVERYTHING: &[&str] = &[
     "1",
     "--ema-decay",
     "0.9",
-    "--accumulate",
+    "--gradient-accumulation-steps",
     "2",
-    "--clip-norm",
+    "--grad-clip-norm",
     "1",
-    "--first-group-learning-rate",
+    "--body-learning-rate",
     "0.0001",
-    "--sizes",
+    "--progressive-resize",
     "32:2,40:1",
     "--checkpoint",
     "best",
@@ -135,13 +135,13 @@ fn asked_to_stop_it_finishes_the_step_saves_and_says_so() {
         signal(&child, name);
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(status), "{}", said(&output));
-        assert!(said(&output).contains("is kept: the same command goes on"), "{}", said(&output));
+        assert!(said(&output).contains("is saved: the same command resumes"), "{}", said(&output));
         assert!(folder.path().join("resume/m/state.safetensors").exists());
         let left: Vec<String> = outputs(folder.path()).into_keys().collect();
         assert_eq!(left, ["run.tfevents"], "nothing half-written");
         let output = train(folder.path(), flags);
         assert!(output.status.success(), "{}", said(&output));
-        assert!(said(&output).contains("going on after epoch"), "{}", said(&output));
+        assert!(said(&output).contains("resuming after epoch"), "{}", said(&output));
         same(&outputs(folder.path()), &expected, name);
     }
 }

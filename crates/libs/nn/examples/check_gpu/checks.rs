@@ -5,9 +5,8 @@ use crate::noise::distance;
 use crate::{Error, Size, processor};
 use hpa_core::Seed;
 use hpa_nn::{
-    Architecture, Augmentation, CheckpointPolicy, Course, Device, Loss, LossKind, LossReduction,
-    Network, NnError, OptimizerKind, Precision, PredictConfig, Recipe, Sampler, ScheduleKind,
-    SyntheticStep, TestTimeAugmentation, Trainer, predict,
+    Architecture, AugmentConfig, Device, Network, NnError, Precision, PredictConfig, SyntheticStep,
+    TestTimeAugmentation, TrainConfig, Trainer, predict,
 };
 use std::ops::ControlFlow;
 
@@ -25,33 +24,21 @@ pub(crate) const ALL: [(&str, Check); 5] = [
     ("a full card names the batch that would fit", full),
 ];
 
-const AUGMENTATION: Augmentation = Augmentation {
-    d4: true,
-    rotate_degrees: 15.0,
-    zoom: 1.2,
-    lighting: 0.2,
-    probability: 0.75,
-    ..Augmentation::NONE
-};
-
-fn recipe(size: Size, precision: Precision) -> Recipe {
-    Recipe {
-        epochs: EPOCHS,
-        batch_size: size.batch,
-        optimizer: OptimizerKind::AdamW,
-        weight_decay: 0.01,
-        schedule: ScheduleKind::OneCycle,
-        max_learning_rate: 0.001,
-        momentum: 0.9,
-        course: Course::default(),
-        loss: Loss { kind: LossKind::Focal, gamma: 2.0, reduction: LossReduction::Sum },
-        augmentation: AUGMENTATION,
-        sampling: Sampler::UNIFORM,
-        label_smoothing: 0.0,
-        keep: CheckpointPolicy::Last,
-        precision,
-        seed: Seed::new(3),
-    }
+fn config(size: Size, precision: Precision) -> TrainConfig {
+    let mut config = TrainConfig::new(Architecture::ResNet18);
+    config.run.epochs = EPOCHS;
+    config.run.batch_size = size.batch;
+    config.run.precision = precision;
+    config.run.seed = 3;
+    config.schedule.max_learning_rate = 0.001;
+    config.augment = AugmentConfig {
+        d4: true,
+        rotate_degrees: 15.0,
+        zoom: 1.2,
+        lighting: 0.2,
+        ..AugmentConfig::NONE
+    };
+    config
 }
 
 fn trainer<'a>(
@@ -67,7 +54,7 @@ fn trainer<'a>(
     }
     let mut network = Network::from_tensors(Architecture::ResNet18, LABELS, tensors)?;
     network.to_device(device)?;
-    Ok(Trainer::new(data.task(), recipe(size, precision), network)?)
+    Ok(Trainer::new(data.train_data(), config(size, precision), network)?)
 }
 
 fn losses(mut trainer: Trainer<'_>) -> Result<Vec<f64>, Error> {
@@ -125,13 +112,13 @@ fn predictions(data: &Data, card: &Device, _: Size) -> Result<String, Error> {
     let ask = |device: &Device| -> Result<Vec<f64>, Error> {
         let mut network = Network::new(Architecture::ResNet50, LABELS, Seed::new(9))?;
         network.to_device(device)?;
-        let task = data.task();
+        let data = data.train_data();
         let config = PredictConfig {
             tta: TestTimeAugmentation::D4,
-            statistics: task.statistics,
-            workers: task.workers,
+            statistics: data.statistics,
+            workers: data.workers,
         };
-        Ok(predict(&network.inference_model()?, task.valid, config, &mut |_| {})?.probabilities)
+        Ok(predict(&network.inference_model()?, data.valid, config, &mut |_| {})?.probabilities)
     };
     let (near, far) = (ask(&processor())?, ask(card)?);
     let apart = near.iter().zip(&far).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);

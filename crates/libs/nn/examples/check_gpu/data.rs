@@ -44,7 +44,7 @@ impl Data {
         Ok(Self { store, train: samples, valid, statistics, _folder: folder })
     }
 
-    pub(crate) fn task(&self) -> TrainData<'_> {
+    pub(crate) fn train_data(&self) -> TrainData<'_> {
         let store = &self.store;
         TrainData {
             train: Dataset { store, samples: &self.train },

@@ -1,44 +1,38 @@
-//! Whole epochs: from a Parquet shard, unpacked and augmented, to the last step.
+//! Throughput of whole epochs, from a Parquet shard to the last step.
 
 use crate::{Error, LABELS, Work};
 use hpa_artifacts::{ImageRow, ImageStore, ImageWriter, Provenance};
 use hpa_core::{LabelSet, Seed};
 use hpa_nn::{
-    Augmentation, ChannelStatistics, CheckpointPolicy, Course, Dataset, Loss, LossKind,
-    LossReduction, OptimizerKind, Recipe, Sample, Sampler, ScheduleKind, TrainData, Trainer,
+    AugmentConfig, ChannelStatistics, Dataset, LossKind, LossReduction, OptimizerKind, Sample,
+    ScheduleKind, TrainConfig, TrainData, Trainer,
 };
 use std::time::Instant;
 
-/// Epochs that count; one goes before them.
+/// Measured epochs, after one for warm-up.
 const EPOCHS: usize = 3;
-/// Held out, and therefore scored within the time: few.
+/// Validation samples: few, because validation is within the time.
 const VALID: usize = 8;
 
-fn recipe(work: &Work, batch_size: usize) -> Recipe {
-    Recipe {
-        epochs: EPOCHS + 1,
-        batch_size,
-        optimizer: OptimizerKind::Sgd,
-        weight_decay: 0.0,
-        schedule: ScheduleKind::Constant,
-        max_learning_rate: 1e-3,
-        momentum: 0.9,
-        course: Course::default(),
-        loss: Loss { kind: LossKind::Bce, gamma: 0.0, reduction: LossReduction::Mean },
-        augmentation: Augmentation {
-            d4: true,
-            rotate_degrees: 15.0,
-            zoom: 1.2,
-            lighting: 0.2,
-            probability: 0.75,
-            ..Augmentation::NONE
-        },
-        sampling: Sampler::UNIFORM,
-        label_smoothing: 0.0,
-        keep: CheckpointPolicy::Last,
-        precision: work.precision,
-        seed: Seed::new(1),
-    }
+fn config(work: &Work, batch_size: usize) -> TrainConfig {
+    let mut config = TrainConfig::new(work.architecture);
+    config.run.epochs = EPOCHS + 1;
+    config.run.batch_size = batch_size;
+    config.run.precision = work.precision;
+    config.optimizer.kind = OptimizerKind::Sgd;
+    config.optimizer.weight_decay = 0.0;
+    config.schedule.kind = ScheduleKind::Constant;
+    config.schedule.max_learning_rate = 1e-3;
+    config.loss.kind = LossKind::Bce;
+    config.loss.reduction = LossReduction::Mean;
+    config.augment = AugmentConfig {
+        d4: true,
+        rotate_degrees: 15.0,
+        zoom: 1.2,
+        lighting: 0.2,
+        ..AugmentConfig::NONE
+    };
+    config
 }
 
 /// Images per second of each epoch after the first.
@@ -48,7 +42,7 @@ pub(crate) fn rates(work: &Work, batch: usize, count: usize) -> Result<Vec<f64>,
     let mut samples = draw(&path, work.px, count + VALID)?;
     let store = ImageStore::open(&[path])?;
     let valid = samples.split_off(count);
-    let task = TrainData {
+    let data = TrainData {
         train: Dataset { store: &store, samples: &samples },
         valid: Dataset { store: &store, samples: &valid },
         labels: LABELS,
@@ -56,7 +50,7 @@ pub(crate) fn rates(work: &Work, batch: usize, count: usize) -> Result<Vec<f64>,
         statistics: ChannelStatistics { mean: [0.2; 4], std: [0.2; 4] },
         workers: std::thread::available_parallelism().map_or(1, usize::from),
     };
-    let mut trainer = Trainer::new(task, recipe(work, batch), work.network()?)?;
+    let mut trainer = Trainer::new(data, config(work, batch), work.network()?)?;
     let mut rates = Vec::new();
     for _ in 0..=EPOCHS {
         let start = Instant::now();
@@ -67,12 +61,12 @@ pub(crate) fn rates(work: &Work, batch: usize, count: usize) -> Result<Vec<f64>,
     Ok(rates)
 }
 
-/// Pictures that shrink about as real ones do: dark, with bright soft spots and a little noise.
+/// Images that compress about like real ones: dark, with soft bright spots and a little noise.
 fn draw(path: &std::path::Path, px: usize, count: usize) -> Result<Vec<Sample>, Error> {
     let mut writer = ImageWriter::create(path, px, &Provenance::new(&()))?;
     let (mut rng, side) = (Seed::new(4).rng(), u32::try_from(px)?);
-    // A few originals, each used often: to draw is not what is measured.
-    let originals: Vec<Vec<u8>> = (0..32.min(count)).map(|_| picture(px, &mut rng)).collect();
+    // A few originals, each used often: drawing is not measured.
+    let originals: Vec<Vec<u8>> = (0..32.min(count)).map(|_| image(px, &mut rng)).collect();
     let mut samples = Vec::new();
     for row in 0..count {
         let id: hpa_core::SampleId = format!("sample-{row}").parse()?;
@@ -85,7 +79,7 @@ fn draw(path: &std::path::Path, px: usize, count: usize) -> Result<Vec<Sample>, 
     Ok(samples)
 }
 
-fn picture(px: usize, rng: &mut hpa_core::Rng) -> Vec<u8> {
+fn image(px: usize, rng: &mut hpa_core::Rng) -> Vec<u8> {
     let side = px as f64;
     let mut spot = || [rng.range(0.0, side), rng.range(0.0, side), rng.range(0.02, 0.1) * side];
     let spots: Vec<[f64; 3]> = (0..12).map(|_| spot()).collect();

@@ -1,30 +1,30 @@
-//! Which samples take part, where their pixels are, and in which order they come.
+//! Datasets and the order of their samples in batches.
 
 use hpa_artifacts::ImageStore;
 use hpa_core::{LabelSet, SampleId, Seed};
 
-/// Samples and the shards that hold their pixels.
+/// Samples and the shards with their pixels.
 #[derive(Clone, Copy)]
 pub struct Dataset<'a> {
     /// The shards.
     pub store: &'a ImageStore,
-    /// The samples that take part.
+    /// The samples.
     pub samples: &'a [Sample],
 }
 
-/// One sample of a data set.
+/// One sample of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// Its name.
+    /// Its id.
     pub id: SampleId,
     /// Its row in the shards.
     pub row: usize,
-    /// Its labels; empty where they are not known.
+    /// Its labels; empty for unlabelled samples.
     pub labels: LabelSet,
 }
 
 impl Dataset<'_> {
-    /// How many samples there are.
+    /// Number of samples.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.samples.len()
@@ -36,7 +36,7 @@ impl Dataset<'_> {
         self.samples.is_empty()
     }
 
-    /// The samples' targets, row-major `[samples][labels]`.
+    /// Multi-hot targets of these samples, row-major `[N][L]`.
     #[must_use]
     pub fn targets(&self, indices: &[usize], labels: usize) -> Vec<f32> {
         let mut targets = vec![0.0; indices.len() * labels];
@@ -49,7 +49,7 @@ impl Dataset<'_> {
     }
 }
 
-/// All of `count` samples in the random order of an epoch, cut into batches.
+/// `count` samples in the random order of an epoch, in batches.
 #[must_use]
 pub fn shuffled_batches(
     count: usize,
@@ -62,18 +62,18 @@ pub fn shuffled_batches(
     batches(&order, batch_size)
 }
 
-/// All of `count` samples in their own order, cut into batches.
+/// `count` samples in order, in batches.
 #[must_use]
 pub fn ordered_batches(count: usize, batch_size: usize) -> Vec<Vec<usize>> {
     batches(&(0..count).collect::<Vec<_>>(), batch_size)
 }
 
-/// As few batches of at most `batch_size` as there can be, their sizes differing by one at most:
-/// no sample is left out, and batch norm never averages over a small remainder.
+/// The fewest batches of at most `batch_size`, whose sizes differ by at most one: no sample is
+/// dropped, and batch norm never sees a small last batch.
 fn batches(order: &[usize], batch_size: usize) -> Vec<Vec<usize>> {
-    let number = order.len().div_ceil(batch_size);
-    let cut = |batch: usize| batch * order.len() / number;
-    (0..number).map(|batch| order[cut(batch)..cut(batch + 1)].to_vec()).collect()
+    let count = order.len().div_ceil(batch_size);
+    let start = |batch: usize| batch * order.len() / count;
+    (0..count).map(|batch| order[start(batch)..start(batch + 1)].to_vec()).collect()
 }
 
 #[cfg(test)]
@@ -83,7 +83,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn batches_are_even_and_leave_no_sample_out(count in 1_usize..300, size in 1_usize..64, seed: u64) {
+        fn batches_are_even_and_drop_no_sample(count in 1_usize..300, size in 1_usize..64, seed: u64) {
             let batches = shuffled_batches(count, size, Seed::new(seed), 3);
             let sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
             let (least, most) = (sizes.iter().min().unwrap(), sizes.iter().max().unwrap());

@@ -1,103 +1,50 @@
-//! How much each label counts in the loss.
+//! Label weights for the loss, from label counts.
 //!
 //! - `median-frequency`: median count / count, from 1 to 5; the median over the labels that occur.
-//!   Source: Eigen & Fergus 2015, arXiv 1411.4734; the bounds are those of the competition's kernels.
-//! - `log`: ln(0.5 · sum of all counts / count), at least 1: the "log class weights" of Kaggle's
+//!   Source: Eigen & Fergus 2015, arXiv 1411.4734; the bounds are those of Kaggle kernels.
+//! - `log`: ln(0.5 · sum of all counts / count), at least 1: the "log class weights" of Kaggle
 //!   kernels (μ = 0.5).
-//! - numbers: one for each label, in the labels' order.
 //!
-//! Counts are of the samples that are learnt from. A label that none of them has counts as one that
-//! a single sample has.
+//! Counts are over the training samples. A label without samples counts as one with a single sample.
 
+use crate::config::LabelWeighting;
 use crate::data::dataset::Sample;
 
-/// How label weights come about.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum LabelWeighting {
-    /// All labels count once.
-    #[default]
-    None,
-    /// By median frequency.
-    MedianFrequency,
-    /// By the logarithm of the frequency.
-    Log,
-    /// As given.
-    Given(Vec<f32>),
-}
-
-/// The range of median-frequency weights.
-const MEDIAN_RANGE: [f64; 2] = [1.0, 5.0];
-const LOG_SHARE: f64 = 0.5;
-/// More than this lets one label drown all others.
-const MOST: f32 = 100.0;
+const MEDIAN_FREQUENCY_RANGE: [f64; 2] = [1.0, 5.0];
+const LOG_MU: f64 = 0.5;
 
 impl LabelWeighting {
-    /// One weight a label; none where all count once.
+    /// One weight per label; empty where all weigh 1.
     ///
     /// # Errors
     /// When weights were given for another number of labels.
     pub fn weights(&self, samples: &[Sample], labels: usize) -> Result<Vec<f32>, String> {
-        let mut counts = counts(samples);
+        let mut counts = label_counts(samples);
         counts.resize(labels.max(counts.len()), 0);
-        let all: usize = counts.iter().sum();
-        let median = median(&counts);
-        #[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit")]
-        let by = |weight: &dyn Fn(f64) -> f64| {
+        let total: usize = counts.iter().sum();
+        let median = median_count(&counts);
+        #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
+        let by_count = |weight: &dyn Fn(f64) -> f64| {
             counts.iter().map(|&count| weight(count.max(1) as f64) as f32).collect()
         };
         match self {
             Self::None => Ok(Vec::new()),
             Self::MedianFrequency => {
-                let [least, most] = MEDIAN_RANGE;
-                Ok(by(&|count| (median / count).clamp(least, most)))
+                let [min, max] = MEDIAN_FREQUENCY_RANGE;
+                Ok(by_count(&|count| (median / count).clamp(min, max)))
             }
-            Self::Log => Ok(by(&|count| (LOG_SHARE * all as f64 / count).ln().max(1.0))),
+            Self::Log => Ok(by_count(&|count| (LOG_MU * total as f64 / count).ln().max(1.0))),
             Self::Given(weights) if weights.len() == labels => Ok(weights.clone()),
             Self::Given(weights) => Err(format!(
-                "label_weights has {} numbers for {labels} labels: expected one a label",
+                "label_weights has {} numbers for {labels} labels: expected one per label",
                 weights.len()
             )),
         }
     }
 }
 
-impl std::fmt::Display for LabelWeighting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::None => f.write_str("none"),
-            Self::MedianFrequency => f.write_str("median-frequency"),
-            Self::Log => f.write_str("log"),
-            Self::Given(weights) => {
-                let words: Vec<String> = weights.iter().map(ToString::to_string).collect();
-                f.write_str(&words.join(","))
-            }
-        }
-    }
-}
-
-impl std::str::FromStr for LabelWeighting {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "none" => return Ok(Self::None),
-            "median-frequency" => return Ok(Self::MedianFrequency),
-            "log" => return Ok(Self::Log),
-            _ => {}
-        }
-        let weight = |word: &str| {
-            word.trim().parse().ok().filter(|weight: &f32| (0.0..=MOST).contains(weight))
-        };
-        text.split(',').map(weight).collect::<Option<Vec<f32>>>().map(Self::Given).ok_or_else(|| {
-            format!(
-                "{text:?} gives no weights to labels: expected none, median-frequency, log or one \
-                 number from 0 to {MOST} for each label, separated by commas"
-            )
-        })
-    }
-}
-
-/// How many samples have each label; as long as the last label that occurs.
-pub(crate) fn counts(samples: &[Sample]) -> Vec<usize> {
+/// Number of samples with each label, up to the last label that occurs.
+pub(crate) fn label_counts(samples: &[Sample]) -> Vec<usize> {
     let mut counts = Vec::new();
     for label in samples.iter().flat_map(|sample| sample.labels.as_slice()) {
         if counts.len() <= label.index() {
@@ -108,11 +55,11 @@ pub(crate) fn counts(samples: &[Sample]) -> Vec<usize> {
     counts
 }
 
-/// The median over the labels that occur; 1 where none does.
-pub(crate) fn median(counts: &[usize]) -> f64 {
-    let present: Vec<f64> =
-        counts.iter().filter(|&&count| count > 0).map(|&count| count as f64).collect();
-    if present.is_empty() { 1.0 } else { crate::inference::median(&present) }
+/// Median count of the labels that occur; 1 if none does.
+pub(crate) fn median_count(counts: &[usize]) -> f64 {
+    let present = counts.iter().filter(|&&count| count > 0).map(|&count| count as f64);
+    let present: Vec<f64> = present.collect();
+    if present.is_empty() { 1.0 } else { crate::median::median(&present) }
 }
 
 #[cfg(test)]
@@ -133,12 +80,11 @@ mod tests {
 
     fn weights(text: &str, counts: &[usize]) -> Vec<f32> {
         let weighting: LabelWeighting = text.parse().unwrap();
-        assert_eq!(weighting.to_string(), text);
         weighting.weights(&samples(counts), counts.len()).unwrap()
     }
 
     #[test]
-    fn weights_worked_on_paper() {
+    fn weights_worked_by_hand() {
         let counts = [100, 10, 4, 1, 0];
         // The median of 100, 10, 4 and 1 is 7.
         assert_eq!(weights("median-frequency", &counts), [1.0, 1.0, 1.75, 5.0, 5.0]);
@@ -151,11 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_weights_are_refused() {
-        for text in ["", "1,,2", "1,x", "-1,1", "1,nan", "101"] {
-            let error = text.parse::<LabelWeighting>().unwrap_err();
-            assert!(error.contains("median-frequency"), "{error}");
-        }
+    fn weights_for_another_number_of_labels_are_refused() {
         let error = LabelWeighting::Given(vec![1.0; 3]).weights(&[], 4).unwrap_err();
         assert!(error.contains("3 numbers for 4 labels"), "{error}");
     }

@@ -1,74 +1,71 @@
-//! Mixup: each image of a batch is blended with another one, and so are their labels.
+//! Mixup: each image of a batch and its targets are blended with those of another sample.
 //!
-//! Zhang et al. 2017, arXiv 1710.09412, as fastai 1.0 does it: the partners are a permutation of the
-//! batch, every sample has a share λ of its own, drawn from Beta(α, α), and λ is replaced by
-//! max(λ, 1 − λ), so that a sample never counts less than its partner.
+//! Zhang et al. 2017, arXiv 1710.09412, as in fastai 1.0: the pairs are a permutation of the batch,
+//! each sample has its own λ from Beta(α, α), and λ is replaced by max(λ, 1 − λ), so that a sample
+//! never weighs less than the one that it is mixed with.
 //!
-//! Shapes: images `[N, S, S, 4]`; targets `[N, L]`, which become shares between 0 and 1.
+//! Shapes: images `[N, S, S, 4]`; targets `[N, L]`, between 0 and 1 after mixing.
 
 use hpa_core::{Rng, SampleId, Seed};
 
-/// How the samples of an epoch are mixed.
+/// Mixup of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mixup {
     /// α of Beta(α, α), above 0.
     pub alpha: f64,
-    /// Where chance comes from.
+    /// Source of random numbers.
     pub seed: Seed,
     /// The epoch, from 0.
     pub epoch: u64,
 }
 
-/// What a sample of a batch is mixed with.
+/// The sample that a sample of a batch is mixed with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MixupPair {
-    /// Its place in the batch.
+    /// Its index in the batch.
     pub index: usize,
-    /// The sample's own share, from ½ to 1; the partner has the rest.
+    /// Weight of the sample itself, from ½ to 1; the other has 1 − λ.
     pub lambda: f32,
 }
 
 impl Mixup {
-    /// A partner for each sample of the batch; they depend on seed, epoch and the batch's ids.
+    /// A pair for each sample of the batch, drawn from seed, epoch and the batch's ids.
     #[must_use]
-    pub fn partners(&self, ids: &[&SampleId]) -> Vec<MixupPair> {
+    pub fn pairs(&self, ids: &[&SampleId]) -> Vec<MixupPair> {
         let seed = self.seed.derive("mixup").child(self.epoch);
-        let mut places: Vec<usize> = (0..ids.len()).collect();
+        let mut indices: Vec<usize> = (0..ids.len()).collect();
         let first = ids.first().map_or("", |id| id.as_str());
-        seed.derive("partners").derive(first).rng().shuffle(&mut places);
-        let share = |(at, id): (usize, &&SampleId)| {
-            let mut rng = seed.derive(id.as_str()).child(at as u64).rng();
-            let share = beta(self.alpha, &mut rng);
-            #[expect(clippy::cast_possible_truncation, reason = "levels are 32-bit")]
-            let share = share.max(1.0 - share) as f32;
-            share
+        seed.derive("partners").derive(first).rng().shuffle(&mut indices);
+        let lambda = |(index, id): (usize, &&SampleId)| {
+            let mut rng = seed.derive(id.as_str()).child(index as u64).rng();
+            let lambda = beta(self.alpha, &mut rng);
+            #[expect(clippy::cast_possible_truncation, reason = "levels are f32")]
+            let lambda = lambda.max(1.0 - lambda) as f32;
+            lambda
         };
-        let shares = ids.iter().enumerate().map(share);
-        places
-            .into_iter()
-            .zip(shares)
-            .map(|(place, share)| MixupPair { index: place, lambda: share })
-            .collect()
+        let lambdas = ids.iter().enumerate().map(lambda);
+        let pairs = indices.into_iter().zip(lambdas);
+        pairs.map(|(index, lambda)| MixupPair { index, lambda }).collect()
     }
 }
 
-/// Blends rows, images or targets, with those of their partners.
-pub(crate) fn blend(partners: &[MixupPair], rows: &[f32]) -> Vec<f32> {
-    let width = rows.len() / partners.len().max(1);
-    let mut blended = Vec::with_capacity(rows.len());
-    for (own, partner) in rows.chunks_exact(width.max(1)).zip(partners) {
-        let other = &rows[partner.index * width..][..width];
-        let (share, rest) = (partner.lambda, 1.0 - partner.lambda);
-        blended.extend(own.iter().zip(other).map(|(own, other)| share * own + rest * other));
+/// Mixes rows, images or targets, by their pairs.
+pub(crate) fn mix(pairs: &[MixupPair], rows: &[f32]) -> Vec<f32> {
+    let width = rows.len() / pairs.len().max(1);
+    let mut mixed = Vec::with_capacity(rows.len());
+    for (own, pair) in rows.chunks_exact(width.max(1)).zip(pairs) {
+        let other = &rows[pair.index * width..][..width];
+        let (lambda, rest) = (pair.lambda, 1.0 - pair.lambda);
+        mixed.extend(own.iter().zip(other).map(|(own, other)| lambda * own + rest * other));
     }
-    blended
+    mixed
 }
 
-/// Beta(α, α) by Jöhnk's method (1964): exact, and quick for the small α of mixup.
+/// Beta(α, α) by Jöhnk's method (1964): exact, and fast for the small α of mixup.
 fn beta(alpha: f64, rng: &mut Rng) -> f64 {
     loop {
         let (x, y) = (rng.uniform().powf(1.0 / alpha), rng.uniform().powf(1.0 / alpha));
-        // For a tiny α both may round to 0; the next pair does not.
+        // For a tiny α both may round to 0; try again.
         if x + y > 0.0 && x + y <= 1.0 {
             return x / (x + y);
         }
@@ -101,25 +98,25 @@ mod tests {
     }
 
     #[test]
-    fn partners_are_a_permutation_and_nobody_is_the_smaller_part() {
+    fn pairs_are_a_permutation_and_lambda_is_at_least_half() {
         let ids = ids(32);
         let ids: Vec<&SampleId> = ids.iter().collect();
-        let partners = mixup(0.4).partners(&ids);
-        let mut places: Vec<usize> = partners.iter().map(|partner| partner.index).collect();
-        assert_ne!(places, (0..32).collect::<Vec<_>>());
-        places.sort_unstable();
-        assert_eq!(places, (0..32).collect::<Vec<_>>());
-        assert!(partners.iter().all(|partner| (0.5..=1.0).contains(&partner.lambda)));
-        assert!(partners.iter().any(|partner| partner.lambda < 0.95));
-        assert_eq!(partners, mixup(0.4).partners(&ids));
-        assert_ne!(partners, Mixup { epoch: 3, ..mixup(0.4) }.partners(&ids));
-        assert!(mixup(0.4).partners(&[]).is_empty());
+        let pairs = mixup(0.4).pairs(&ids);
+        let mut indices: Vec<usize> = pairs.iter().map(|pair| pair.index).collect();
+        assert_ne!(indices, (0..32).collect::<Vec<_>>());
+        indices.sort_unstable();
+        assert_eq!(indices, (0..32).collect::<Vec<_>>());
+        assert!(pairs.iter().all(|pair| (0.5..=1.0).contains(&pair.lambda)));
+        assert!(pairs.iter().any(|pair| pair.lambda < 0.95));
+        assert_eq!(pairs, mixup(0.4).pairs(&ids));
+        assert_ne!(pairs, Mixup { epoch: 3, ..mixup(0.4) }.pairs(&ids));
+        assert!(mixup(0.4).pairs(&[]).is_empty());
     }
 
     #[test]
-    fn a_blend_worked_on_paper() {
-        let partners = [MixupPair { index: 1, lambda: 0.75 }, MixupPair { index: 0, lambda: 1.0 }];
-        assert_eq!(blend(&partners, &[4.0, 0.0, 8.0, 1.0]), [5.0, 0.25, 8.0, 1.0]);
-        assert!(blend(&[], &[]).is_empty());
+    fn mixing_worked_by_hand() {
+        let pairs = [MixupPair { index: 1, lambda: 0.75 }, MixupPair { index: 0, lambda: 1.0 }];
+        assert_eq!(mix(&pairs, &[4.0, 0.0, 8.0, 1.0]), [5.0, 0.25, 8.0, 1.0]);
+        assert!(mix(&[], &[]).is_empty());
     }
 }

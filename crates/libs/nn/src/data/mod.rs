@@ -9,4 +9,6 @@ pub(crate) mod loader;
 pub(crate) mod mixup;
 pub(crate) mod sampler;
 pub(crate) mod statistics;
+#[cfg(test)]
+pub(crate) mod testing;
 pub(crate) mod transform;

@@ -1,58 +1,33 @@
-//! How often each sample is seen in an epoch: rare labels more often than they come.
+//! Samplers: how often each training sample occurs in an epoch.
 //!
-//! A label's need is `median count / its count`, the median over the labels that occur (Eigen & Fergus
-//! 2015, arXiv 1411.4734, for the ratio). A sample's need is that of its rarest label, at least 1 and
-//! at most a cap.
+//! A label's weight is `median count / count`, the median over the labels that occur (the ratio is
+//! that of Eigen & Fergus 2015, arXiv 1411.4734). A sample's weight is that of its rarest label, at
+//! least 1 and at most a cap.
 //!
-//! - `oversample`: a sample stands in the epoch as often as its need, rounded; the epoch grows.
-//! - `median-frequency`: as many draws as there are samples, with replacement, in proportion to the
-//!   need; the epoch keeps its length, and each has other samples (PyTorch's `WeightedRandomSampler`).
+//! - `oversample`: a sample occurs as often as its weight, rounded; the epoch grows.
+//! - `median-frequency`: as many draws as there are samples, with replacement, weighted; the epoch
+//!   keeps its length (PyTorch's `WeightedRandomSampler`).
 
+use crate::config::{SamplerConfig, SamplingKind};
 use crate::data::dataset::{Dataset, Sample};
-use crate::data::label_weights::{counts, median};
+use crate::data::label_weights::{label_counts, median_count};
 use hpa_artifacts::ImageStore;
 use hpa_core::Seed;
-use serde::{Deserialize, Serialize};
 
-/// Which way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SamplingKind {
-    /// Each sample once.
-    #[default]
-    Uniform,
-    /// Samples with rare labels several times.
-    Oversample,
-    /// EpochSamples with replacement, rare labels more often.
-    MedianFrequency,
-}
-
-/// How often samples are seen.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sampler {
-    /// Which way.
-    pub kind: SamplingKind,
-    /// The most that a sample's need may be, at least 1.
-    pub cap: f64,
-}
-
-/// The samples of one epoch, before they are put into random order.
+/// The samples of one epoch, before they are shuffled.
 #[derive(Clone, Debug)]
 pub struct EpochSamples {
     samples: Vec<Sample>,
     copies: Vec<u32>,
 }
 
-impl Sampler {
-    /// Each sample once.
-    pub const UNIFORM: Self = Self { kind: SamplingKind::Uniform, cap: 1.0 };
-
-    /// How many samples an epoch has; every epoch has as many.
+impl SamplerConfig {
+    /// Number of samples of every epoch.
     #[must_use]
-    pub fn length(&self, samples: &[Sample]) -> usize {
+    pub fn len(&self, samples: &[Sample]) -> usize {
         match self.kind {
             SamplingKind::Uniform | SamplingKind::MedianFrequency => samples.len(),
-            SamplingKind::Oversample => self.needs(samples).into_iter().map(times).sum(),
+            SamplingKind::Oversample => self.weights(samples).into_iter().map(round).sum(),
         }
     }
 
@@ -69,33 +44,34 @@ impl Sampler {
         match self.kind {
             SamplingKind::Uniform => (0..samples.len()).for_each(take),
             SamplingKind::Oversample => {
-                for (index, need) in self.needs(samples).into_iter().enumerate() {
-                    (0..times(need)).for_each(|_| take(index));
+                for (index, weight) in self.weights(samples).into_iter().enumerate() {
+                    (0..round(weight)).for_each(|_| take(index));
                 }
             }
             SamplingKind::MedianFrequency => {
-                let upto = sums(&self.needs(samples));
-                let all = upto.last().copied().unwrap_or(0.0);
+                let cumulative = cumulative_sums(&self.weights(samples));
+                let total = cumulative.last().copied().unwrap_or(0.0);
                 let mut rng = seed.derive("samples by need").child(epoch).rng();
                 for _ in samples {
-                    let at = rng.range(0.0, all);
-                    take(upto.partition_point(|&sum| sum <= at).min(samples.len() - 1));
+                    let at = rng.range(0.0, total);
+                    let index = cumulative.partition_point(|&sum| sum <= at);
+                    take(index.min(samples.len() - 1));
                 }
             }
         }
         drawn
     }
 
-    /// How often each sample should be seen.
-    fn needs(&self, samples: &[Sample]) -> Vec<f64> {
-        let counts = counts(samples);
-        let median = median(&counts);
-        let need = |sample: &Sample| {
+    /// Sampling weight of each sample.
+    fn weights(&self, samples: &[Sample]) -> Vec<f64> {
+        let counts = label_counts(samples);
+        let median = median_count(&counts);
+        let weight = |sample: &Sample| {
             let labels = sample.labels.as_slice().iter();
             let rarest = labels.map(|label| counts[label.index()]).min();
             rarest.map_or(1.0, |count| (median / count as f64).clamp(1.0, self.cap.max(1.0)))
         };
-        samples.iter().map(need).collect()
+        samples.iter().map(weight).collect()
     }
 }
 
@@ -106,13 +82,13 @@ impl EpochSamples {
         Dataset { store, samples: self.samples.as_slice() }
     }
 
-    /// The samples, a repeated one as often as it is seen.
+    /// The samples; an oversampled one several times.
     #[must_use]
     pub fn samples(&self) -> &[Sample] {
         &self.samples
     }
 
-    /// How often the sample at this place was drawn before.
+    /// How often this sample occurs before this index.
     #[must_use]
     pub fn copy(&self, index: usize) -> u32 {
         self.copies[index]
@@ -120,31 +96,17 @@ impl EpochSamples {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to the cap")]
-fn times(need: f64) -> usize {
-    need.round() as usize
+fn round(weight: f64) -> usize {
+    weight.round() as usize
 }
 
-fn sums(needs: &[f64]) -> Vec<f64> {
+fn cumulative_sums(weights: &[f64]) -> Vec<f64> {
     let mut sum = 0.0;
-    let add = |need: &f64| {
-        sum += need;
+    let add = |weight: &f64| {
+        sum += weight;
         sum
     };
-    needs.iter().map(add).collect()
-}
-
-impl std::str::FromStr for SamplingKind {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "uniform" => Ok(Self::Uniform),
-            "oversample" => Ok(Self::Oversample),
-            "median-frequency" => Ok(Self::MedianFrequency),
-            _ => Err(format!(
-                "{text:?} is not a way to sample: expected uniform, oversample or median-frequency"
-            )),
-        }
-    }
+    weights.iter().map(add).collect()
 }
 
 #[cfg(test)]
@@ -170,55 +132,54 @@ mod tests {
         (0..18).map(sample).collect()
     }
 
-    fn often(drawn: &EpochSamples, rows: std::ops::Range<usize>) -> usize {
+    fn count(drawn: &EpochSamples, rows: std::ops::Range<usize>) -> usize {
         drawn.samples().iter().filter(|sample| rows.contains(&sample.row)).count()
     }
 
     #[test]
-    fn uniform_sampling_takes_each_sample_once_in_its_place() {
-        let drawn = Sampler::UNIFORM.draw(&samples(), Seed::new(1), 0);
+    fn uniform_sampling_takes_each_sample_once_in_order() {
+        let drawn = SamplerConfig::default().draw(&samples(), Seed::new(1), 0);
         assert_eq!(drawn.samples(), samples());
         assert!((0..18).all(|index| drawn.copy(index) == 0));
     }
 
     #[test]
     fn oversampling_repeats_rare_labels_up_to_the_cap() {
-        // The median count is 4: label 2's sample is needed 4 times, the others once.
+        // The median count is 4: the weight of label 2's sample is 4, that of the others 1.
         for (cap, times) in [(10.0, 4), (3.0, 3), (1.0, 1)] {
-            let sampling = Sampler { kind: SamplingKind::Oversample, cap };
-            let drawn = sampling.draw(&samples(), Seed::new(1), 0);
-            assert_eq!(often(&drawn, 16..17), times);
+            let sampler = SamplerConfig { kind: SamplingKind::Oversample, cap };
+            let drawn = sampler.draw(&samples(), Seed::new(1), 0);
+            assert_eq!(count(&drawn, 16..17), times);
             assert_eq!(drawn.samples().len(), 17 + times);
-            assert_eq!(sampling.length(&samples()), 17 + times);
+            assert_eq!(sampler.len(&samples()), 17 + times);
             let copies: Vec<u32> = (16..16 + times).map(|index| drawn.copy(index)).collect();
             assert!(copies.into_iter().eq(0..u32::try_from(times).unwrap()));
         }
     }
 
     #[test]
-    fn median_frequency_draws_in_proportion_to_the_need() {
-        let sampling = Sampler { kind: SamplingKind::MedianFrequency, cap: 5.0 };
+    fn median_frequency_draws_in_proportion_to_the_weight() {
+        let sampler = SamplerConfig { kind: SamplingKind::MedianFrequency, cap: 5.0 };
         let (mut rare, mut epochs) = (0, Vec::new());
         for epoch in 0..2000 {
-            let drawn = sampling.draw(&samples(), Seed::new(1), epoch);
-            assert_eq!(drawn.samples().len(), sampling.length(&samples()));
-            rare += often(&drawn, 16..17);
+            let drawn = sampler.draw(&samples(), Seed::new(1), epoch);
+            assert_eq!(drawn.samples().len(), sampler.len(&samples()));
+            rare += count(&drawn, 16..17);
             epochs.push(drawn.samples().to_vec());
         }
-        // Need 4 of 21 in all, 18 draws an epoch.
+        // Weight 4 of 21 in total, 18 draws per epoch.
         let expected = 2000.0 * 18.0 * 4.0 / 21.0;
         assert!((rare as f64 / expected - 1.0).abs() < 0.05, "{rare} {expected}");
         assert_ne!(epochs[0], epochs[1]);
-        assert_eq!(epochs[1], sampling.draw(&samples(), Seed::new(1), 1).samples());
+        assert_eq!(epochs[1], sampler.draw(&samples(), Seed::new(1), 1).samples());
     }
 
     #[test]
-    fn no_samples_are_no_samples() {
+    fn an_empty_dataset_has_empty_epochs() {
         for kind in [SamplingKind::Oversample, SamplingKind::MedianFrequency] {
-            let sampling = Sampler { kind, cap: 3.0 };
-            assert!(sampling.draw(&[], Seed::new(1), 0).samples().is_empty());
-            assert_eq!(sampling.length(&[]), 0);
+            let sampler = SamplerConfig { kind, cap: 3.0 };
+            assert!(sampler.draw(&[], Seed::new(1), 0).samples().is_empty());
+            assert_eq!(sampler.len(&[]), 0);
         }
-        assert!("twice".parse::<SamplingKind>().unwrap_err().contains("oversample"));
     }
 }

@@ -1,29 +1,30 @@
-//! Mean and deviation of each channel over the training rows.
+//! Mean and standard deviation of each channel.
 //!
-//! Sums of pixels and of their squares are whole numbers, so the result does not depend on the
-//! order in which rows are read. Units: pixels in `[0, 1]`.
+//! Sums of pixels and of their squares are integers, so the result does not depend on the order in
+//! which rows are read. Units: pixels in `[0, 1]`.
 
 use hpa_artifacts::{ArtifactError, ImageStore};
 use hpa_core::Channel;
 use rayon::prelude::*;
 
-/// What images are normalised with: `(pixel − mean) / std`, channel by channel.
+/// Normalization of images: `(pixel − mean) / std` for each channel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ChannelStatistics {
     /// Mean of each channel.
     pub mean: [f32; Channel::COUNT],
-    /// Standard deviation of each channel, at least 1/255 so that an empty channel stays finite.
+    /// Standard deviation of each channel, at least 1/255 so that an empty channel stays
+    /// finite.
     pub std: [f32; Channel::COUNT],
 }
 
-/// Rows read at once: few, so that memory stays small; consecutive, so that reading is cheap.
+/// Rows read at once: few, to limit memory; consecutive, to read each row group once.
 const CHUNK: usize = 64;
 
 /// Σ pixel and Σ pixel² of each channel. At most 255² · 2⁴⁴ pixels fit.
 type Sums = [[u64; 2]; Channel::COUNT];
 
 impl ChannelStatistics {
-    /// The statistics of these rows.
+    /// Statistics of these rows of the shards.
     ///
     /// # Errors
     /// When a shard cannot be read.
@@ -44,7 +45,7 @@ impl ChannelStatistics {
         for (channel, [sum, squares]) in sums.iter().enumerate() {
             let mean = *sum as f64 / count;
             let variance = *squares as f64 / count - mean * mean;
-            #[expect(clippy::cast_possible_truncation, reason = "four digits would do")]
+            #[expect(clippy::cast_possible_truncation, reason = "stored as f32")]
             {
                 statistics.mean[channel] = (mean / 255.0) as f32;
                 statistics.std[channel] = (variance.max(1.0).sqrt() / 255.0) as f32;
@@ -56,8 +57,8 @@ impl ChannelStatistics {
 
 fn sums(pixels: &[u8], area: usize) -> Sums {
     let mut sums = Sums::default();
-    for (place, plane) in pixels.chunks_exact(area).enumerate() {
-        let [sum, squares] = &mut sums[place % Channel::COUNT];
+    for (index, plane) in pixels.chunks_exact(area).enumerate() {
+        let [sum, squares] = &mut sums[index % Channel::COUNT];
         for &pixel in plane {
             let pixel = u64::from(pixel);
             *sum += pixel;
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mean_and_deviation_worked_on_paper() {
+    fn mean_and_standard_deviation_worked_by_hand() {
         // Two samples of 1 × 1 pixel: red 0 and 255, green 51 twice, blue and yellow 0.
         let pixels = [0, 51, 0, 0, 255, 51, 0, 0];
         let statistics = ChannelStatistics::from_sums(&sums(&pixels, 1), 2);

@@ -8,12 +8,12 @@
 //!
 //! Differences are relative to the largest logit; sums in another order differ by rounding.
 
+use crate::config::InputConvInit;
+use crate::config::architecture::Architecture;
 use crate::error::NnError;
-use crate::models::architecture::Architecture;
 use crate::models::init::SeededInit;
 use crate::models::{Network, to_weights};
 use crate::weights::imagenet::RGB;
-use crate::weights::input_conv::InputConvInit;
 use crate::weights::state_dict::timm_names;
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;

@@ -52,7 +52,8 @@ pub fn predict(
 ) -> Result<Predictions, NnError> {
     let PredictConfig { tta, statistics, workers } = config;
     let views = tta.views();
-    let preparation = LoaderConfig { views: &|_| views.clone(), statistics, workers, mixup: None };
+    let transforms = |_| views.clone();
+    let loader = LoaderConfig { transforms: &transforms, statistics, workers, mixup: None };
     let batch_size = if model.device.is_cpu() { CPU_BATCH } else { GPU_BATCH };
     let batches = ordered_batches(dataset.len(), (batch_size / views.len()).max(1));
     let labels = model.num_labels();
@@ -60,10 +61,10 @@ pub fn predict(
     let mut predictions = Predictions { logits: vec![], probabilities: vec![], rates: vec![] };
     let mut clock = Instant::now();
     let loader = DeviceLoaderConfig {
-        preparation: &preparation,
+        loader: &loader,
         targets: None,
         views: views.len(),
-        side: size_px,
+        side_px: size_px,
         device: &model.device,
     };
     let outcome = for_each_device_batch::<NnError>(dataset, &batches, &loader, |batch| {
@@ -90,18 +91,6 @@ pub fn predict(
     }
 }
 
-/// The median: one slow batch does not move it. 0 if there are no values.
-#[must_use]
-pub fn median(values: &[f64]) -> f64 {
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => 0.0,
-        count if count % 2 == 1 => values[count / 2],
-        count => f64::midpoint(values[count / 2 - 1], values[count / 2]),
-    }
-}
-
 /// 1 / (1 + e⁻ˣ), without overflow on either side.
 fn sigmoid(x: f64) -> f64 {
     let small = (-x.abs()).exp();
@@ -123,12 +112,5 @@ mod tests {
         assert!(sigmoid(-800.0) >= 0.0 && sigmoid(800.0) <= 1.0);
         // A sigmoid per label predicts three labels; softmax would make them compete, and one win.
         assert_eq!(logits.iter().filter(|logit| sigmoid(**logit) > 0.5).count(), 3);
-    }
-
-    #[test]
-    fn the_median_is_in_the_middle() {
-        assert!((median(&[3.0, 100.0, 1.0]) - 3.0).abs() < 1e-12);
-        assert!((median(&[1.0, 2.0]) - 1.5).abs() < 1e-12);
-        assert!(median(&[]).abs() < 1e-12);
     }
 }

@@ -11,7 +11,7 @@ mod fixture;
 
 use crate::models::layers::{Activation, ConvBnAct, ForwardPass, Linear};
 use crate::models::train_forward::TrainForward;
-use crate::{Architecture, Loss, LossKind, LossReduction, Network};
+use crate::{Architecture, LossConfig, LossKind, Network};
 use candle_core::{DType, Result, Tensor, Var};
 use fixture::{golden, images, network, targets};
 use std::collections::BTreeMap;
@@ -128,8 +128,8 @@ fn f32_gradients(network: &Network, images: &Tensor) -> (BTreeMap<String, Tensor
     let inner = TrainForward { network, train: true };
     let mut pass = RecordRelu { inner, relu_outputs: Vec::new() };
     let logits = network.layers().forward(images, &mut pass).unwrap();
-    let loss = Loss { kind: LossKind::Bce, gamma: 0.0, reduction: LossReduction::Sum };
-    let loss = loss.of(&logits, &targets(), &[]).unwrap();
+    let loss = LossConfig { kind: LossKind::Bce, ..LossConfig::default() };
+    let loss = loss.loss(&logits, &targets(), &[]).unwrap();
     (gradients(network.parameters(), &loss), pass.relu_outputs)
 }
 

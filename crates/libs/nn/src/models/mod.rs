@@ -1,6 +1,5 @@
 //! Networks: their layers, parameters and forward passes.
 
-pub(crate) mod architecture;
 pub(crate) mod efficientnet;
 pub(crate) mod flops;
 pub(crate) mod init;
@@ -10,9 +9,9 @@ pub(crate) mod resnet;
 pub(crate) mod train_forward;
 
 use crate::config::BatchNormMode;
+use crate::config::architecture::Architecture;
 use crate::device::Device;
 use crate::error::{NnError, ShapeMismatch, StateDictMismatch};
-use crate::models::architecture::Architecture;
 use crate::models::init::SeededInit;
 use crate::models::layers::{Layers, ParamSpec};
 use crate::models::train_forward::TrainForward;

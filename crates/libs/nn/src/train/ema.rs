@@ -1,17 +1,16 @@
-//! A moving average of the weights, which is what is scored and kept where it is asked for.
+//! Exponential moving average of the weights.
 //!
-//! After step t (from 1): `average += (1 − d) (weights − average)` with
-//! `d = min(decay, (1 + t) / (10 + t))`, so that the random start is soon forgotten (the rule of
-//! TensorFlow's `ExponentialMovingAverage` with `num_updates`). Running statistics of batch norm
-//! are averaged like weights, as timm's `ModelEma` does.
+//! After step t (from 1): `ema += (1 − d) (weights − ema)` with `d = min(decay, (1 + t) / (10 + t))`,
+//! so that the random initial weights fade in short runs (the rule of TensorFlow's
+//! `ExponentialMovingAverage` with `num_updates`). Running statistics of batch norm are averaged
+//! like weights, as in timm's `ModelEma`.
 
 use crate::error::NnError;
-use crate::models::Network;
-use crate::models::to_weights;
+use crate::models::{Network, to_weights};
 use candle_core::{CpuStorage, Device, Storage, Tensor, Var};
 use hpa_artifacts::Weights;
 #[cfg(feature = "cuda")]
-use hpa_ops::follow;
+use hpa_ops::follow as ema_update;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -47,66 +46,69 @@ pub(crate) struct ModelEma {
 }
 
 impl ModelEma {
-    /// Begins with the network as it is.
+    /// Starts with the present weights.
     pub(crate) fn new(network: &Network, decay: f64) -> Result<Self, NnError> {
-        Self { decay, tensors: BTreeMap::new() }.with(network.tensors()?, network.candle_device())
+        let tensors = buffers(network.tensors()?, network.candle_device())?;
+        Ok(Self { decay, tensors })
     }
 
-    fn with(self, tensors: BTreeMap<String, Weights>, device: &Device) -> Result<Self, NnError> {
-        let held = tensors.into_iter().map(|(name, it)| Ok((name, Buffer::new(it, device)?)));
-        Ok(Self { tensors: held.collect::<Result<_, candle_core::Error>>()?, ..self })
-    }
-
-    /// Goes on with these tensors instead.
+    /// Replaces the average by a saved one.
     pub(crate) fn restore(
         &mut self,
         tensors: BTreeMap<String, Weights>,
         device: &Device,
     ) -> Result<(), NnError> {
-        *self = Self { decay: self.decay, tensors: BTreeMap::new() }.with(tensors, device)?;
+        self.tensors = buffers(tensors, device)?;
         Ok(())
     }
 
     /// The averages by name.
     pub(crate) fn tensors(&self) -> Result<BTreeMap<String, Weights>, NnError> {
-        let weights = self.tensors.iter().map(|(name, held)| Ok((name.clone(), held.weights()?)));
-        weights.collect()
+        self.tensors.iter().map(|(name, ema)| Ok((name.clone(), ema.weights()?))).collect()
     }
 
-    /// Takes in the network after its step number `step`, from 1.
+    /// Adds the weights after step number `step`, from 1.
     pub(crate) fn update(&mut self, network: &Network, step: usize) -> Result<(), NnError> {
         let step = step as f64;
         let decay = self.decay.min((1.0 + step) / (10.0 + step));
         #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
-        let newest = (1.0 - decay) as f32;
-        let mut on_card = Vec::new();
-        for (name, average) in &mut self.tensors {
+        let rate = (1.0 - decay) as f32;
+        let mut on_gpu = Vec::new();
+        for (name, ema) in &mut self.tensors {
             let var = network.var(name);
-            match average {
-                Buffer::Host(average) => with_values(var, |values| {
-                    blend(&mut average.values, values, newest);
-                })?,
-                Buffer::Device(average) => on_card.push((&*average, var.as_detached_tensor())),
+            match ema {
+                Buffer::Host(ema) => {
+                    with_values(var, |values| lerp(&mut ema.values, values, rate))?;
+                }
+                Buffer::Device(ema) => on_gpu.push((&*ema, var.as_detached_tensor())),
             }
         }
-        let pairs: Vec<_> = on_card.iter().map(|(average, values)| (*average, values)).collect();
-        Ok(follow(&pairs, newest)?)
+        let pairs: Vec<_> = on_gpu.iter().map(|(ema, values)| (*ema, values)).collect();
+        Ok(ema_update(&pairs, rate)?)
     }
 }
 
-/// Without CUDA nothing lies on a card.
+fn buffers(
+    tensors: BTreeMap<String, Weights>,
+    device: &Device,
+) -> Result<BTreeMap<String, Buffer>, NnError> {
+    let on_device = |(name, weights)| Ok((name, Buffer::new(weights, device)?));
+    tensors.into_iter().map(on_device).collect()
+}
+
+/// Without CUDA no tensor is on a GPU.
 #[cfg(not(feature = "cuda"))]
-fn follow(
+fn ema_update(
     pairs: &[(&candle_core::Tensor, &candle_core::Tensor)],
     _: f32,
 ) -> candle_core::Result<()> {
     if pairs.is_empty() { Ok(()) } else { candle_core::bail!("built without CUDA") }
 }
 
-fn blend(average: &mut [f32], values: &[f32], newest: f32) {
-    average.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(|(average, values)| {
-        for (average, value) in average.iter_mut().zip(values) {
-            *average += newest * (value - *average);
+fn lerp(ema: &mut [f32], values: &[f32], rate: f32) {
+    ema.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(|(ema, values)| {
+        for (ema, value) in ema.iter_mut().zip(values) {
+            *ema += rate * (value - *ema);
         }
     });
 }
@@ -119,7 +121,9 @@ fn with_values(var: &Var, read: impl FnOnce(&[f32])) -> Result<(), NnError> {
             read(&values[start..end]);
             Ok(())
         }
-        _ => Err(candle_core::Error::Msg("a parameter is no contiguous f32 tensor".into()).into()),
+        _ => {
+            Err(candle_core::Error::Msg("a parameter is not a contiguous f32 tensor".into()).into())
+        }
     }
 }
 
@@ -133,17 +137,17 @@ mod tests {
     fn the_average_follows_its_formula() {
         let network = |seed| Network::new(Architecture::ResNet18, 2, Seed::new(seed)).unwrap();
         let (one, two) = (network(1), network(2));
-        let mut average = ModelEma::new(&one, 0.9).unwrap();
-        let value = |average: &ModelEma| average.tensors().unwrap()["fc.weight"].values[5];
-        let start = value(&average);
+        let mut ema = ModelEma::new(&one, 0.9).unwrap();
+        let value = |ema: &ModelEma| ema.tensors().unwrap()["fc.weight"].values[5];
+        let start = value(&ema);
         let other = two.tensors().unwrap()["fc.weight"].values[5];
         // d = min(0.9, 2/11), then min(0.9, 401/410).
-        average.update(&two, 1).unwrap();
+        ema.update(&two, 1).unwrap();
         let expected = start + 9.0 / 11.0 * (other - start);
-        assert!((value(&average) - expected).abs() < 1e-6);
-        average.update(&two, 400).unwrap();
+        assert!((value(&ema) - expected).abs() < 1e-6);
+        ema.update(&two, 400).unwrap();
         let expected = expected + 0.1 * (other - expected);
-        assert!((value(&average) - expected).abs() < 1e-6);
-        assert_eq!(average.tensors().unwrap().len(), two.tensors().unwrap().len());
+        assert!((value(&ema) - expected).abs() < 1e-6);
+        assert_eq!(ema.tensors().unwrap().len(), two.tensors().unwrap().len());
     }
 }

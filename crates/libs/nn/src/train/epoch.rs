@@ -1,68 +1,101 @@
-//! One epoch: which samples are seen, how each is shown, and in which order.
+//! Training data and the batches of one epoch.
 //!
-//! All of it follows from the recipe's seed and the number of the epoch, so that training can be
-//! left between any two batches and taken up again.
+//! An epoch's samples, their order and their transforms follow from the seed and the epoch's
+//! number alone, so training can stop between any two batches and be resumed.
 
+use crate::config::{AugmentConfig, TrainConfig};
 use crate::data::dataset::{Dataset, shuffled_batches};
 use crate::data::device_loader::{DeviceBatch, DeviceLoaderConfig, Targets, for_each_device_batch};
 use crate::data::loader::{LoaderConfig, targets};
 use crate::data::mixup::MixupPair;
 use crate::data::sampler::EpochSamples;
+use crate::data::statistics::ChannelStatistics;
 use crate::error::NnError;
-use crate::train::recipe::Recipe;
-use crate::train::trainer::TrainData;
 use candle_core::Device;
+use hpa_core::Seed;
 
-/// The samples of one epoch in batches.
+/// Training and validation samples.
+#[derive(Clone, Copy)]
+pub struct TrainData<'a> {
+    /// Training samples.
+    pub train: Dataset<'a>,
+    /// Samples of the held-out fold.
+    pub valid: Dataset<'a>,
+    /// Number of labels.
+    pub labels: usize,
+    /// Weight of each label in the loss; empty where all weigh 1.
+    pub label_weights: &'a [f32],
+    /// Normalization of the images.
+    pub statistics: ChannelStatistics,
+    /// Threads that load images.
+    pub workers: usize,
+}
+
+/// The samples of one epoch, in batches.
 pub(crate) struct Epoch<'a> {
-    task: TrainData<'a>,
-    recipe: Recipe,
+    data: TrainData<'a>,
+    seed: Seed,
+    augment: AugmentConfig,
+    label_smoothing: f64,
+    /// From 0.
     number: u64,
-    drawn: EpochSamples,
-    /// Places in [`Epoch::dataset`].
+    samples: EpochSamples,
+    /// Indices into [`Epoch::dataset`].
     pub(crate) batches: Vec<Vec<usize>>,
 }
 
 impl<'a> Epoch<'a> {
-    pub(crate) fn new(task: &TrainData<'a>, recipe: &Recipe, number: u64) -> Self {
-        let drawn = recipe.sampling.draw(task.train.samples, recipe.seed, number);
-        let count = drawn.samples().len();
-        let batches = shuffled_batches(count, recipe.batch_size, recipe.seed, number);
-        Self { task: *task, recipe: *recipe, number, drawn, batches }
+    pub(crate) fn new(data: &TrainData<'a>, config: &TrainConfig, number: u64) -> Self {
+        let seed = config.seed();
+        let samples = config.sampler.draw(data.train.samples, seed, number);
+        let count = samples.samples().len();
+        Self {
+            data: *data,
+            seed,
+            augment: config.augment,
+            label_smoothing: config.loss.label_smoothing,
+            number,
+            samples,
+            batches: shuffled_batches(count, config.run.batch_size, seed, number),
+        }
     }
 
-    /// The samples that are seen, a repeated one as often as it is.
+    /// The epoch's samples; an oversampled one several times.
     pub(crate) const fn dataset(&self) -> Dataset<'_> {
-        self.drawn.dataset(self.task.train.store)
+        self.samples.dataset(self.data.train.store)
     }
 
-    /// Prepares some of the batches in the background, as images of this side, and hands them over
-    /// in order where the network computes.
+    /// Loads some of the batches in the background as images of `side_px` and passes them to
+    /// `consume` in order, on the device.
     pub(crate) fn for_each_batch<E: From<NnError>>(
         &self,
         batches: &[Vec<usize>],
-        (side, device): (usize, &Device),
+        side_px: usize,
+        device: &Device,
         consume: impl FnMut(DeviceBatch) -> Result<(), E>,
     ) -> Result<(), E> {
-        let (train, Recipe { augmentation, seed, label_smoothing, .. }) =
-            (self.dataset(), self.recipe);
-        let view = |index: usize| {
-            let (id, copy) = (&train.samples[index].id, self.drawn.copy(index));
-            vec![augmentation.draw(seed, self.number, id, copy)]
+        let dataset = self.dataset();
+        let transform = |index: usize| {
+            let id = &dataset.samples[index].id;
+            vec![self.augment.draw(self.seed, self.number, id, self.samples.copy(index))]
         };
-        let preparation = LoaderConfig {
-            views: &view,
-            statistics: self.task.statistics,
-            workers: self.task.workers,
-            mixup: augmentation.mixing(seed, self.number),
+        let loader = LoaderConfig {
+            transforms: &transform,
+            statistics: self.data.statistics,
+            workers: self.data.workers,
+            mixup: self.augment.mixup(self.seed, self.number),
         };
-        let labels = self.task.labels;
-        let targets = |indices: &[usize], partners: &[MixupPair]| {
-            targets(train, (indices, partners), labels, label_smoothing)
+        let labels = self.data.labels;
+        let targets = |indices: &[usize], pairs: &[MixupPair]| {
+            targets(dataset, indices, pairs, labels, self.label_smoothing)
         };
-        let targets: Option<(Targets<'_>, _)> = Some((&targets, labels));
-        let order =
-            DeviceLoaderConfig { preparation: &preparation, targets, views: 1, side, device };
-        for_each_device_batch(train, batches, &order, consume)
+        let config = DeviceLoaderConfig {
+            loader: &loader,
+            targets: Some(Targets { make: &targets, labels }),
+            views: 1,
+            side_px,
+            device,
+        };
+        for_each_device_batch(dataset, batches, &config, consume)
     }
 }

@@ -1,157 +1,169 @@
-//! The search for a learning rate (Smith 2015, arXiv 1506.01186), as fastai's `lr_find` does it.
+//! Learning rate finder (Smith 2015, arXiv 1506.01186), as fastai's `lr_find`.
 //!
-//! The rate grows by an even factor from step to step, from nearly nothing until the loss
-//! explodes. Losses are smoothed exponentially (0.98, bias corrected), and the search ends where
-//! the smoothed loss is four times its least. The suggestion is the rate at which it falls most
-//! steeply over the logarithm of the rate, the first tenth and the last five points left out.
+//! The learning rate grows by a constant factor per step until the loss diverges. Losses are
+//! smoothed exponentially (0.98, bias corrected); the search ends when the smoothed loss is four
+//! times its minimum. The suggestion is fastai's `steep`: the learning rate of the steepest
+//! descent over the logarithm of the learning rate, without the first tenth and the last five points.
 
-use crate::data::dataset::Dataset;
 use crate::data::device_loader::DeviceBatch;
 use crate::error::NnError;
-use crate::train::accumulate::{GradientAccumulator, Halt};
+use crate::train::accumulate::GradientAccumulator;
+use crate::train::deferred_losses::{BatchLoss, DeferredLosses};
 use crate::train::epoch::Epoch;
 use crate::train::lr_scheduler::StepParams;
-use crate::train::trainer::Trainer;
+use crate::train::trainer::{EpochExit, Trainer, ids};
 use hpa_artifacts::LrCurvePoint;
 
-/// Share of the old in a smoothed loss.
+/// Weight of the past in the smoothed loss.
 const SMOOTHING: f64 = 0.98;
-/// So many times the least smoothed loss is an explosion.
-const EXPLOSION: f64 = 4.0;
+/// The search ends at this multiple of the smallest smoothed loss.
+const DIVERGED: f64 = 4.0;
 
-/// Where to search.
+/// Range of learning rates to try.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LrFinder {
-    /// The first rate.
+    /// Smallest learning rate.
     pub from: f64,
-    /// The last, if the loss does not explode before.
+    /// Largest learning rate, reached only if the loss does not diverge before.
     pub to: f64,
-    /// How many steps.
+    /// Number of steps.
     pub steps: usize,
 }
 
 impl LrFinder {
-    /// The rate of a step, from 0.
+    /// Learning rate of a step, from 0.
     #[must_use]
-    pub fn rate(&self, step: usize) -> f64 {
+    pub fn learning_rate(&self, step: usize) -> f64 {
         self.from * (self.to / self.from).powf(step as f64 / self.steps as f64)
     }
 }
 
-/// The losses so far, smoothed.
+/// Exponentially smoothed loss with bias correction.
 #[derive(Default)]
-struct Smooth {
+struct SmoothLoss {
     mean: f64,
     count: i32,
-    least: f64,
+    minimum: f64,
 }
 
-impl Smooth {
+impl SmoothLoss {
     fn push(&mut self, loss: f64) -> f64 {
         self.count += 1;
         self.mean = SMOOTHING * self.mean + (1.0 - SMOOTHING) * loss;
         let smooth = self.mean / (1.0 - SMOOTHING.powi(self.count));
-        self.least = if self.count == 1 { smooth } else { self.least.min(smooth) };
+        self.minimum = if self.count == 1 { smooth } else { self.minimum.min(smooth) };
         smooth
     }
 }
 
 impl Trainer<'_> {
-    /// Takes steps at growing rates; the network is of no use afterwards.
+    /// Takes steps at growing learning rates; the weights are useless afterwards.
     ///
     /// # Errors
-    /// When images cannot be read.
-    pub fn find_rate(
+    /// When images cannot be read or the GPU's memory is full.
+    pub fn find_lr(
         mut self,
-        search: LrFinder,
+        finder: LrFinder,
         on_step: &mut dyn FnMut(&LrCurvePoint),
     ) -> Result<Vec<LrCurvePoint>, NnError> {
-        let (mut points, mut smooth) = (Vec::new(), Smooth::default());
+        let mut points: Vec<LrCurvePoint> = Vec::new();
+        let mut smooth = SmoothLoss::default();
         for number in 0.. {
             let epoch = if number == 0 {
-                self.open_epoch()?
+                self.begin_epoch()?
             } else {
-                Epoch::new(&self.task, &self.recipe, number)
+                Epoch::new(&self.data, &self.config, number)
             };
-            let train = epoch.dataset();
-            let (side, device) = (self.side(), self.network.candle_device().clone());
-            let outcome = epoch.for_each_batch(&epoch.batches, (side, &device), |batch| {
-                let learning_rate = search.rate(points.len());
-                let Some(loss) = self.trial(train, batch, learning_rate)? else {
-                    return Err(Halt::Stopped);
+            let side_px = self.side_px();
+            let device = self.network.candle_device().clone();
+            let outcome = epoch.for_each_batch(&epoch.batches, side_px, &device, |batch| {
+                let learning_rate = finder.learning_rate(points.len());
+                let Some(loss) = self.trial_step(&epoch, batch, learning_rate)? else {
+                    return Err(EpochExit::Stopped);
                 };
                 let smooth_loss = smooth.push(loss);
                 let step = u32::try_from(points.len()).unwrap_or(u32::MAX);
-                points.push(LrCurvePoint { step, learning_rate, loss, smooth_loss });
-                on_step(&points[points.len() - 1]);
-                let ends = smooth_loss > EXPLOSION * smooth.least || points.len() >= search.steps;
-                if ends { Err(Halt::Stopped) } else { Ok(()) }
+                let point = LrCurvePoint { step, learning_rate, loss, smooth_loss };
+                on_step(&point);
+                points.push(point);
+                let has_diverged = smooth_loss > DIVERGED * smooth.minimum;
+                let is_done = has_diverged || points.len() >= finder.steps;
+                if is_done { Err(EpochExit::Stopped) } else { Ok(()) }
             });
             match outcome {
-                Ok(()) => self.place.batches = 0,
-                Err(Halt::Stopped) => break,
-                Err(Halt::Failed(error)) => return Err(self.explained(error)),
+                Ok(()) => {}
+                Err(EpochExit::Stopped) => break,
+                Err(EpochExit::Failed(error)) => return Err(self.explain_oom(error)),
             }
         }
         Ok(points)
     }
 
-    /// One step at this rate; its loss, or nothing where that is past all use.
-    fn trial(
+    /// One step at this learning rate; its loss, or none when training has diverged.
+    fn trial_step(
         &mut self,
-        train: Dataset<'_>,
+        epoch: &Epoch<'_>,
         batch: DeviceBatch,
         learning_rate: f64,
     ) -> Result<Option<f64>, NnError> {
-        let mut pending = GradientAccumulator::default();
-        let outcome = self.learn(train, batch, &mut pending).and_then(|()| {
-            let unread = std::mem::take(&mut pending.unread);
-            Ok(pending.loss + self.read(&unread)?)
-        });
-        let loss = match outcome {
+        let losses = DeferredLosses::new(0, self.config.loss.chance_level(self.data.labels), false);
+        let ids = ids(&batch, epoch.dataset().samples);
+        let samples = ids.len();
+        let (loss, gradients) = self.value_and_grad(batch)?;
+        let loss = match losses.read(&[BatchLoss { batch: 0, ids, loss }]) {
+            Ok(losses) => losses[0] * samples as f64 / samples as f64,
             Err(NnError::Diverged { .. }) => return Ok(None),
-            other => other? / pending.samples as f64,
+            Err(error) => return Err(error),
         };
-        let momentum = self.recipe.momentum;
-        match self.apply(&pending, StepParams { learning_rate, momentum }) {
-            Err(NnError::Diverged { .. }) => Ok(None),
-            other => other.map(|()| Some(loss)),
+        let parameters = self.network.parameters().values();
+        // Rounds as a step of several batches does.
+        let steps = self.config.run.gradient_accumulation_steps;
+        let mut accumulator = GradientAccumulator::new(steps);
+        accumulator.add(gradients, samples, parameters.clone())?;
+        if let Some(gradients) = accumulator.take(parameters.clone())? {
+            let max_norm = self.config.optimizer.grad_clip_norm;
+            if max_norm > 0.0 && !gradients.clip(parameters, max_norm)?.is_finite() {
+                return Ok(None);
+            }
+            let momentum = self.config.optimizer.momentum;
+            self.optimizer.step_with(&gradients, StepParams { learning_rate, momentum })?;
         }
+        Ok(Some(loss))
     }
 }
 
-/// The rate at which the smoothed loss falls most steeply: fastai's `steep`.
+/// The learning rate at the steepest descent of the smoothed loss: fastai's `steep`.
 ///
 /// # Errors
-/// When too few points are left after the first tenth of `steps` and the last five.
+/// When no points are left without the first tenth of `steps` and the last five.
 pub fn suggest(points: &[LrCurvePoint], steps: usize) -> Result<f64, NnError> {
     let kept = points.get(steps / 10..points.len().saturating_sub(5)).unwrap_or_default();
     let slope = |pair: &[LrCurvePoint]| {
         (pair[1].smooth_loss - pair[0].smooth_loss)
             / (pair[1].learning_rate.ln() - pair[0].learning_rate.ln())
     };
-    let steepest = kept.windows(2).map(|pair| (slope(pair), pair[0].learning_rate));
+    let slopes = kept.windows(2).map(|pair| (slope(pair), pair[0].learning_rate));
     // The first of equals, as NumPy's argmin.
-    let least = steepest.reduce(|least, next| if next.0 < least.0 { next } else { least });
-    least.map(|(_, rate)| rate).ok_or(NnError::ShortCurve(points.len()))
+    let steepest = slopes.reduce(|least, next| if next.0 < least.0 { next } else { least });
+    steepest.map(|(_, learning_rate)| learning_rate).ok_or(NnError::ShortCurve(points.len()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What fastai 2's `SchedExp`, `AvgSmoothLoss(.98)` and `steep` make of these losses; the
-    /// script is `tests/golden/rate_finder.py`.
+    /// Values of fastai 2's `SchedExp`, `AvgSmoothLoss(.98)` and `steep` for these losses, from
+    /// `tests/golden/lr_finder.py`.
     #[test]
-    fn smoothing_and_suggestion_are_fastais() {
-        let search = LrFinder { from: 1e-7, to: 10.0, steps: 60 };
-        let mut smooth = Smooth::default();
+    fn smoothing_and_suggestion_equal_fastai() {
+        let finder = LrFinder { from: 1e-7, to: 10.0, steps: 60 };
+        let mut smooth = SmoothLoss::default();
         let points: Vec<LrCurvePoint> = (0..60)
             .map(|step| {
                 let x = f64::from(step) / 60.0;
                 let loss =
                     3.0 - 2.0 / (1.0 + (-(x - 0.6) * 20.0).exp()) + 40.0 * (x - 0.8).max(0.0);
-                let learning_rate = search.rate(step as usize);
+                let learning_rate = finder.learning_rate(step as usize);
                 LrCurvePoint { step, learning_rate, loss, smooth_loss: smooth.push(loss) }
             })
             .collect();

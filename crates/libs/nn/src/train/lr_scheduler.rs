@@ -1,169 +1,266 @@
-//! Learning rate and momentum over the steps of a run.
+//! Learning rate schedules: learning rate and momentum of every step.
 //!
-//! - One-cycle (Smith & Topin 2017, arXiv 1708.07120; fastai's form): the rate climbs from
+//! - One-cycle (Smith & Topin 2017, arXiv 1708.07120; fastai's form): the learning rate rises from
 //!   `max / 25` to `max` over 30 % of the steps and falls to `max / 250000`, both along half a
-//!   cosine, while the momentum goes 0.95 → 0.85 → 0.95. Step by step it equals PyTorch's
-//!   `OneCycleLR`.
-//! - Cosine with warm restarts (Loshchilov & Hutter 2016, arXiv 1608.03983): from `max` to the
-//!   least rate along half a cosine, again and again; PyTorch's `CosineAnnealingWarmRestarts`
-//!   stepped by fractions of an epoch.
-//! - Step: times a factor every so many epochs; PyTorch's `StepLR`.
-//! - Plateau: constant, until the epochs no longer improve (see `monitor`).
+//!   cosine, while the momentum goes 0.95 → 0.85 → 0.95. Equal to PyTorch's `OneCycleLR` in every step.
+//! - Cosine with warm restarts (Loshchilov & Hutter 2016, arXiv 1608.03983): PyTorch's
+//!   `CosineAnnealingWarmRestarts`, stepped by fractions of an epoch.
+//! - Step: PyTorch's `StepLR`.
+//! - Plateau: constant until the epochs stop improving (`monitor.rs`).
 
-use serde::{Deserialize, Serialize};
+use crate::config::{BatchNormMode, Monitor, ScheduleConfig, ScheduleKind, TrainConfig};
+use crate::train::monitor::{has_stalled, plateau_learning_rate};
+use hpa_artifacts::HistoryRow;
 
-/// The shape of a schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ScheduleKind {
-    /// Up, then down.
-    OneCycle,
-    /// Always the same.
-    Constant,
-    /// Down along half a cosine, again and again.
-    CosineRestarts,
-    /// Down by a factor every so many epochs.
-    Step,
-    /// Down by a factor when epochs no longer improve.
-    Plateau,
-}
-
-impl ScheduleKind {
-    const ALL: [(&'static str, Self); 5] = [
-        ("one-cycle", Self::OneCycle),
-        ("constant", Self::Constant),
-        ("cosine-restarts", Self::CosineRestarts),
-        ("step", Self::Step),
-        ("plateau", Self::Plateau),
-    ];
-}
-
-impl std::str::FromStr for ScheduleKind {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|(name, _)| *name == text);
-        found.map(|(_, shape)| shape).ok_or_else(|| {
-            let names = Self::ALL.map(|(name, _)| name).join(", ");
-            format!("{text:?} is not a schedule: expected one of {names}")
-        })
-    }
-}
-
-/// The numbers of the schedules that have more than a largest rate.
+/// Learning rate and momentum of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Curve {
-    /// Cosine and plateau do not go below it.
-    pub min_learning_rate: f64,
-    /// Epochs until the first restart of the cosine.
-    pub restart_epochs: usize,
-    /// Each cosine is this many times as long as the one before.
-    pub restart_factor: usize,
-    /// Epochs between two steps.
-    pub step_epochs: usize,
-    /// What a step multiplies the rate by.
-    pub step_factor: f64,
-}
-
-impl Default for Curve {
-    fn default() -> Self {
-        Self {
-            min_learning_rate: 0.0,
-            restart_epochs: 10,
-            restart_factor: 1,
-            step_epochs: 10,
-            step_factor: 0.1,
-        }
-    }
-}
-
-/// Learning rate and momentum of every step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Schedule {
-    /// Its shape.
-    pub shape: ScheduleKind,
-    /// The largest learning rate.
-    pub max_learning_rate: f64,
-    /// Momentum (`AdamW`: β₁); one-cycle has its own.
-    pub momentum: f64,
-    /// How many steps the run has.
-    pub steps: usize,
-    /// How many steps an epoch has.
-    pub epoch_steps: usize,
-    /// What the shape needs beside.
-    pub curve: Curve,
-}
-
-/// What one step is taken with.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StepParams {
-    /// Learning rate.
-    pub learning_rate: f64,
+pub(crate) struct StepParams {
+    pub(crate) learning_rate: f64,
     /// Momentum of SGD, β₁ of `AdamW`.
-    pub momentum: f64,
+    pub(crate) momentum: f64,
 }
 
-const START_DIVISOR: f64 = 25.0;
-const END_DIVISOR: f64 = 250_000.0;
-const RISE: f64 = 0.3;
-const HIGH_MOMENTUM: f64 = 0.95;
-const LOW_MOMENTUM: f64 = 0.85;
+/// The schedule of a whole run: its phases, their learning rates, its end.
+///
+/// With frozen epochs there are two phases, each with a schedule of its own: the head alone, then
+/// all layers. A step's phase depends on its number alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LrScheduler {
+    epochs: usize,
+    freeze_epochs: usize,
+    batch_norm: BatchNormMode,
+    head: Phase,
+    all: Phase,
+    monitor: Monitor,
+    early_stopping_patience: usize,
+}
 
-impl Schedule {
-    /// The pace of a step; steps count from 0.
-    #[must_use]
-    pub fn pace(&self, step: usize) -> StepParams {
-        match self.shape {
-            ScheduleKind::OneCycle => self.one_cycle(step as f64),
-            ScheduleKind::Constant | ScheduleKind::Plateau => self.at(self.max_learning_rate),
-            ScheduleKind::CosineRestarts => self.at(self.cosine(step)),
-            ScheduleKind::Step => {
-                let number = step / self.epoch_steps.max(1) / self.curve.step_epochs.max(1);
-                let power = i32::try_from(number).unwrap_or(i32::MAX);
-                self.at(self.max_learning_rate * self.curve.step_factor.powi(power))
-            }
+impl LrScheduler {
+    pub(crate) fn new(config: &TrainConfig, steps_per_epoch: usize) -> Self {
+        let phase = |epochs: usize, max_learning_rate| Phase {
+            config: ScheduleConfig { max_learning_rate, ..config.schedule },
+            momentum: config.optimizer.momentum,
+            steps: epochs * steps_per_epoch,
+            steps_per_epoch,
+        };
+        let (epochs, frozen) = (config.run.epochs, config.freeze.epochs);
+        let max_learning_rate = config.schedule.max_learning_rate;
+        Self {
+            epochs,
+            freeze_epochs: frozen,
+            batch_norm: config.freeze.batch_norm,
+            head: phase(frozen, config.freeze.learning_rate.unwrap_or(max_learning_rate)),
+            all: phase(epochs.saturating_sub(frozen), max_learning_rate),
+            monitor: config.run.monitor,
+            early_stopping_patience: config.run.early_stopping_patience,
         }
     }
 
-    fn at(&self, learning_rate: f64) -> StepParams {
+    /// Learning rate and momentum of a step, counted from 0 over the run, given the epochs so far.
+    pub(crate) fn step_params(&self, step: usize, history: &[HistoryRow]) -> StepParams {
+        let frozen = self.freeze_epochs.min(history.len());
+        let (phase, step, epochs) = if step < self.head.steps {
+            (self.head, step, history)
+        } else {
+            (self.all, step - self.head.steps, &history[frozen..])
+        };
+        let params = phase.step_params(step);
+        if phase.config.kind != ScheduleKind::Plateau {
+            return params;
+        }
+        let learning_rate = plateau_learning_rate(&phase.config, self.monitor, epochs);
+        StepParams { learning_rate, ..params }
+    }
+
+    /// Mode of batch norm in this epoch if the body is frozen.
+    pub(crate) fn frozen_batch_norm(&self, epoch: usize) -> Option<BatchNormMode> {
+        (epoch < self.freeze_epochs).then_some(self.batch_norm)
+    }
+
+    /// Whether the body is unfrozen at the start of this epoch.
+    pub(crate) const fn unfreezes(&self, epoch: usize) -> bool {
+        epoch > 0 && epoch == self.freeze_epochs
+    }
+
+    /// Whether the run ends after these epochs.
+    pub(crate) fn is_done(&self, history: &[HistoryRow]) -> bool {
+        let unfrozen = &history[self.freeze_epochs.min(history.len())..];
+        history.len() >= self.epochs
+            || has_stalled(unfrozen, self.monitor, self.early_stopping_patience)
+    }
+}
+
+/// One run through a schedule.
+#[derive(Clone, Copy, Debug)]
+struct Phase {
+    config: ScheduleConfig,
+    momentum: f64,
+    steps: usize,
+    steps_per_epoch: usize,
+}
+
+const ONE_CYCLE_DIV_FACTOR: f64 = 25.0;
+const ONE_CYCLE_FINAL_DIVISOR: f64 = 250_000.0;
+const ONE_CYCLE_WARMUP: f64 = 0.3;
+const ONE_CYCLE_MAX_MOMENTUM: f64 = 0.95;
+const ONE_CYCLE_BASE_MOMENTUM: f64 = 0.85;
+
+impl Phase {
+    /// Learning rate and momentum of a step, counted from 0.
+    fn step_params(&self, step: usize) -> StepParams {
+        let max = self.config.max_learning_rate;
+        let learning_rate = match self.config.kind {
+            ScheduleKind::OneCycle => return self.one_cycle(step as f64),
+            ScheduleKind::Constant | ScheduleKind::Plateau => max,
+            ScheduleKind::CosineRestarts => self.cosine_restarts(step),
+            ScheduleKind::Step => {
+                let decays = step / self.steps_per_epoch.max(1) / self.config.step_epochs.max(1);
+                max * self.config.lr_gamma.powi(i32::try_from(decays).unwrap_or(i32::MAX))
+            }
+        };
         StepParams { learning_rate, momentum: self.momentum }
     }
 
-    fn cosine(&self, step: usize) -> f64 {
-        let Curve { min_learning_rate, restart_epochs, restart_factor, .. } = self.curve;
-        let (mut begin, mut length) = (0, (restart_epochs * self.epoch_steps).max(1));
-        while step - begin >= length {
-            begin += length;
-            length = length.saturating_mul(restart_factor.max(1));
+    fn cosine_restarts(&self, step: usize) -> f64 {
+        let ScheduleConfig {
+            max_learning_rate, min_learning_rate, cosine_t0, cosine_t_mult, ..
+        } = self.config;
+        let mut start = 0;
+        let mut length = (cosine_t0 * self.steps_per_epoch).max(1);
+        while step - start >= length {
+            start += length;
+            length = length.saturating_mul(cosine_t_mult.max(1));
         }
-        let part = (step - begin) as f64 / length as f64;
-        half_cosine(self.max_learning_rate, min_learning_rate, part)
+        let progress = (step - start) as f64 / length as f64;
+        anneal_cosine(max_learning_rate, min_learning_rate, progress)
     }
 
     fn one_cycle(&self, step: f64) -> StepParams {
         let last = self.steps.saturating_sub(1) as f64;
-        // A run of three steps or fewer has no rise: it starts at the top.
-        let top = (RISE * self.steps as f64 - 1.0).max(0.0);
-        let max = self.max_learning_rate;
-        if step <= top && top > 0.0 {
-            let part = step / top;
+        // Runs of up to three steps have no warm-up.
+        let peak = (ONE_CYCLE_WARMUP * self.steps as f64 - 1.0).max(0.0);
+        let max = self.config.max_learning_rate;
+        if step <= peak && peak > 0.0 {
+            let progress = step / peak;
             return StepParams {
-                learning_rate: half_cosine(max / START_DIVISOR, max, part),
-                momentum: half_cosine(HIGH_MOMENTUM, LOW_MOMENTUM, part),
+                learning_rate: anneal_cosine(max / ONE_CYCLE_DIV_FACTOR, max, progress),
+                momentum: anneal_cosine(ONE_CYCLE_MAX_MOMENTUM, ONE_CYCLE_BASE_MOMENTUM, progress),
             };
         }
-        let part = if last > top { (step - top) / (last - top) } else { 0.0 };
+        let progress = if last > peak { (step - peak) / (last - peak) } else { 0.0 };
         StepParams {
-            learning_rate: half_cosine(max, max / END_DIVISOR, part),
-            momentum: half_cosine(LOW_MOMENTUM, HIGH_MOMENTUM, part),
+            learning_rate: anneal_cosine(max, max / ONE_CYCLE_FINAL_DIVISOR, progress),
+            momentum: anneal_cosine(ONE_CYCLE_BASE_MOMENTUM, ONE_CYCLE_MAX_MOMENTUM, progress),
         }
     }
 }
 
-/// From `start` (`part` 0) to `end` (`part` 1) along half a cosine.
-fn half_cosine(start: f64, end: f64, part: f64) -> f64 {
-    end + (start - end) / 2.0 * (1.0 + (std::f64::consts::PI * part).cos())
+/// Half a cosine from `start` (`progress` 0) to `end` (`progress` 1).
+fn anneal_cosine(start: f64, end: f64, progress: f64) -> f64 {
+    end + (start - end) / 2.0 * (1.0 + (std::f64::consts::PI * progress).cos())
 }
 
 #[cfg(test)]
-#[path = "lr_scheduler_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    fn phase(kind: ScheduleKind, steps: usize) -> Phase {
+        let config = ScheduleConfig { kind, max_learning_rate: 0.1, ..ScheduleConfig::default() };
+        Phase { config, momentum: 0.9, steps, steps_per_epoch: 4 }
+    }
+
+    fn one_cycle(steps: usize) -> Phase {
+        phase(ScheduleKind::OneCycle, steps)
+    }
+
+    /// torch 2.15: `OneCycleLR(SGD([p], lr=1, momentum=.9), max_lr=.1, total_steps=20)`, learning
+    /// rate and momentum before each step.
+    #[test]
+    fn one_cycle_equals_pytorch() {
+        for (step, (rate, momentum)) in TORCH {
+            let params = one_cycle(20).step_params(step);
+            assert!((params.learning_rate - rate).abs() < 1e-12, "{step}: {params:?}");
+            assert!((params.momentum - momentum).abs() < 1e-12, "{step}: {params:?}");
+        }
+    }
+
+    const TORCH: [(usize, (f64, f64)); 8] = [
+        (0, (0.004_000_000_000_000_003_6, 0.95)),
+        (1, (0.013_167_184_270_002_533, 0.940_450_849_718_747_4)),
+        (3, (0.066_832_815_729_997_47, 0.884_549_150_281_252_6)),
+        (5, (0.1, 0.85)),
+        (6, (0.098_746_400_623_508_74, 0.851_253_604_390_908_8)),
+        (10, (0.071_694_300_179_130_09, 0.878_305_813_044_122)),
+        (15, (0.018_825_834_605_023_7, 0.931_174_490_092_936_6)),
+        (19, (4e-07, 0.95)),
+    ];
+
+    #[test]
+    fn one_cycle_warms_up_over_30_percent_and_anneals_to_nearly_0() {
+        let schedule = one_cycle(1000);
+        let rate = |step| schedule.step_params(step).learning_rate;
+        assert!((rate(0) - 0.1 / 25.0).abs() < 1e-15);
+        assert!((rate(299) - 0.1).abs() < 1e-15);
+        assert!((rate(999) - 0.1 / 250_000.0).abs() < 1e-15);
+        assert!((0..299).all(|step| rate(step) < rate(step + 1)));
+        assert!((299..999).all(|step| rate(step) > rate(step + 1)));
+    }
+
+    #[test]
+    fn one_cycle_of_few_steps_has_valid_learning_rates() {
+        for steps in 1..5 {
+            for step in 0..steps {
+                let rate = one_cycle(steps).step_params(step).learning_rate;
+                assert!(rate > 0.0 && rate <= 0.1, "{steps} {step}");
+            }
+        }
+        assert!((one_cycle(1).step_params(0).learning_rate - 0.1).abs() < 1e-15);
+    }
+
+    #[test]
+    fn constant_is_constant() {
+        let schedule = phase(ScheduleKind::Constant, 10);
+        assert_eq!(schedule.step_params(0), schedule.step_params(9));
+        let expected = StepParams { learning_rate: 0.1, momentum: 0.9 };
+        assert_eq!(schedule.step_params(3), expected);
+    }
+
+    /// torch 2.15: `CosineAnnealingWarmRestarts(SGD([p], lr=.1), T_0=2, T_mult=2, eta_min=.001)`,
+    /// `step(epoch + batch / 4)` before each of the steps.
+    #[test]
+    fn cosine_restarts_equal_pytorch() {
+        let mut schedule = phase(ScheduleKind::CosineRestarts, 24);
+        schedule.config.min_learning_rate = 0.001;
+        schedule.config.cosine_t0 = 2;
+        schedule.config.cosine_t_mult = 2;
+        for (step, rate) in [
+            (0, 0.1),
+            (1, 0.096_232_036_859_308_7),
+            (3, 0.069_442_829_902_071_96),
+            (7, 0.004_767_963_140_691_307),
+            (8, 0.1),
+            (9, 0.099_048_871_379_959_91),
+            (16, 0.0505),
+            (23, 0.001_951_128_620_040_093_8),
+            (24, 0.1),
+        ] {
+            let params = schedule.step_params(step);
+            assert!((params.learning_rate - rate).abs() < 1e-12, "{step}: {params:?}");
+            assert!((params.momentum - 0.9).abs() < 1e-15);
+        }
+    }
+
+    /// torch 2.15: `StepLR(SGD([p], lr=.1), 3, .1)`: .1 .1 .1 .01 .01 .01 .001 .001 over the epochs.
+    #[test]
+    fn step_equals_pytorch() {
+        let mut schedule = phase(ScheduleKind::Step, 32);
+        schedule.config.step_epochs = 3;
+        for (epoch, rate) in [0.1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.001, 0.001].into_iter().enumerate()
+        {
+            for step in 4 * epoch..4 * epoch + 4 {
+                let params = schedule.step_params(step);
+                assert!((params.learning_rate - rate).abs() < 1e-15, "{step}");
+            }
+        }
+    }
+}

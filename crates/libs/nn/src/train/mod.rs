@@ -1,4 +1,4 @@
-//! Training: the step, accumulation, schedules, moving averages, validation, resumable state.
+//! Training: the loop, accumulation, schedules, moving averages, validation, resumable state.
 
 pub(crate) mod accumulate;
 pub(crate) mod deferred_losses;
@@ -10,10 +10,7 @@ pub(crate) mod lr_scheduler;
 pub(crate) mod monitor;
 pub(crate) mod oom;
 pub(crate) mod optimizer;
-pub(crate) mod recipe;
 pub(crate) mod state;
 pub(crate) mod synthetic_step;
-pub(crate) mod timetable;
 pub(crate) mod trainer;
 pub(crate) mod validate;
-pub(crate) mod watch;

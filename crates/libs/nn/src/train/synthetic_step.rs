@@ -1,85 +1,109 @@
-//! Whole training steps on data in memory: what measurements and trials are made of.
+//! Training steps on one random batch in memory, for benchmarks and memory trials.
 
+use crate::config::{LossConfig, LossKind, LossReduction};
 use crate::error::NnError;
 use crate::models::Network;
-use crate::train::loss::{Loss, LossKind, LossReduction};
 use crate::train::oom;
 use candle_core::{DType, Tensor};
 use hpa_core::{Channel, Seed};
 use hpa_ops::optim::{ParamGroup, Parameter, Sgd, SgdConfig};
 
-/// Share of targets that are 1.
-const PRESENT: f64 = 0.1;
+/// Fraction of targets that are 1.
+const POSITIVE_RATE: f64 = 0.1;
 
-/// A network, its optimiser (SGD with momentum) and one batch that it sees again and again.
+/// A network, SGD with momentum, and one batch.
 pub struct SyntheticStep {
     network: Network,
     sgd: Sgd,
+    /// `[N, S, S, 4]`
     images: Tensor,
+    /// `[N, L]`
     targets: Tensor,
+    loss: LossConfig,
 }
 
 impl SyntheticStep {
-    /// A batch of so many random images of this side, where the network is.
+    /// A batch of random images of side `side_px` on the network's device.
     ///
     /// # Errors
-    /// When memory is too small for them: with the batch that would fit.
+    /// When the GPU's memory is too small; the error names the largest batch that fits.
     pub fn new(
         mut network: Network,
-        batch: usize,
-        side: usize,
+        batch_size: usize,
+        side_px: usize,
         seed: Seed,
     ) -> Result<Self, NnError> {
-        let filled = fill(&network, (batch, side), seed);
-        let (sgd, images, targets) =
-            filled.map_err(|error| oom::explain(&mut network, error.into(), (batch, side)))?;
-        Ok(Self { network, sgd, images, targets })
+        let sgd = sgd(&network);
+        let batch = random_batch(&network, batch_size, side_px, seed);
+        match sgd.and_then(|sgd| Ok((sgd, batch?))) {
+            Ok((sgd, (images, targets))) => {
+                let loss = LossConfig {
+                    kind: LossKind::Bce,
+                    reduction: LossReduction::Mean,
+                    ..LossConfig::default()
+                };
+                Ok(Self { network, sgd, images, targets, loss })
+            }
+            Err(error) => Err(oom::explain(&mut network, error.into(), batch_size, side_px)),
+        }
     }
 
-    /// Takes so many steps and waits until the device has done them; the last one's loss.
+    /// Takes `count` steps and waits for the device; the loss of the last step.
     ///
     /// # Errors
-    /// When memory is too small for a step: with the batch that would fit.
+    /// When the GPU's memory is too small; the error names the largest batch that fits.
     pub fn steps(&mut self, count: usize) -> Result<f64, NnError> {
-        let mut last = Tensor::zeros((), DType::F32, self.images.device())?;
+        let mut loss = Tensor::zeros((), DType::F32, self.images.device())?;
         for _ in 0..count {
-            last = self.step()?;
+            let step = self.step();
+            loss = match step {
+                Ok(loss) => loss,
+                Err(error) => {
+                    let (batch_size, side_px, ..) = self.images.dims4()?;
+                    let error = error.into();
+                    return Err(oom::explain(&mut self.network, error, batch_size, side_px));
+                }
+            };
         }
-        Ok(f64::from(last.to_scalar::<f32>()?))
+        Ok(f64::from(loss.to_scalar::<f32>()?))
     }
 
-    fn step(&mut self) -> Result<Tensor, NnError> {
-        let loss = Loss { kind: LossKind::Bce, gamma: 0.0, reduction: LossReduction::Mean };
-        let Self { network, sgd, images, targets } = self;
-        let (batch, side, ..) = images.dims4()?;
-        let outcome =
-            hpa_ops::value_and_grad(|| loss.of(&network.forward_train(images)?, targets, &[]));
-        let taken = outcome.and_then(|(loss, gradients)| sgd.step(&gradients, 0.01).map(|()| loss));
-        taken.map_err(|error| oom::explain(network, error.into(), (batch, side)))
+    fn step(&mut self) -> candle_core::Result<Tensor> {
+        let Self { network, sgd, images, targets, loss } = self;
+        let (loss, gradients) =
+            hpa_ops::value_and_grad(|| loss.loss(&network.forward_train(images)?, targets, &[]))?;
+        sgd.step(&gradients, 0.01)?;
+        Ok(loss)
     }
 }
 
-/// The optimiser, and a batch of so many images of this side with its targets.
-fn fill(
-    network: &Network,
-    (batch, side): (usize, usize),
-    seed: Seed,
-) -> candle_core::Result<(Sgd, Tensor, Tensor)> {
-    let (device, labels) = (network.candle_device(), network.layers().classifier.out_features);
-    let mut rng = seed.derive("drill").rng();
-    #[expect(clippy::cast_possible_truncation, reason = "pixels are 32-bit floats")]
-    let pixels = (0..batch * side * side * Channel::COUNT).map(|_| rng.normal() as f32);
-    let pixels: Vec<f32> = pixels.collect();
-    let images = Tensor::from_vec(pixels, (batch, side, side, Channel::COUNT), device)?;
-    let present = (0..batch * labels).map(|_| f32::from(u8::from(rng.bernoulli(PRESENT))));
-    let targets = Tensor::from_vec(present.collect::<Vec<f32>>(), (batch, labels), device)?;
+fn sgd(network: &Network) -> candle_core::Result<Sgd> {
     let parameters = network.parameters().iter().map(|(name, var)| Parameter {
         name: name.clone(),
         var: var.clone(),
         group: ParamGroup::default(),
     });
-    let settings = SgdConfig { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
-    Ok((Sgd::new(parameters.collect(), settings)?, images, targets))
+    let config = SgdConfig { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
+    Sgd::new(parameters.collect(), config)
+}
+
+/// Images `[N, S, S, 4]` and targets `[N, L]`.
+fn random_batch(
+    network: &Network,
+    batch_size: usize,
+    side_px: usize,
+    seed: Seed,
+) -> candle_core::Result<(Tensor, Tensor)> {
+    let device = network.candle_device();
+    let labels = network.layers().classifier.out_features;
+    let mut rng = seed.derive("drill").rng();
+    #[expect(clippy::cast_possible_truncation, reason = "pixels are f32")]
+    let pixels = (0..batch_size * side_px * side_px * Channel::COUNT).map(|_| rng.normal() as f32);
+    let pixels: Vec<f32> = pixels.collect();
+    let images = Tensor::from_vec(pixels, (batch_size, side_px, side_px, Channel::COUNT), device)?;
+    let positive = (0..batch_size * labels).map(|_| f32::from(u8::from(rng.bernoulli(POSITIVE_RATE))));
+    let targets = Tensor::from_vec(positive.collect::<Vec<f32>>(), (batch_size, labels), device)?;
+    Ok((images, targets))
 }
 
 #[cfg(test)]
@@ -88,11 +112,11 @@ mod tests {
     use crate::Architecture;
 
     #[test]
-    fn a_drill_learns_its_one_batch() {
+    fn steps_reduce_the_loss() {
         let network = Network::new(Architecture::ResNet18, 3, Seed::new(1)).unwrap();
-        let mut drill = SyntheticStep::new(network, 4, 32, Seed::new(2)).unwrap();
-        let first = drill.steps(1).unwrap();
-        let last = drill.steps(12).unwrap();
+        let mut synthetic = SyntheticStep::new(network, 4, 32, Seed::new(2)).unwrap();
+        let first = synthetic.steps(1).unwrap();
+        let last = synthetic.steps(12).unwrap();
         assert!(last < 0.8 * first, "from {first} to {last}");
     }
 }

@@ -1,96 +1,110 @@
-//! Training, epoch by epoch.
+//! The training loop: from batches to optimizer steps, epoch by epoch.
 //!
-//! A step is taken from one batch, or from several whose gradients are averaged. Between two
-//! steps, training can be left with its [`TrainState`] and taken up again.
+//! [`Trainer::train_epoch`] is the loop; a step can be followed there from top to bottom. Between
+//! two steps, training can be stopped with its [`TrainState`] and resumed.
 
-use crate::data::dataset::Dataset;
-use crate::data::statistics::ChannelStatistics;
+use crate::config::{CheckpointPolicy, TrainConfig};
+use crate::data::device_loader::DeviceBatch;
 use crate::error::NnError;
 use crate::models::Network;
-use crate::train::accumulate::{GradientAccumulator, Halt};
-use crate::train::deferred_losses::DeferredLosses;
+use crate::train::accumulate::GradientAccumulator;
+use crate::train::deferred_losses::{BatchLoss, DeferredLosses, Step};
 use crate::train::ema::ModelEma;
-use crate::train::epoch::Epoch;
+use crate::train::epoch::{Epoch, TrainData};
+use crate::train::lr_scheduler::LrScheduler;
 use crate::train::monitor::best_epoch;
+use crate::train::oom;
 use crate::train::optimizer::Optimizer;
-use crate::train::recipe::{CheckpointPolicy, Recipe};
 use crate::train::state::{Position, TrainState};
-use crate::train::timetable::LrScheduler;
 use crate::train::validate::{Validation, validate};
-use crate::train::watch::{Step, StepCallback};
+use candle_core::Tensor;
 use hpa_artifacts::{HistoryRow, Weights};
+use hpa_core::SampleId;
+use hpa_ops::Gradients;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-/// What is learnt, and from what.
-#[derive(Clone, Copy)]
-pub struct TrainData<'a> {
-    /// Samples to learn from.
-    pub train: Dataset<'a>,
-    /// Samples held out.
-    pub valid: Dataset<'a>,
-    /// How many labels there are.
-    pub labels: usize,
-    /// How much each label counts in the loss; empty where all count once.
-    pub label_weights: &'a [f32],
-    /// What images are normalised with.
-    pub statistics: ChannelStatistics,
-    /// Threads that load images.
-    pub workers: usize,
-}
+/// Called after each step; [`ControlFlow::Break`] ends the epoch there.
+pub type StepCallback<'c, 'a> =
+    &'c mut dyn FnMut(&Trainer<'a>, Step) -> Result<ControlFlow<()>, NnError>;
 
 /// A network in training.
 pub struct Trainer<'a> {
-    pub(crate) task: TrainData<'a>,
-    pub(crate) recipe: Recipe,
-    timetable: LrScheduler,
+    pub(crate) data: TrainData<'a>,
+    pub(crate) config: TrainConfig,
+    scheduler: LrScheduler,
     pub(crate) network: Network,
     pub(crate) optimizer: Optimizer,
-    average: Option<ModelEma>,
-    pub(crate) place: Position,
+    ema: Option<ModelEma>,
+    position: Position,
     history: Vec<HistoryRow>,
-    /// Tensors of the best epoch so far, where it is the one to be kept.
+    /// Tensors of the best epoch so far, where the checkpoint is to hold it.
     best: Option<BTreeMap<String, Weights>>,
-    /// Whether losses are looked at some steps later: where to look is to wait.
-    pub(crate) deferred_loss: bool,
+    /// Whether losses are read some steps later, because reading waits for the GPU.
+    deferred_loss: bool,
 }
+
+/// Why an epoch ends before its last batch.
+pub(crate) enum EpochExit {
+    /// The callback asked for it.
+    Stopped,
+    Failed(NnError),
+}
+
+impl From<NnError> for EpochExit {
+    fn from(error: NnError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<candle_core::Error> for EpochExit {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Smallest image side: the last feature map is S/32 wide.
+const MIN_SIDE_PX: usize = 32;
 
 impl<'a> Trainer<'a> {
     /// A network before its first step.
     ///
     /// # Errors
     /// When there are too few samples or the images are too small for the network.
-    pub fn new(task: TrainData<'a>, recipe: Recipe, mut network: Network) -> Result<Self, NnError> {
-        if task.train.len() < 2 {
-            return Err(NnError::TooFewSamples(task.train.len()));
+    pub fn new(
+        data: TrainData<'a>,
+        config: TrainConfig,
+        mut network: Network,
+    ) -> Result<Self, NnError> {
+        if data.train.len() < 2 {
+            return Err(NnError::TooFewSamples(data.train.len()));
         }
-        let (size_px, architecture) = (task.train.store.size_px(), network.architecture().name());
-        // The last map is S/32 wide; below that side nothing is left to look at.
-        let least = 32;
-        if size_px < least {
-            return Err(NnError::TooSmall { architecture, size_px, least });
+        let size_px = data.train.store.size_px();
+        if size_px < MIN_SIDE_PX {
+            let architecture = network.architecture().name();
+            return Err(NnError::TooSmall { architecture, size_px, least: MIN_SIDE_PX });
         }
-        if let Some(wanted) = recipe.course.sizes.sides().find(|&side| side > size_px) {
+        if let Some(wanted) = config.run.progressive_resize.sides_px().find(|&px| px > size_px) {
             return Err(NnError::Enlarging { wanted, stored: size_px });
         }
-        let batches = recipe.sampling.length(task.train.samples).div_ceil(recipe.batch_size);
-        let timetable = LrScheduler::new(&recipe, batches.div_ceil(recipe.course.accumulate));
-        network.set_precision(recipe.precision);
-        let optimizer = Optimizer::new(&network, &recipe)?;
-        let decay = recipe.course.ema_decay;
-        let average = (decay > 0.0).then(|| ModelEma::new(&network, decay)).transpose()?;
-        let (place, history, best) = (Position::default(), Vec::new(), None);
+        let batches = config.sampler.len(data.train.samples).div_ceil(config.run.batch_size);
+        let steps_per_epoch = batches.div_ceil(config.run.gradient_accumulation_steps);
+        let scheduler = LrScheduler::new(&config, steps_per_epoch);
+        network.set_precision(config.run.precision);
+        let optimizer = Optimizer::for_network(&network, &config)?;
+        let decay = config.run.ema_decay;
+        let ema = (decay > 0.0).then(|| ModelEma::new(&network, decay)).transpose()?;
         let deferred_loss = !network.candle_device().is_cpu();
         Ok(Self {
-            task,
-            recipe,
-            timetable,
+            data,
+            config,
+            scheduler,
             network,
             optimizer,
-            average,
-            place,
-            history,
-            best,
+            ema,
+            position: Position::default(),
+            history: Vec::new(),
+            best: None,
             deferred_loss,
         })
     }
@@ -101,115 +115,171 @@ impl<'a> Trainer<'a> {
         &self.history
     }
 
-    /// How many steps there have been.
+    /// Optimizer steps so far.
     #[must_use]
     pub const fn steps(&self) -> usize {
-        self.place.steps
+        self.position.steps
     }
 
-    /// Whether all epochs are done, or no more are worth it.
+    /// Whether all epochs are done or early stopping ends the run.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.timetable.is_done(&self.history)
+        self.scheduler.is_done(&self.history)
     }
 
-    /// Training images that are still to be seen, at most.
+    /// Training images left, without early stopping.
     #[must_use]
     pub fn images_to_go(&self) -> usize {
-        let epochs = self.recipe.epochs.saturating_sub(self.history.len());
-        let all = epochs * self.recipe.sampling.length(self.task.train.samples);
-        all.saturating_sub(self.place.batches * self.recipe.batch_size)
+        let epochs = self.config.run.epochs.saturating_sub(self.history.len());
+        let images = epochs * self.config.sampler.len(self.data.train.samples);
+        images.saturating_sub(self.position.batches * self.config.run.batch_size)
     }
 
-    /// Trains for one epoch, or for what is left of it, and scores the samples held out.
+    /// As [`Trainer::train_epoch`], to the end of the epoch.
     ///
     /// # Errors
-    /// When images cannot be read or the loss is no longer a sensible number.
+    /// As [`Trainer::train_epoch`].
     pub fn epoch(&mut self, on_step: &mut dyn FnMut(Step)) -> Result<(), NnError> {
-        let watch = &mut |_: &Self, step| {
+        let callback = &mut |_: &Self, step| {
             on_step(step);
             Ok(ControlFlow::Continue(()))
         };
-        self.train_epoch(watch).map(drop)
+        self.train_epoch(callback).map(drop)
     }
 
-    /// As [`Trainer::epoch`]; `watch` may end it after any step, and then it is not scored.
+    /// Trains for one epoch, or for the rest of it, and validates; an epoch that `on_step` ends
+    /// is not validated.
     ///
     /// # Errors
-    /// As [`Trainer::epoch`], and those of `watch`.
+    /// When images cannot be read, training has diverged, the GPU's memory is full, or `on_step`
+    /// fails.
     pub fn train_epoch(
         &mut self,
         on_step: StepCallback<'_, 'a>,
     ) -> Result<ControlFlow<()>, NnError> {
-        let epoch = self.open_epoch()?;
-        let (train, batches) = (epoch.dataset(), &epoch.batches);
-        let (mut pending, mut ledger) = (GradientAccumulator::default(), DeferredLosses::new());
-        let left = &batches[self.place.batches..];
-        let (side, device) = (self.side(), self.network.candle_device().clone());
-        let outcome = epoch.for_each_batch(left, (side, &device), |ready| {
-            self.learn(train, ready, &mut pending)?;
-            let is_last = self.place.batches >= batches.len();
-            if pending.batches < self.recipe.course.accumulate && !is_last {
+        let epoch = self.begin_epoch()?;
+        let train = epoch.dataset();
+        let side_px = self.side_px();
+        let device = self.network.candle_device().clone();
+        let chance_level = self.config.loss.chance_level(self.data.labels);
+        let mut losses = DeferredLosses::new(self.history.len(), chance_level, self.deferred_loss);
+        let mut accumulator = GradientAccumulator::new(self.config.run.gradient_accumulation_steps);
+        let mut step_losses = Vec::new(); // of the batches in the accumulator
+        let remaining = &epoch.batches[self.position.batches..];
+        let outcome = epoch.for_each_batch(remaining, side_px, &device, |batch| {
+            let ids = ids(&batch, train.samples);
+            let samples = ids.len();
+            let (loss, gradients) = self.value_and_grad(batch)?;
+            let batch_loss = BatchLoss { batch: self.position.batches, ids, loss };
+            if !self.deferred_loss {
+                losses.read(std::slice::from_ref(&batch_loss))?;
+            }
+            step_losses.push(batch_loss);
+            accumulator.add(gradients, samples, self.network.parameters().values())?;
+            self.position.batches += 1;
+            let is_last = self.position.batches >= epoch.batches.len();
+            if !accumulator.is_full() && !is_last {
                 return Ok(());
             }
-            ledger.enter(self.step(&pending)?, std::mem::take(&mut pending));
-            if ledger.is_due() || is_last { ledger.settle(self, on_step) } else { Ok(()) }
+
+            let params = self.scheduler.step_params(self.position.steps, &self.history);
+            let parameters = self.network.parameters().values();
+            if let Some(gradients) = accumulator.take(parameters.clone())? {
+                let max_norm = self.config.optimizer.grad_clip_norm;
+                if max_norm > 0.0 {
+                    let norm = gradients.clip(parameters, max_norm)?;
+                    if !norm.is_finite() {
+                        let ids = step_losses.iter().flat_map(|loss| loss.ids.clone()).collect();
+                        return Err(losses.diverged(self.position.batches - 1, norm, ids).into());
+                    }
+                }
+                self.optimizer.step_with(&gradients, params)?;
+            }
+            self.position.steps += 1;
+            if let Some(ema) = &mut self.ema {
+                ema.update(&self.network, self.position.steps)?;
+            }
+
+            let step = Step {
+                number: self.position.steps,
+                samples: step_losses.iter().map(|loss| loss.ids.len()).sum(),
+                loss: 0.0, // read by `flush`
+                learning_rate: params.learning_rate,
+                seconds: 0.0,
+            };
+            losses.push(step, std::mem::take(&mut step_losses));
+            if losses.is_full() || is_last {
+                for step in losses.flush(&mut self.position.loss)? {
+                    if on_step(self, step)?.is_break() {
+                        return Err(EpochExit::Stopped);
+                    }
+                }
+            }
+            Ok(())
         });
-        // What they hold on a card is not to be in the way of trial steps.
-        drop((pending, ledger));
+        // Free GPU memory before the OOM trial steps.
+        drop((accumulator, step_losses, losses));
         match outcome {
-            Ok(()) => self.close_epoch(train.len()).map(|()| ControlFlow::Continue(())),
-            Err(Halt::Stopped) => Ok(ControlFlow::Break(())),
-            Err(Halt::Failed(error)) => Err(self.explained(error)),
+            Ok(()) => self.end_epoch(train.len()).map(|()| ControlFlow::Continue(())),
+            Err(EpochExit::Stopped) => Ok(ControlFlow::Break(())),
+            Err(EpochExit::Failed(error)) => Err(self.explain_oom(error)),
         }
     }
 
-    /// The side of the present epoch's images.
-    pub(crate) fn side(&self) -> usize {
-        let stored = self.task.train.store.size_px();
-        self.recipe.course.sizes.at(self.history.len()).unwrap_or(stored)
+    /// Forward and backward pass of a batch: the loss, a scalar on the device, and the gradients.
+    pub(crate) fn value_and_grad(
+        &mut self,
+        batch: DeviceBatch,
+    ) -> Result<(Tensor, Gradients), NnError> {
+        let DeviceBatch { images, targets, .. } = batch;
+        let targets = targets.as_ref().expect("training loads targets");
+        let (network, loss) = (&mut self.network, &self.config.loss);
+        let label_weights = self.data.label_weights;
+        Ok(hpa_ops::value_and_grad(|| {
+            let logits = network.forward_train(&images)?; // [N, L]
+            loss.loss(&logits, targets, label_weights)
+        })?)
     }
 
-    /// Prepares network and optimiser for the present epoch.
-    pub(crate) fn open_epoch(&mut self) -> Result<Epoch<'a>, NnError> {
-        let (epoch, recipe) = (self.history.len(), self.recipe);
-        self.network.freeze(self.timetable.frozen(epoch));
-        if self.timetable.unfreezes(epoch) && self.place.batches == 0 {
-            // As fastai's unfreeze: what the head alone has learnt says little of the way of all.
-            self.optimizer = Optimizer::new(&self.network, &recipe)?;
-        }
-        Ok(Epoch::new(&self.task, &recipe, epoch as u64))
+    /// Image side of the present epoch in pixels.
+    pub(crate) fn side_px(&self) -> usize {
+        let stored = self.data.train.store.size_px();
+        self.config.run.progressive_resize.side_px(self.history.len()).unwrap_or(stored)
     }
 
-    /// One step of the optimiser from the gradients of its batches; its loss is for the ledger.
-    fn step(&mut self, pending: &GradientAccumulator) -> Result<Step, NnError> {
-        let samples = pending.samples;
-        let pace = self.timetable.pace(self.place.steps, &self.history);
-        self.apply(pending, pace)?;
-        self.place.steps += 1;
-        if let Some(average) = &mut self.average {
-            average.update(&self.network, self.place.steps)?;
-        }
-        let (number, learning_rate) = (self.place.steps, pace.learning_rate);
-        Ok(Step { number, samples, loss: 0.0, learning_rate, seconds: 0.0 })
-    }
-
-    /// Scores the samples held out and enters the epoch into the history.
-    fn close_epoch(&mut self, samples: usize) -> Result<(), NnError> {
+    /// Freezes or unfreezes the body for the present epoch and draws its samples.
+    pub(crate) fn begin_epoch(&mut self) -> Result<Epoch<'a>, NnError> {
         let epoch = self.history.len();
-        let train_loss = self.place.loss / samples as f64;
-        let pace = self.timetable.pace(self.place.steps.saturating_sub(1), &self.history);
-        let kept = self.kept()?;
-        let Validation { loss, macro_f1, label_f1, label_loss, broken } = validate(
-            &kept.as_ref().unwrap_or(&self.network).inference_model()?,
-            &self.task,
-            &self.recipe.loss,
-        )?;
-        if !broken.is_empty() {
-            return Err(NnError::NonFinitePredictions { epoch, ids: broken });
+        self.network.freeze(self.scheduler.frozen_batch_norm(epoch));
+        if self.scheduler.unfreezes(epoch) && self.position.batches == 0 {
+            // Like fastai's `unfreeze`: drop optimizer state gathered while the body was frozen.
+            self.optimizer = Optimizer::for_network(&self.network, &self.config)?;
         }
-        let losses = [("the training loss", train_loss), ("the loss on the fold held out", loss)];
-        for (what, value) in losses {
+        Ok(Epoch::new(&self.data, &self.config, epoch as u64))
+    }
+
+    /// An error of a step; if the GPU's memory is full, with the largest batch that fits.
+    pub(crate) fn explain_oom(&mut self, error: NnError) -> NnError {
+        let samples = self.config.sampler.len(self.data.train.samples);
+        let batch_size = self.config.run.batch_size.min(samples);
+        let side_px = self.side_px();
+        oom::explain(&mut self.network, error, batch_size, side_px)
+    }
+
+    /// Validates and adds the epoch to the history.
+    fn end_epoch(&mut self, samples: usize) -> Result<(), NnError> {
+        let epoch = self.history.len();
+        let train_loss = self.position.loss / samples as f64;
+        let last_step = self.position.steps.saturating_sub(1);
+        let params = self.scheduler.step_params(last_step, &self.history);
+        let eval_model = self.eval_model()?;
+        let model = eval_model.as_ref().unwrap_or(&self.network).inference_model()?;
+        let Validation { loss, macro_f1, label_f1, label_loss, non_finite } =
+            validate(&model, &self.data, &self.config.loss)?;
+        if !non_finite.is_empty() {
+            return Err(NnError::NonFinitePredictions { epoch, ids: non_finite });
+        }
+        for (what, value) in [("the training loss", train_loss), ("the validation loss", loss)] {
             if !value.is_finite() {
                 return Err(NnError::NotFinite { epoch, what: what.to_owned() });
             }
@@ -219,77 +289,164 @@ impl<'a> Trainer<'a> {
             train_loss,
             valid_loss: loss,
             valid_macro_f1: macro_f1,
-            learning_rate: pace.learning_rate,
+            learning_rate: params.learning_rate,
             valid_label_f1: label_f1,
             valid_label_loss: label_loss,
         });
-        self.place = Position { steps: self.place.steps, ..Position::default() };
-        if self.recipe.keep == CheckpointPolicy::Best && best_epoch(&self.history) == Some(epoch) {
-            self.best = Some(self.present()?);
+        self.position = Position { steps: self.position.steps, ..Position::default() };
+        let keeps_best = self.config.run.checkpoint == CheckpointPolicy::Best;
+        if keeps_best && best_epoch(&self.history) == Some(epoch) {
+            self.best = Some(self.current_weights()?);
         }
         Ok(())
     }
 
-    /// The averaged network, where there is one.
-    fn kept(&self) -> Result<Option<Network>, NnError> {
-        let Some(average) = &self.average else { return Ok(None) };
-        let (architecture, labels) = (self.network.architecture(), self.task.labels);
-        let mut network = Network::from_tensors(architecture, labels, average.tensors()?)?;
+    /// The network with averaged weights, if there is an average.
+    fn eval_model(&self) -> Result<Option<Network>, NnError> {
+        let Some(ema) = &self.ema else { return Ok(None) };
+        let (architecture, labels) = (self.network.architecture(), self.data.labels);
+        let mut network = Network::from_tensors(architecture, labels, ema.tensors()?)?;
         network.to_device(&self.network.device())?;
         Ok(Some(network))
     }
 
-    /// The tensors that would be kept if training ended now: the average's where there is one.
-    fn present(&self) -> Result<BTreeMap<String, Weights>, NnError> {
-        self.average.as_ref().map_or_else(|| self.network.tensors(), ModelEma::tensors)
+    /// The weights that validation uses: the average if there is one.
+    fn current_weights(&self) -> Result<BTreeMap<String, Weights>, NnError> {
+        self.ema.as_ref().map_or_else(|| self.network.tensors(), ModelEma::tensors)
     }
 
-    /// The tensors to keep: those of the last epoch or of the best.
+    /// The tensors of the checkpoint: those of the last epoch or of the best.
     ///
     /// # Errors
     /// When a weight is not finite.
     pub fn tensors(&self) -> Result<BTreeMap<String, Weights>, NnError> {
         let tensors = match &self.best {
             Some(best) => best.clone(),
-            None => self.present()?,
+            None => self.current_weights()?,
         };
-        let broken = tensors.iter().find(|(_, w)| w.values.iter().any(|value| !value.is_finite()));
-        if let Some((name, _)) = broken {
+        let is_broken = |weights: &Weights| weights.values.iter().any(|value| !value.is_finite());
+        if let Some((name, _)) = tensors.iter().find(|(_, weights)| is_broken(weights)) {
             let epoch = self.history.len().saturating_sub(1);
             return Err(NnError::NotFinite { epoch, what: format!("a weight of {name}") });
         }
         Ok(tensors)
     }
 
-    /// All that the next step needs; to be asked for between two steps.
+    /// Everything that the next step needs; valid between two steps.
     ///
     /// # Errors
     /// When a tensor cannot be read.
     pub fn state(&self) -> Result<TrainState, NnError> {
-        let (place, history) = (self.place, self.history.clone());
-        let mut state = TrainState { tensors: BTreeMap::new(), place, history };
+        let mut state = TrainState {
+            tensors: BTreeMap::new(),
+            position: self.position,
+            history: self.history.clone(),
+        };
         state.put("network", self.network.tensors()?);
         state.put("optimizer", self.optimizer.state()?);
-        let average = self.average.as_ref().map(ModelEma::tensors).transpose()?;
-        state.put("average", average.unwrap_or_default());
+        if let Some(ema) = &self.ema {
+            state.put("ema", ema.tensors()?);
+        }
         state.put("best", self.best.clone().unwrap_or_default());
         Ok(state)
     }
 
-    /// Goes on from where a state was taken.
+    /// Resumes from a state.
     ///
     /// # Errors
     /// When its tensors do not fit.
     pub fn restore(&mut self, mut state: TrainState) -> Result<(), NnError> {
         self.network.set_tensors(state.take("network"))?;
-        self.optimizer.load(state.take("optimizer"))?;
-        if let Some(average) = &mut self.average {
-            average.restore(state.take("average"), self.network.candle_device())?;
+        self.optimizer.load_state(state.take("optimizer"))?;
+        if let Some(ema) = &mut self.ema {
+            ema.restore(state.take("ema"), self.network.candle_device())?;
         }
         let best = state.take("best");
         self.best = (!best.is_empty()).then_some(best);
-        self.place = state.place;
+        self.position = state.position;
         self.history = state.history;
         Ok(())
+    }
+}
+
+/// The ids of a batch's samples.
+pub(crate) fn ids(batch: &DeviceBatch, samples: &[crate::Sample]) -> Vec<SampleId> {
+    batch.indices.iter().map(|&index| samples[index].id.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{LossKind, OptimizerKind, ScheduleKind};
+    use crate::data::testing::{Fixture, STATISTICS, fixture};
+    use crate::{Architecture, Dataset};
+
+    fn config(max_learning_rate: f64) -> TrainConfig {
+        let mut config = TrainConfig::new(Architecture::ResNet18);
+        config.run.epochs = 1;
+        config.run.batch_size = 2;
+        config.optimizer.kind = OptimizerKind::Sgd;
+        config.optimizer.weight_decay = 0.2;
+        config.schedule.kind = ScheduleKind::Constant;
+        config.schedule.max_learning_rate = max_learning_rate;
+        config.loss.kind = LossKind::Bce;
+        config
+    }
+
+    fn trainer(fixture: &Fixture, config: TrainConfig, deferred_loss: bool) -> Trainer<'_> {
+        let store = &fixture.store;
+        let (train, valid) = fixture.samples.split_at(36);
+        let data = TrainData {
+            train: Dataset { store, samples: train },
+            valid: Dataset { store, samples: valid },
+            labels: 2,
+            label_weights: &[],
+            statistics: STATISTICS,
+            workers: 2,
+        };
+        let network = Network::new(Architecture::ResNet18, 2, config.seed()).unwrap();
+        let mut trainer = Trainer::new(data, config, network).unwrap();
+        trainer.deferred_loss = deferred_loss;
+        trainer
+    }
+
+    /// 18 steps an epoch: one read in between, and one at the end.
+    #[test]
+    fn deferred_losses_change_only_when_steps_are_reported() {
+        let fixture = fixture();
+        let mut reported = [Vec::new(), Vec::new()];
+        let mut states = Vec::new();
+        for (deferred, reported) in [false, true].into_iter().zip(&mut reported) {
+            let mut trainer = trainer(&fixture, config(1e-3), deferred);
+            let on_step = &mut |trainer: &Trainer<'_>, step: Step| {
+                reported.push((trainer.steps(), step));
+                Ok(ControlFlow::Continue(()))
+            };
+            assert!(trainer.train_epoch(on_step).unwrap().is_continue());
+            states.push(trainer.state().unwrap());
+        }
+        assert!(states[0] == states[1], "the same weights, history and position");
+        let [at_once, deferred] = reported;
+        assert_eq!(at_once.len(), 18);
+        assert!(at_once.iter().all(|(steps, step)| *steps == step.number));
+        let steps_when_reported: Vec<usize> = deferred.iter().map(|(steps, _)| *steps).collect();
+        assert_eq!(steps_when_reported, [[16; 16].as_slice(), &[18; 2]].concat());
+        let values = |(_, step): &(usize, Step)| (step.number, step.samples, step.loss.to_bits());
+        assert!(at_once.iter().map(values).eq(deferred.iter().map(values)));
+    }
+
+    /// The batch is found although later batches were computed before its loss was read.
+    #[test]
+    fn a_loss_that_is_not_finite_is_traced_to_its_batch() {
+        let fixture = fixture();
+        let [at_once, deferred] = [false, true].map(|deferred| {
+            let mut trainer = trainer(&fixture, config(1e30), deferred);
+            let error = trainer.epoch(&mut |_| {}).unwrap_err();
+            let NnError::Diverged { batch, ids, .. } = error else { panic!("{error}") };
+            assert!(batch <= 2 && ids.len() <= 2 && !ids.is_empty());
+            (batch, ids, trainer.steps())
+        });
+        assert_eq!((at_once.0, &at_once.1), (deferred.0, &deferred.1));
+        assert!(at_once.2 < deferred.2, "{} and {} steps", at_once.2, deferred.2);
     }
 }

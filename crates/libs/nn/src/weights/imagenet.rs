@@ -1,8 +1,8 @@
 //! `ImageNet` networks as published: three channels and their own classifier.
 
+use crate::config::architecture::Architecture;
 use crate::error::NnError;
 use crate::models::Network;
-use crate::models::architecture::Architecture;
 use crate::weights::state_dict::timm_names;
 use hpa_artifacts::Weights;
 use std::collections::BTreeMap;

@@ -4,67 +4,11 @@
 //! Each [`InputConvInit`] is a way to fill the fourth slice of `[O, 4, k, k]` that a competitor used;
 //! `reuse-first` is the one that the talk ended with.
 
+use crate::config::InputConvInit;
 use hpa_artifacts::Weights;
 use hpa_core::Channel;
-use serde::{Deserialize, Serialize};
-
-/// How the input convolution over four channels starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum InputConvInit {
-    /// All four slices random: no pretrained weights.
-    Random,
-    /// Three slices pretrained, the fourth random.
-    CopyThree,
-    /// Three slices pretrained, the fourth zero: on red, green and blue equal to the pretrained one.
-    Zero,
-    /// Three slices pretrained, the fourth a copy of the first.
-    ReuseFirst,
-    /// Three slices pretrained, the fourth their mean.
-    Mean,
-    /// Three slices pretrained, the fourth the mean of red's and blue's.
-    MeanRedBlue,
-    /// Red's slice once more, then all four times ¾, which keeps their sum: timm's
-    /// `adapt_input_conv` for four channels.
-    Timm,
-}
-
-impl std::str::FromStr for InputConvInit {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|init| init.name() == text).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            format!("{text:?} is not an input-convolution init: expected one of {names}")
-        })
-    }
-}
 
 impl InputConvInit {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Random,
-        Self::CopyThree,
-        Self::Zero,
-        Self::ReuseFirst,
-        Self::Mean,
-        Self::MeanRedBlue,
-        Self::Timm,
-    ];
-
-    /// The name in configurations.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Random => "random",
-            Self::CopyThree => "copy-three",
-            Self::Zero => "zero",
-            Self::ReuseFirst => "reuse-first",
-            Self::Mean => "mean",
-            Self::MeanRedBlue => "mean-red-blue",
-            Self::Timm => "timm",
-        }
-    }
-
     /// The RGB pixel for which the pretrained network gives the logits that the four-channel network
     /// gives for this pixel: a convolution is linear, so yellow's slice may as well be applied to the
     /// channels that it was made of. None if yellow has weights of its own.
@@ -114,14 +58,14 @@ impl InputConvInit {
 mod tests {
     use super::*;
 
-    fn fourth(init: &str) -> Vec<f32> {
+    fn fourth(init: InputConvInit) -> Vec<f32> {
         let pretrained = Weights { shape: vec![2, 3, 1, 1], values: vec![1., 2., 6., 4., 5., 9.] };
         let initial = Weights { shape: vec![2, 4, 1, 1], values: vec![-1.0; 8] };
-        let four = init.parse::<InputConvInit>().unwrap().four_channels(&pretrained, &initial);
+        let four = init.four_channels(&pretrained, &initial);
         assert_eq!(four.shape, [2, 4, 1, 1]);
-        if init == "timm" {
+        if init == InputConvInit::Timm {
             assert_eq!(four.values, [0.75, 1.5, 4.5, 0.75, 3.0, 3.75, 6.75, 3.0]);
-        } else if init != "random" {
+        } else if init != InputConvInit::Random {
             assert_eq!([&four.values[..3], &four.values[4..7]].concat(), pretrained.values);
         }
         vec![four.values[3], four.values[7]]
@@ -129,16 +73,12 @@ mod tests {
 
     #[test]
     fn each_init_fills_the_fourth_slice_as_documented() {
-        assert_eq!(fourth("random"), [-1.0, -1.0]);
-        assert_eq!(fourth("copy-three"), [-1.0, -1.0]);
-        assert_eq!(fourth("zero"), [0.0, 0.0]);
-        assert_eq!(fourth("reuse-first"), [1.0, 4.0]);
-        assert_eq!(fourth("mean"), [3.0, 6.0]);
-        assert_eq!(fourth("mean-red-blue"), [3.5, 6.5]);
-        assert_eq!(fourth("timm"), [0.75, 3.0]);
-        for init in InputConvInit::ALL {
-            assert_eq!(init.name().parse(), Ok(init));
-        }
-        assert!("half".parse::<InputConvInit>().unwrap_err().contains("reuse-first"));
+        assert_eq!(fourth(InputConvInit::Random), [-1.0, -1.0]);
+        assert_eq!(fourth(InputConvInit::CopyThree), [-1.0, -1.0]);
+        assert_eq!(fourth(InputConvInit::Zero), [0.0, 0.0]);
+        assert_eq!(fourth(InputConvInit::ReuseFirst), [1.0, 4.0]);
+        assert_eq!(fourth(InputConvInit::Mean), [3.0, 6.0]);
+        assert_eq!(fourth(InputConvInit::MeanRedBlue), [3.5, 6.5]);
+        assert_eq!(fourth(InputConvInit::Timm), [0.75, 3.0]);
     }
 }

@@ -1,11 +1,11 @@
 //! Loading a pretrained state dict: everything is compared before anything is set.
 
+use crate::config::InputConvInit;
+use crate::config::architecture::Architecture;
 use crate::error::NnError;
-use crate::models::architecture::Architecture;
 use crate::models::layers::Layers;
 use crate::models::{Network, efficientnet};
 use crate::weights::imagenet::RGB;
-use crate::weights::input_conv::InputConvInit;
 use hpa_artifacts::Weights;
 use hpa_core::{Channel, Seed};
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-"""fastai 2's learning-rate finder on a made-up curve, for the golden values in src/train/lr_finder.rs.
+"""fastai 2's learning-rate finder on a synthetic curve, for the golden values in src/train/lr_finder.rs.
 
 The three functions are fastai 2.8's (`callback/schedule.py`, `learner.py`), retyped without
 tensors: `SchedExp`, `AvgSmoothLoss`, `steep`. Run with Python 3 and NumPy.

@@ -1,4 +1,4 @@
-//! Pretrained weights, augmentation, sampling and targets as a user meets them.
+//! Pretrained weights, data settings, checks and the contact sheet, through the program.
 
 use crate::common::{SIZE, inputs, said, train};
 use hpa_artifacts::{Artifact, Checkpoint, Weights};
@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// Only what is there in `flags`, no inputs or outputs.
-fn look(folder: &Path, flags: &[&str]) -> std::process::Output {
+/// The program with these flags alone.
+fn run(folder: &Path, flags: &[&str]) -> std::process::Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hpa-train"));
     command.current_dir(folder).args(flags).output().unwrap()
 }
@@ -20,8 +20,8 @@ fn checkpoint(folder: &Path, flags: &[&str]) -> Checkpoint {
     Checkpoint::read(&folder.join("m/fold-1.safetensors")).unwrap().value
 }
 
-/// Random weights of a network that looked at photographs, as a safetensors file of elsewhere.
-fn photographs(path: &Path, architecture: Architecture) -> BTreeMap<String, Weights> {
+/// Random weights of a three-channel network, as a foreign safetensors file.
+fn pretrained(path: &Path, architecture: Architecture) -> BTreeMap<String, Weights> {
     let mut tensors = Network::new(architecture, 10, Seed::new(5)).unwrap().tensors().unwrap();
     let stem = tensors.values_mut().find(|tensor| tensor.shape.get(1) == Some(&4)).unwrap();
     let area = stem.shape[2] * stem.shape[3];
@@ -48,15 +48,15 @@ fn write(path: &Path, tensors: &BTreeMap<String, Weights>) {
 }
 
 #[test]
-fn defaults_leave_the_recipe_as_it_was_and_others_are_recorded() {
+fn all_settings_are_recorded_and_in_the_digest() {
     let folder = tempfile::tempdir().unwrap();
     inputs(folder.path(), 12);
     let plain = checkpoint(folder.path(), &["--epochs", "1"]);
     let keys: Vec<&String> = plain.meta.settings.as_object().unwrap().keys().collect();
-    assert_eq!(keys.len(), 21, "{keys:?}");
+    assert!(keys.iter().any(|key| *key == "label_smoothing"), "{keys:?}");
     let flags = [
-        ("--crop-area", "0.5", "crop_area"),
-        ("--gain", "0.2", "gain"),
+        ("--crop-scale", "0.5", "crop_scale"),
+        ("--channel-gain", "0.2", "channel_gain"),
         ("--cutout-holes", "2", "cutout_holes"),
         ("--mixup", "0.4", "mixup"),
         ("--sampling", "oversample", "sampling"),
@@ -88,12 +88,12 @@ fn weights_of_labels_must_be_as_many_as_labels() {
 }
 
 #[test]
-fn both_families_start_from_photographs() {
+fn both_families_start_from_pretrained_weights() {
     let folder = tempfile::tempdir().unwrap();
     inputs(folder.path(), 12);
     for architecture in [Architecture::ResNet18, Architecture::EfficientNetLite0] {
         let path = folder.path().join("weights.safetensors");
-        photographs(&path, architecture);
+        pretrained(&path, architecture);
         let flags = [
             "--architecture",
             architecture.name(),
@@ -105,7 +105,7 @@ fn both_families_start_from_photographs() {
         let output = train(folder.path(), &flags);
         let said = said(&output);
         assert!(output.status.success(), "{said}");
-        assert!(said.contains("widened to four channels, classifier replaced"), "{said}");
+        assert!(said.contains("adapted to four channels, classifier replaced"), "{said}");
     }
 }
 
@@ -114,7 +114,7 @@ fn weights_that_do_not_fit_are_listed_whole_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     inputs(folder.path(), 12);
     let path = folder.path().join("weights.safetensors");
-    let mut tensors = photographs(&path, Architecture::ResNet18);
+    let mut tensors = pretrained(&path, Architecture::ResNet18);
     tensors.remove("layer3.1.bn2.bias");
     tensors.insert("extra".into(), Weights { shape: vec![1], values: vec![0.0] });
     tensors.insert("bn1.weight".into(), Weights { shape: vec![3], values: vec![0.0; 3] });
@@ -135,12 +135,12 @@ fn weights_that_do_not_fit_are_listed_whole_and_nothing_is_written() {
 }
 
 #[test]
-fn the_surgery_is_checked_without_data() {
+fn the_input_convolution_is_checked_without_data() {
     let folder = tempfile::tempdir().unwrap();
-    photographs(&folder.path().join("w.safetensors"), Architecture::ResNet18);
+    pretrained(&folder.path().join("w.safetensors"), Architecture::ResNet18);
     for flags in [&["--weights", "w.safetensors"][..], &[]] {
-        let usual = ["--check-surgery", "--architecture", "resnet18", "--json"];
-        let output = look(folder.path(), &[&usual[..], flags].concat());
+        let usual = ["--check-input-conv", "--architecture", "resnet18", "--json"];
+        let output = run(folder.path(), &[&usual[..], flags].concat());
         assert!(output.status.success(), "{}", said(&output));
         assert!(said(&output).contains("equal: with `zero`"), "{}", said(&output));
         let verdict: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -149,9 +149,14 @@ fn the_surgery_is_checked_without_data() {
         assert_eq!(checks.len(), 7);
         assert!(checks.iter().all(|check| check["holds"] == true));
     }
-    let other =
-        ["--check-surgery", "--architecture", "efficientnet-lite0", "--weights", "w.safetensors"];
-    let output = look(folder.path(), &other);
+    let other = [
+        "--check-input-conv",
+        "--architecture",
+        "efficientnet-lite0",
+        "--weights",
+        "w.safetensors",
+    ];
+    let output = run(folder.path(), &other);
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("unexpected: conv1.weight"), "{}", said(&output));
 }
@@ -160,10 +165,10 @@ fn the_surgery_is_checked_without_data() {
 fn sheet(folder: &Path, flags: &str) -> std::process::Output {
     let usual = "--images images.parquet --architecture resnet18 --json";
     let words: Vec<&str> = usual.split_whitespace().chain(flags.split_whitespace()).collect();
-    look(folder, &words)
+    run(folder, &words)
 }
 
-/// A picture of the sheet's first row.
+/// An image of the sheet's first row.
 fn tile(path: &Path, column: usize) -> Vec<u8> {
     let bytes = std::fs::read(path).unwrap();
     let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
@@ -186,7 +191,7 @@ fn a_contact_sheet_shows_as_many_samples_as_asked_for() {
     let (width, height) = (8 * (SIZE + 2) + 2, 3 * (SIZE + 2) + 2);
     let size = serde_json::json!({"rows": 3, "columns": 8, "width": width, "height": height});
     assert_eq!(report, size);
-    // The first column is plain in both, the others are the same pictures only without augmentation.
+    // The first column is plain in both, the others are equal only without augmentation.
     assert!(sheet(folder, "--show-augmentation 3 b.png").status.success());
     let (changed, plain) = (folder.join("a.png"), folder.join("b.png"));
     assert_eq!(tile(&changed, 0), tile(&plain, 0));
@@ -205,7 +210,40 @@ fn a_sheet_of_no_samples_or_from_no_images_is_refused() {
         assert!(said(&output).contains("expected 1 to 64"), "{}", said(&output));
     }
     let words = ["--architecture", "resnet18", "--show-augmentation", "2", "c.png"];
-    let output = look(folder, &words);
+    let output = run(folder, &words);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(said(&output).contains("--images") && !folder.join("c.png").exists());
+}
+
+#[test]
+fn check_accepts_what_can_be_trained_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    pretrained(&folder.join("w.safetensors"), Architecture::ResNet18);
+    hpa_artifacts::atomic::write_bytes(
+        &folder.join("m.toml"),
+        b"architecture = \"resnet18\"\npretrained = true\n",
+    )
+    .unwrap();
+    let check = |flags: &[&str]| run(folder, &[&["--check", "--config", "m.toml"], flags].concat());
+    for flags in [&["--weights", "w.safetensors"][..], &["--weights", "none"]] {
+        let output = check(flags);
+        assert!(output.status.success(), "{}", said(&output));
+        assert_eq!(said(&output).lines().count(), 1, "{}", said(&output));
+        assert!(said(&output).contains("ok: resnet18"), "{}", said(&output));
+    }
+    for (flags, status, message) in [
+        (&[][..], 1, "WEIGHTS=none"),
+        (&["--weights", "missing.safetensors"], 1, "missing.safetensors"),
+        (&["--weights", "w.safetensors", "--architecture", "resnet34"], 1, "missing: layer1.2"),
+        (&["--weights", "none", "--device", "cuda"], 1, "CUDA"),
+        (&["--weights", "none", "--freeze-epochs", "20"], 1, "leaves no epoch"),
+        (&["--weights", "none", "--architecture", "vgg"], 2, "expected one of resnet18"),
+        (&["--weights", "none", "--accumulate", "2"], 2, "`--gradient-accumulation-steps`"),
+    ] {
+        let output = check(flags);
+        assert_eq!(output.status.code(), Some(status), "{flags:?}: {}", said(&output));
+        assert!(said(&output).contains(message), "{flags:?}: {}", said(&output));
+    }
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 2, "nothing is written");
 }

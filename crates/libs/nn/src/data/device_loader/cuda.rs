@@ -1,52 +1,53 @@
-//! The carrier to a real graphics card.
+//! Upload of batches to a CUDA device.
 
-use super::DeviceLoaderConfig;
-use super::prefetch::{Buffer, Carrier, largest};
+use super::prefetch::{HostBuffer, Uploader, max_bytes};
+use super::{DeviceBatch, DeviceLoaderConfig};
 use crate::data::dataset::Dataset;
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Device, Result};
 use hpa_ops::upload::{Arrived, Courier, Packet, Parcel, Pinned, Wanted};
 
-/// Packets in the card's memory: one that images are made of, one that waits, one that is copied.
+/// Batches in GPU memory: one is transformed, one waits, one is copied.
 const SLOTS: usize = 3;
 
-pub(crate) struct Card {
+pub(crate) struct CudaUploader {
     device: Device,
-    courier: Courier,
-    side: usize,
+    uploader: Courier,
+    side_px: usize,
 }
 
-impl Card {
+impl CudaUploader {
     pub(crate) fn new(
-        order: &DeviceLoaderConfig<'_>,
         dataset: Dataset<'_>,
         batches: &[Vec<usize>],
+        config: &DeviceLoaderConfig<'_>,
     ) -> Result<Self> {
-        let courier = Courier::new(order.device, largest(dataset, batches, order), SLOTS)?;
-        Ok(Self { device: order.device.clone(), courier, side: order.side })
+        let bytes = max_bytes(dataset, batches, config);
+        let uploader = Courier::new(config.device, bytes, SLOTS)?;
+        Ok(Self { device: config.device.clone(), uploader, side_px: config.side_px })
     }
 }
 
-impl Buffer for Pinned {
+impl HostBuffer for Pinned {
     fn bytes_mut(&mut self) -> Result<&mut [u8]> {
         Self::bytes_mut(self)
     }
 }
 
-impl Carrier for Card {
+impl Uploader for CudaUploader {
     type Buffer = Pinned;
-    type Parcel = Parcel;
-    type Cargo = (Tensor, Option<Tensor>);
+    type Transfer = Parcel;
+    type Output = DeviceBatch;
 
     fn buffer(&self, bytes: usize) -> Result<Pinned> {
         Pinned::new(&self.device, bytes)
     }
 
-    fn send(&mut self, pinned: &Pinned, packet: &Packet, is_mixed: bool) -> Result<Parcel> {
-        self.courier.send(pinned, &Wanted { packet: *packet, is_mixed, side: self.side })
+    fn send(&mut self, pinned: &Pinned, layout: &Packet, is_mixed: bool) -> Result<Parcel> {
+        self.uploader.send(pinned, &Wanted { packet: *layout, is_mixed, side: self.side_px })
     }
 
-    fn unpack(&mut self, parcel: Parcel) -> Result<Self::Cargo> {
-        let Arrived { images, targets } = self.courier.unpack(parcel)?;
-        Ok((images, targets))
+    fn finish(&mut self, indices: Vec<usize>, transfer: Parcel) -> Result<DeviceBatch> {
+        let Arrived { images, targets } = self.uploader.unpack(transfer)?;
+        Ok(DeviceBatch { indices, images, targets })
     }
 }

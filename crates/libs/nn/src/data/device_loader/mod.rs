@@ -1,17 +1,17 @@
-//! Batches where the network computes.
+//! Batches as tensors on the network's device.
 //!
-//! The processor gets them from `loader.rs`, whole images of floats. A graphics card gets the
-//! pictures' bytes and makes the images itself (`prefetch.rs`); what is drawn for each sample is the
-//! same, and so are the images, but for the rounding of the last bit.
+//! On the CPU they come from `loader.rs` as images of floats. A GPU is sent the stored bytes and
+//! transforms them itself (`prefetch.rs`); the random numbers are the same, and so are the images
+//! up to rounding of the last bit.
 
 #[cfg(feature = "cuda")]
 mod cuda;
 #[cfg(test)]
-pub(crate) mod kernel_tests;
+mod gpu_transform_tests;
 #[cfg(any(test, feature = "cuda"))]
 mod prefetch;
 #[cfg(test)]
-mod prefetch_order_tests;
+mod prefetch_tests;
 
 use crate::data::area_resize::area_resize;
 use crate::data::dataset::Dataset;
@@ -21,79 +21,84 @@ use crate::error::NnError;
 use candle_core::{Device, Tensor};
 use hpa_core::Channel;
 
-/// A batch where the network computes.
+/// A batch on the network's device.
 pub(crate) struct DeviceBatch {
-    /// The samples, as places in the data set.
+    /// The samples, as indices into the dataset.
     pub(crate) indices: Vec<usize>,
-    /// `[N · V, s, s, 4]`.
+    /// `[N · V, S, S, 4]`
     pub(crate) images: Tensor,
-    /// `[N, L]`; nothing where nobody asks for them.
+    /// `[N, L]`; none where the configuration has none.
     pub(crate) targets: Option<Tensor>,
 }
 
-/// What the network should say of the samples with these places, so mixed: `[N][L]`.
-pub(crate) type Targets<'a> = &'a (dyn Fn(&[usize], &[MixupPair]) -> Vec<f32> + Sync);
+/// How targets are made.
+#[derive(Clone, Copy)]
+pub(crate) struct Targets<'a> {
+    /// Targets `[N][L]` of these samples, mixed by these pairs.
+    pub(crate) make: &'a (dyn Fn(&[usize], &[MixupPair]) -> Vec<f32> + Sync),
+    pub(crate) labels: usize,
+}
 
-/// What is to be made of each batch.
+/// What each batch holds, and where.
 #[derive(Clone, Copy)]
 pub(crate) struct DeviceLoaderConfig<'a> {
-    pub(crate) preparation: &'a LoaderConfig<'a>,
-    /// Targets and how many labels they have, where they are wanted.
-    pub(crate) targets: Option<(Targets<'a>, usize)>,
-    /// Images of each sample.
+    pub(crate) loader: &'a LoaderConfig<'a>,
+    pub(crate) targets: Option<Targets<'a>>,
+    /// Images per sample.
     pub(crate) views: usize,
-    /// The side of the images, at most the stored one.
-    pub(crate) side: usize,
+    /// Side of the images, at most the stored one.
+    pub(crate) side_px: usize,
     pub(crate) device: &'a Device,
 }
 
-/// Reads the samples of each batch, prepares them where the network computes and hands them to
-/// `consume` in order.
+/// Loads the batches onto the device and passes them to `consume` in order.
 ///
 /// # Errors
 /// The first error of a reader, of the device or of `consume`.
 pub(crate) fn for_each_device_batch<E: From<NnError>>(
     dataset: Dataset<'_>,
     batches: &[Vec<usize>],
-    order: &DeviceLoaderConfig<'_>,
+    config: &DeviceLoaderConfig<'_>,
     mut consume: impl FnMut(DeviceBatch) -> Result<(), E>,
 ) -> Result<(), E> {
     #[cfg(feature = "cuda")]
-    if !order.device.is_cpu() {
-        let mut card = cuda::Card::new(order, dataset, batches).map_err(NnError::from)?;
-        return prefetch::ship(dataset, batches, order, &mut card, |indices, (images, targets)| {
-            consume(DeviceBatch { indices, images, targets })
-        });
+    if !config.device.is_cpu() {
+        let mut uploader =
+            cuda::CudaUploader::new(dataset, batches, config).map_err(NnError::from)?;
+        return prefetch::prefetch(dataset, batches, config, &mut uploader, consume);
     }
-    let outcome = for_each_batch::<Outcome<E>>(dataset, batches, order.preparation, |batch| {
-        let ready = near(batch, dataset, order).map_err(|error| Outcome(error.into()))?;
-        consume(ready).map_err(Outcome)
+    let outcome = for_each_batch::<ConsumerError<E>>(dataset, batches, config.loader, |batch| {
+        let batch =
+            to_tensors(batch, dataset, config).map_err(|error| ConsumerError(error.into()))?;
+        consume(batch).map_err(ConsumerError)
     });
-    outcome.map_err(|Outcome(error)| error)
+    outcome.map_err(|ConsumerError(error)| error)
 }
 
-/// An error of the caller's, for the loader knows only its own.
-struct Outcome<E>(E);
+/// An error of `consume`, in the form that the loader asks for.
+struct ConsumerError<E>(E);
 
-impl<E: From<NnError>> From<hpa_artifacts::ArtifactError> for Outcome<E> {
+impl<E: From<NnError>> From<hpa_artifacts::ArtifactError> for ConsumerError<E> {
     fn from(error: hpa_artifacts::ArtifactError) -> Self {
         Self(NnError::from(error).into())
     }
 }
 
-/// A batch of the loader's, as tensors of the processor.
-fn near(
+/// A batch of the CPU loader as tensors.
+fn to_tensors(
     batch: Batch,
     dataset: Dataset<'_>,
-    order: &DeviceLoaderConfig<'_>,
+    config: &DeviceLoaderConfig<'_>,
 ) -> Result<DeviceBatch, NnError> {
-    let Batch { indices, images, partners } = batch;
-    let (stored, side) = (dataset.store.size_px(), order.side);
-    let images = if side == stored { images } else { area_resize(&images, stored, side) };
-    let shape = (indices.len() * order.views, side, side, Channel::COUNT);
-    let images = Tensor::from_vec(images, shape, order.device)?;
-    let targets = order.targets.map(|(targets, labels)| {
-        Tensor::from_vec(targets(&indices, &partners), (indices.len(), labels), order.device)
+    let Batch { indices, images, pairs } = batch;
+    let stored_px = dataset.store.size_px();
+    let side_px = config.side_px;
+    let images =
+        if side_px == stored_px { images } else { area_resize(&images, stored_px, side_px) };
+    let shape = (indices.len() * config.views, side_px, side_px, Channel::COUNT);
+    let images = Tensor::from_vec(images, shape, config.device)?;
+    let targets = config.targets.map(|Targets { make, labels }| {
+        Tensor::from_vec(make(&indices, &pairs), (indices.len(), labels), config.device)
     });
     Ok(DeviceBatch { targets: targets.transpose()?, indices, images })
 }

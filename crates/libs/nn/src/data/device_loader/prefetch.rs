@@ -1,16 +1,14 @@
-//! From shards to a graphics card, without the card ever waiting.
+//! Prefetching for a GPU: batches are packed and copied while the GPU computes.
 //!
-//! Two packers take the batches in turn. Each fills its buffers, one after the other, with all
-//! threads at once: reading and unpacking the shards is the work. A full buffer is handed to the
-//! carrier, which begins to copy and returns at once; the buffer goes back to its packer, who
-//! writes into it again when the copy has ended. Copies are one batch ahead of the network: where
-//! the next batch is packed, its copy begins before this one is computed, and nothing of this one
-//! waits for it; images are made of it when its turn has come. Where it is not packed yet, this
-//! one is computed first. Memory: four packets on the host.
+//! Two workers take the batches in turn. Each fills its host buffers, one after the other, with
+//! all threads at once, because reading and decompressing the shards is most of the work. A full
+//! buffer is copied asynchronously and goes back to its worker, which waits for the copy before it
+//! writes again. Copies are one batch ahead of the network: if the next batch is packed, its copy
+//! starts before the present batch is computed; otherwise the present batch is computed first.
+//! Memory: four batches on the host.
 
 use super::DeviceLoaderConfig;
 use crate::data::dataset::Dataset;
-use crate::data::mixup::MixupPair;
 use crate::error::NnError;
 use candle_core::Result as TensorResult;
 use hpa_core::Channel;
@@ -18,211 +16,194 @@ use hpa_ops::upload::Packet;
 use rayon::prelude::*;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
-const PACKERS: usize = 2;
-/// Buffers of each packer: one that is filled while the other is copied.
-const BUFFERS: usize = 2;
+pub(super) const WORKERS: usize = 2;
+/// Host buffers per worker: one is filled while the other is copied.
+pub(super) const BUFFERS: usize = 2;
 /// Samples that one thread reads at once: few, so that all threads have some.
 const CHUNK: usize = 8;
 
-/// Memory that packets are written into.
-pub(crate) trait Buffer: Send {
-    /// Its bytes, once nothing reads them any more.
+/// Host memory that a batch is packed into.
+pub(crate) trait HostBuffer: Send {
+    /// Its bytes; waits until they are copied.
     fn bytes_mut(&mut self) -> TensorResult<&mut [u8]>;
 }
 
-/// Takes packets to where the network computes.
-pub(crate) trait Carrier {
-    type Buffer: Buffer;
-    /// A packet on its way.
-    type Parcel;
-    /// What becomes of a packet.
-    type Cargo;
-    /// Memory for packets of this many bytes.
+/// Copies packed batches to a device.
+pub(crate) trait Uploader {
+    type Buffer: HostBuffer;
+    /// A copy under way.
+    type Transfer;
+    /// A batch on the device.
+    type Output;
+    /// A host buffer of this many bytes.
     fn buffer(&self, bytes: usize) -> TensorResult<Self::Buffer>;
-    /// Begins to copy a packet, whose images are mixed or not.
+    /// Starts to copy a batch.
     fn send(
         &mut self,
         buffer: &Self::Buffer,
-        packet: &Packet,
+        layout: &Packet,
         is_mixed: bool,
-    ) -> TensorResult<Self::Parcel>;
-    /// Begins to make images of it, as soon as it has been copied.
-    fn unpack(&mut self, parcel: Self::Parcel) -> TensorResult<Self::Cargo>;
+    ) -> TensorResult<Self::Transfer>;
+    /// Enqueues the transforms of a batch after its copy.
+    fn finish(
+        &mut self,
+        indices: Vec<usize>,
+        transfer: Self::Transfer,
+    ) -> TensorResult<Self::Output>;
 }
 
-/// A batch in a buffer.
-struct Packed<B> {
+/// A batch in a host buffer.
+struct PackedBatch<B> {
     indices: Vec<usize>,
-    packet: Packet,
+    layout: Packet,
     is_mixed: bool,
     buffer: B,
 }
 
-/// The way from one packer and back.
-struct Line<B> {
-    full: Receiver<Result<Packed<B>, NnError>>,
-    empty: Sender<B>,
+/// The consumer's ends of a worker's queues.
+struct WorkerQueue<B> {
+    packed: Receiver<Result<PackedBatch<B>, NnError>>,
+    free: Sender<B>,
+}
+
+/// A copy under way and the samples of its batch.
+struct Prefetched<T> {
+    indices: Vec<usize>,
+    transfer: T,
 }
 
 /// The layout of a batch.
-pub(crate) const fn packet(
-    dataset: Dataset<'_>,
-    samples: usize,
-    order: &DeviceLoaderConfig<'_>,
-) -> Packet {
-    let labels = match order.targets {
-        Some((_, labels)) => labels,
+const fn layout(dataset: Dataset<'_>, samples: usize, config: &DeviceLoaderConfig<'_>) -> Packet {
+    let labels = match config.targets {
+        Some(targets) => targets.labels,
         None => 0,
     };
-    let (side, channels) = (dataset.store.size_px(), Channel::COUNT);
-    Packet { pictures: samples, views: order.views, side, channels, labels }
+    Packet {
+        pictures: samples,
+        views: config.views,
+        side: dataset.store.size_px(),
+        channels: Channel::COUNT,
+        labels,
+    }
 }
 
 /// Bytes of the largest batch.
-pub(crate) fn largest(
+pub(crate) fn max_bytes(
     dataset: Dataset<'_>,
     batches: &[Vec<usize>],
-    order: &DeviceLoaderConfig<'_>,
+    config: &DeviceLoaderConfig<'_>,
 ) -> usize {
-    batches.iter().map(|batch| packet(dataset, batch.len(), order).bytes()).max().unwrap_or(0)
+    batches.iter().map(|batch| layout(dataset, batch.len(), config).bytes()).max().unwrap_or(0)
 }
 
-/// Packs, carries and hands over all batches in order.
-pub(crate) fn ship<C: Carrier, E: From<NnError>>(
+/// Packs and uploads the batches and passes them to `consume` in order.
+pub(crate) fn prefetch<U: Uploader, E: From<NnError>>(
     dataset: Dataset<'_>,
     batches: &[Vec<usize>],
-    order: &DeviceLoaderConfig<'_>,
-    carrier: &mut C,
-    mut consume: impl FnMut(Vec<usize>, C::Cargo) -> Result<(), E>,
+    config: &DeviceLoaderConfig<'_>,
+    uploader: &mut U,
+    mut consume: impl FnMut(U::Output) -> Result<(), E>,
 ) -> Result<(), E> {
-    let bytes = largest(dataset, batches, order);
+    let bytes = max_bytes(dataset, batches, config);
     std::thread::scope(|scope| {
-        let mut lines = Vec::new();
-        for packer in 0..PACKERS.min(batches.len()) {
-            let (line, full, empty) = line();
+        let mut queues = Vec::new();
+        for worker in 0..WORKERS.min(batches.len()) {
+            let (packed_sender, packed) = sync_channel(BUFFERS);
+            let (free, free_receiver) = channel();
             for _ in 0..BUFFERS {
-                let buffer = carrier.buffer(bytes).map_err(NnError::from)?;
-                line.empty.send(buffer).expect("its other end is held below");
+                let buffer = uploader.buffer(bytes).map_err(NnError::from)?;
+                free.send(buffer).expect("the receiver is alive");
             }
-            let mine = batches.iter().skip(packer).step_by(PACKERS);
-            scope.spawn(move || pack_all(dataset, mine, order, (&full, &empty)));
-            lines.push(line);
+            let batches = batches.iter().skip(worker).step_by(WORKERS);
+            scope.spawn(move || work(dataset, batches, config, &packed_sender, &free_receiver));
+            queues.push(WorkerQueue { packed, free });
         }
         let mut ahead = None;
         for number in 0..batches.len() {
-            let line = |number: usize| &lines[number % PACKERS];
-            let sent = match ahead.take() {
-                Some(sent) => Some(sent),
-                None => send(line(number).full.recv().ok(), line(number), carrier)?,
+            let prefetched = if ahead.is_some() {
+                ahead.take()
+            } else {
+                let queue = &queues[number % WORKERS];
+                send(queue.packed.recv().ok(), queue, uploader)?
             };
-            // A queue closes early only when its packer panicked; the scope then panics too.
-            let Some((indices, parcel)) = sent else { break };
+            // A queue closes early only when its worker panicked; the scope then panics too.
+            let Some(Prefetched { indices, transfer }) = prefetched else { break };
             if number + 1 < batches.len() {
-                let line = line(number + 1);
-                ahead = send(line.full.try_recv().ok(), line, carrier)?;
+                let queue = &queues[(number + 1) % WORKERS];
+                ahead = send(queue.packed.try_recv().ok(), queue, uploader)?;
             }
-            consume(indices, carrier.unpack(parcel).map_err(NnError::from)?)?;
+            consume(uploader.finish(indices, transfer).map_err(NnError::from)?)?;
         }
         Ok(())
     })
 }
 
-/// A batch on its way: its samples, and where it is.
-type Sent<P> = Option<(Vec<usize>, P)>;
-
-/// Sends what has come from a packer, if anything has, and gives the buffer back.
-fn send<C: Carrier>(
-    packed: Option<Result<Packed<C::Buffer>, NnError>>,
-    line: &Line<C::Buffer>,
-    carrier: &mut C,
-) -> Result<Sent<C::Parcel>, NnError> {
+/// Starts the copy of a packed batch, if there is one, and returns its buffer to the worker.
+fn send<U: Uploader>(
+    packed: Option<Result<PackedBatch<U::Buffer>, NnError>>,
+    queue: &WorkerQueue<U::Buffer>,
+    uploader: &mut U,
+) -> Result<Option<Prefetched<U::Transfer>>, NnError> {
     let Some(packed) = packed.transpose()? else { return Ok(None) };
-    let Packed { indices, packet, is_mixed, buffer } = packed;
-    let parcel = carrier.send(&buffer, &packet, is_mixed)?;
-    // A packer that has packed all of its batches wants no buffer back.
-    line.empty.send(buffer).ok();
-    Ok(Some((indices, parcel)))
+    let PackedBatch { indices, layout, is_mixed, buffer } = packed;
+    let transfer = uploader.send(&buffer, &layout, is_mixed)?;
+    // The receiver is gone when the worker has packed all of its batches.
+    queue.free.send(buffer).ok();
+    Ok(Some(Prefetched { indices, transfer }))
 }
 
-type Ends<B> = (Line<B>, SyncSender<Result<Packed<B>, NnError>>, Receiver<B>);
-
-fn line<B>() -> Ends<B> {
-    let ((full_in, full), (empty, empty_out)) = (sync_channel(BUFFERS), channel());
-    (Line { full, empty }, full_in, empty_out)
-}
-
-fn pack_all<'b, B: Buffer>(
+fn work<'b, B: HostBuffer>(
     dataset: Dataset<'_>,
     batches: impl Iterator<Item = &'b Vec<usize>>,
-    order: &DeviceLoaderConfig<'_>,
-    (full, empty): (&SyncSender<Result<Packed<B>, NnError>>, &Receiver<B>),
+    config: &DeviceLoaderConfig<'_>,
+    packed: &SyncSender<Result<PackedBatch<B>, NnError>>,
+    free: &Receiver<B>,
 ) {
     for indices in batches {
-        // The consumer has gone when an error stopped it: nothing is left to do.
-        let Ok(buffer) = empty.recv() else { return };
-        let packed = pack(dataset, indices, order, buffer);
-        let failed = packed.is_err();
-        if full.send(packed).is_err() || failed {
+        // The other ends are gone when an error has ended the consumer.
+        let Ok(buffer) = free.recv() else { return };
+        let batch = pack(dataset, indices, config, buffer);
+        let failed = batch.is_err();
+        if packed.send(batch).is_err() || failed {
             return;
         }
     }
 }
 
-fn pack<B: Buffer>(
+fn pack<B: HostBuffer>(
     dataset: Dataset<'_>,
     indices: &[usize],
-    order: &DeviceLoaderConfig<'_>,
+    config: &DeviceLoaderConfig<'_>,
     mut buffer: B,
-) -> Result<Packed<B>, NnError> {
-    let packet = packet(dataset, indices.len(), order);
+) -> Result<PackedBatch<B>, NnError> {
+    let layout = layout(dataset, indices.len(), config);
     let memory = buffer.bytes_mut()?;
-    let size = packet.picture_bytes();
-    packet
+    let sample_bytes = layout.picture_bytes();
+    layout
         .pictures_mut(memory)
-        .par_chunks_mut(size * CHUNK)
+        .par_chunks_mut(sample_bytes * CHUNK)
         .zip(indices.par_chunks(CHUNK))
         .try_for_each(|(memory, indices)| {
             let rows: Vec<usize> = indices.iter().map(|&at| dataset.samples[at].row).collect();
             memory.copy_from_slice(&dataset.store.read_pixels(&rows)?);
             Ok::<_, NnError>(())
         })?;
-    put_views(memory, &packet, indices, order);
-    let partners = partners(dataset, indices, order);
-    let pairs: Vec<(u32, f32)> =
-        partners.iter().map(|partner| (narrow(partner.index), partner.lambda)).collect();
-    let targets = order.targets.map(|(targets, _)| targets(indices, &partners));
-    packet.put_labels(memory, &pairs, &targets.unwrap_or_default());
-    let (indices, is_mixed) = (indices.to_vec(), !partners.is_empty());
-    Ok(Packed { indices, packet, is_mixed, buffer })
-}
-
-fn put_views(
-    memory: &mut [u8],
-    packet: &Packet,
-    indices: &[usize],
-    order: &DeviceLoaderConfig<'_>,
-) {
-    for (picture, &index) in indices.iter().enumerate() {
-        for (number, view) in (order.preparation.views)(index).iter().enumerate() {
-            let tables = view.tables(&order.preparation.statistics).concat();
-            let shown = view.shown(narrow(picture), packet.side);
-            packet.put_image(memory, picture * packet.views + number, &shown, &tables);
+    for (sample, &index) in indices.iter().enumerate() {
+        for (view, transform) in (config.loader.transforms)(index).iter().enumerate() {
+            let tables = transform.level_tables(&config.loader.statistics).concat();
+            let params = transform.gpu_params(to_u32(sample), layout.side);
+            layout.put_image(memory, sample * layout.views + view, &params, &tables);
         }
     }
+    let pairs = config.loader.mixup_pairs(dataset, indices);
+    let targets = config.targets.map(|targets| (targets.make)(indices, &pairs));
+    let index_and_lambda: Vec<(u32, f32)> =
+        pairs.iter().map(|pair| (to_u32(pair.index), pair.lambda)).collect();
+    layout.put_labels(memory, &index_and_lambda, &targets.unwrap_or_default());
+    Ok(PackedBatch { indices: indices.to_vec(), layout, is_mixed: !pairs.is_empty(), buffer })
 }
 
-fn partners(
-    dataset: Dataset<'_>,
-    indices: &[usize],
-    order: &DeviceLoaderConfig<'_>,
-) -> Vec<MixupPair> {
-    order.preparation.mixup.map_or_else(Vec::new, |mixup| {
-        let ids: Vec<_> = indices.iter().map(|&index| &dataset.samples[index].id).collect();
-        mixup.partners(&ids)
-    })
-}
-
-/// Places in a batch.
-fn narrow(place: usize) -> u32 {
-    u32::try_from(place).expect("a batch has at most some thousands of samples")
+/// An index in a batch.
+fn to_u32(index: usize) -> u32 {
+    u32::try_from(index).expect("a batch has at most some thousands of samples")
 }

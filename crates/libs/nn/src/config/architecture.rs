@@ -2,10 +2,11 @@
 
 use crate::models::layers::Layers;
 use crate::models::{efficientnet, resnet};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Architecture {
     /// 18 weighted layers, blocks of two 3×3 convolutions (He et al. 2015, arXiv 1512.03385).

@@ -1,4 +1,4 @@
-//! What training leaves behind: files and a report.
+//! The outputs of training: checkpoint, history and report.
 
 use crate::{Args, RECIPE_VERSION};
 use hpa_artifacts::{Artifact, Checkpoint, CheckpointMeta, History, Provenance, Weights};
@@ -7,34 +7,37 @@ use hpa_nn::{ChannelStatistics, median};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What `--json` prints.
+/// The JSON value of training.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
-    /// Median over the batches; nothing where nothing was trained.
+pub struct TrainReport {
+    /// Median over the steps; none if nothing was trained.
     pub images_per_second: Option<f64>,
-    /// Whether weights were trained, or found up to date.
+    /// Whether a network was trained; otherwise the checkpoint was up to date.
     pub trained: bool,
     /// Epochs in the history.
     pub epochs: Option<usize>,
     /// Training loss of the last epoch.
     pub train_loss: Option<f64>,
-    /// Loss on the fold held out, last epoch.
+    /// Loss on the held-out fold in the last epoch.
     pub valid_loss: Option<f64>,
-    /// Macro F1 on the fold held out at threshold 0.5, last epoch.
+    /// Macro F1 on the held-out fold at threshold 0.5 in the last epoch.
     pub valid_macro_f1: Option<f64>,
 }
 
-impl Report {
-    /// Of training that has just ended.
+impl TrainReport {
+    /// For a network that was trained, at these images per second of each step.
     #[must_use]
-    pub fn trained(history: &History, rates: &[f64]) -> Self {
-        let images_per_second = (!rates.is_empty()).then(|| median(rates));
-        Self { images_per_second, trained: true, ..Self::confirmed(Some(history)) }
+    pub fn trained(history: &History, images_per_second: &[f64]) -> Self {
+        Self {
+            images_per_second: (!images_per_second.is_empty()).then(|| median(images_per_second)),
+            trained: true,
+            ..Self::up_to_date(Some(history))
+        }
     }
 
-    /// Of a checkpoint that was found.
+    /// For a checkpoint that was up to date.
     #[must_use]
-    pub fn confirmed(history: Option<&History>) -> Self {
+    pub fn up_to_date(history: Option<&History>) -> Self {
         let last = history.and_then(|history| history.rows.last());
         Self {
             images_per_second: None,
@@ -48,36 +51,37 @@ impl Report {
 }
 
 /// The result of training.
-pub(crate) struct Made {
+pub(crate) struct TrainOutput {
     pub(crate) tensors: BTreeMap<String, Weights>,
     pub(crate) history: History,
     pub(crate) statistics: ChannelStatistics,
     pub(crate) size_px: usize,
     pub(crate) label_names: LabelNames,
     pub(crate) folds: FoldCount,
-    /// What decided how sums rounded.
-    pub(crate) path: &'static str,
+    /// SIMD path or kind of GPU, on which rounding depends.
+    pub(crate) compute_path: &'static str,
 }
 
-impl Made {
-    /// Writes the history, then the checkpoint: where there is a checkpoint, all is there.
+impl TrainOutput {
+    /// Writes the history, then the checkpoint, so that a checkpoint implies a history.
     pub(crate) fn write(&self, args: &Args, provenance: &Provenance) -> anyhow::Result<()> {
         if let Some(path) = &args.out_history {
             path.write(&self.history, provenance)?;
         }
+        let config = args.config();
         let meta = CheckpointMeta {
-            architecture: args.settings.architecture.name().to_owned(),
+            architecture: config.model.architecture.name().to_owned(),
             recipe_version: RECIPE_VERSION,
             size_px: self.size_px,
             mean: self.statistics.mean,
             std: self.statistics.std,
             label_names: self.label_names.clone(),
-            fold: u8::try_from(args.fold)?,
+            fold: u8::try_from(args.fold()?)?,
             folds: self.folds.get(),
-            seed: args.settings.seed,
-            simd: self.path.to_owned(),
-            checkpoint: args.settings.checkpoint.name().to_owned(),
-            settings: serde_json::to_value(&args.settings)?,
+            seed: config.run.seed,
+            simd: self.compute_path.to_owned(),
+            checkpoint: config.run.checkpoint.name().to_owned(),
+            settings: serde_json::to_value(config)?,
             provenance: provenance.clone(),
         };
         let checkpoint = Checkpoint { meta, tensors: self.tensors.clone() };
