@@ -101,7 +101,8 @@ fn random_batch(
     let pixels = (0..batch_size * side_px * side_px * Channel::COUNT).map(|_| rng.normal() as f32);
     let pixels: Vec<f32> = pixels.collect();
     let images = Tensor::from_vec(pixels, (batch_size, side_px, side_px, Channel::COUNT), device)?;
-    let positive = (0..batch_size * labels).map(|_| f32::from(u8::from(rng.bernoulli(POSITIVE_RATE))));
+    let positive =
+        (0..batch_size * labels).map(|_| f32::from(u8::from(rng.bernoulli(POSITIVE_RATE))));
     let targets = Tensor::from_vec(positive.collect::<Vec<f32>>(), (batch_size, labels), device)?;
     Ok((images, targets))
 }
