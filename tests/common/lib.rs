@@ -5,9 +5,11 @@
 
 pub mod fixtures;
 mod program;
+mod raw_png;
 
 pub use fixtures::shared_file;
 pub use program::{TestCommand, TestDir, TestRun};
+pub use raw_png::{RawPng, png_file};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
