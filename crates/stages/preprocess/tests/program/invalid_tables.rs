@@ -74,5 +74,5 @@ fn conflicts_between_tables_are_listed() {
     let dataset = Dataset::new(&["a", "b", "c"], 8);
     dataset.write("more.csv", "Id,Target\na,1\nb,7\nc,8\n");
     let message = dataset.refusal("--size-px 8 --csv more.csv");
-    assert!(message.contains("2 mistakes") && message.contains("more.csv line 3: sample b"));
+    assert!(message.contains("2 errors") && message.contains("more.csv line 3: sample b"));
 }
