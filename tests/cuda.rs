@@ -1,7 +1,6 @@
 //! Programs that ask for CUDA's libraries when they need them, and not before: with libraries of our
 //! own making in the place of NVIDIA's.
 
-use cargo_metadata::{CargoOpt, MetadataCommand};
 use hpa_tests::{said, target, text, workspace};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -101,12 +100,7 @@ fn compile(source: &str, to: &Path, flags: &[&str]) {
 
 /// Where cargo keeps the sources of cudarc.
 fn cudarc() -> PathBuf {
-    let manifest = workspace().join("Cargo.toml");
-    let metadata = MetadataCommand::new()
-        .manifest_path(manifest)
-        .features(CargoOpt::AllFeatures)
-        .exec()
-        .expect("cargo reads the workspace");
+    let metadata = hpa_tests::dependencies();
     let package = metadata.packages.iter().find(|package| package.name.as_str() == "cudarc");
     let manifest = &package.expect("the feature cuda is made of cudarc").manifest_path;
     manifest.parent().expect("a file lies in a folder").as_std_path().to_owned()
