@@ -94,7 +94,7 @@ fn skipped_samples_are_listed_and_the_others_written() {
 fn a_configuration_sets_the_size_and_the_real_samples_are_read() {
     let Some(samples) = shared_file("hpa-sample") else { return };
     let dataset = Dataset::empty();
-    dataset.write("preprocess.toml", "size_px = 32\ntrain_shards = 2\nfilter = \"lanczos\"\n");
+    dataset.write("preprocess.toml", "size_px = 32\nfilter = \"lanczos\"\n");
     for (table, part, rows) in [
         ("train.csv", "train", 48),
         ("sample_submission.csv", "test", 12),
