@@ -1,60 +1,55 @@
-//! The program on made-up runs: what it writes, what it refuses.
+//! The program on synthetic runs: outputs and refusals.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may not go on")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod fixture;
 
-use fixture::{Shape, flags, names, outputs, write_run};
-use hpa_artifacts::{Artifact, History, Labels, Predictions, Provenance, Scores, Thresholds};
-use hpa_tests::TestDir;
-use std::path::Path;
-use std::process::{Command, Output};
+use fixture::{PAGE, SCORES, Shape, flags, names, write_run};
+use hpa_artifacts::{Artifact, History, Labels, Predictions, Scores, Thresholds};
+use hpa_tests::{TestCommand, TestDir, fixtures};
 
 const SMALL: Shape = Shape { samples: 60, labels: 5, size_px: 16 };
+const TEST_LABELS: &str = "--test-labels test-labels.parquet";
 
-fn run(folder: &Path, extra: &[&str]) -> Output {
-    run_with(folder, &flags(folder), extra)
+fn small_run() -> TestDir {
+    let folder = TestDir::new();
+    write_run(folder.root(), SMALL);
+    folder
 }
 
-fn run_with(folder: &Path, flags: &[String], extra: &[&str]) -> Output {
-    let (page, scores) = outputs(folder);
-    Command::new(env!("CARGO_BIN_EXE_hpa-report"))
-        .args(flags)
-        .args(["--bootstrap", "50", "--out"])
-        .arg(page)
-        .arg("--out-scores")
-        .arg(scores)
-        .args(extra)
-        .output()
-        .unwrap()
+fn report_with(folder: &TestDir, flags: &[String]) -> TestCommand {
+    let outputs = format!("--bootstrap 50 --out {PAGE} --out-scores {SCORES}");
+    folder.program(env!("CARGO_BIN_EXE_hpa-report")).args(flags).words(&outputs)
 }
 
-fn test_labels(folder: &Path) -> String {
-    folder.join("test-labels.parquet").display().to_string()
+fn report(folder: &TestDir, extra: &str) -> TestCommand {
+    report_with(folder, &flags()).words(extra)
 }
 
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+/// The message of a run that must fail without outputs.
+fn refusal(folder: &TestDir, flags: &[String]) -> String {
+    let message = report_with(folder, flags).fails(1);
+    assert!(!folder.path(PAGE).exists() && !folder.path(SCORES).exists());
+    message
 }
 
-/// Runs, expects status 1 and no outputs, and returns the message.
-fn refusal(folder: &Path, flags: &[String]) -> String {
-    let output = run_with(folder, flags, &[]);
-    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    let (page, scores) = outputs(folder);
-    assert!(!page.exists() && !scores.exists());
-    stderr(&output)
+fn scores(folder: &TestDir) -> Vec<hpa_artifacts::ScoreRow> {
+    Scores::read(&folder.path(SCORES)).unwrap().value.rows
+}
+
+/// Reads an artefact, changes it and writes it again.
+fn change<T: Artifact>(folder: &TestDir, path: &str, change: impl FnOnce(&mut T)) {
+    let mut artifact = T::read(&folder.path(path)).unwrap().value;
+    change(&mut artifact);
+    fixtures::write(&artifact, &folder.path(path));
 }
 
 #[test]
 fn a_whole_run_gives_a_page_and_a_table() {
-    let folder = TestDir::new();
-    write_run(folder.root(), SMALL);
-    let output = run(folder.root(), &["--test-labels", &test_labels(folder.root()), "--json"]);
-    assert!(output.status.success(), "{}", stderr(&output));
-    let (page, scores) = outputs(folder.root());
-    let rows = Scores::read(&scores).unwrap().value.rows;
-    // Three systems, two methods, held out, fitted and test.
+    let folder = small_run();
+    let run = report(&folder, &format!("{TEST_LABELS} --json")).succeeds();
+    let rows = scores(&folder);
+    // Three models, two methods, held out, fitted and test.
     assert_eq!(rows.len(), 18);
     assert!(rows.iter().all(|row| row.low <= row.value + 0.1 && row.value <= row.high + 0.1));
     let exact = |metric: &str| {
@@ -65,155 +60,126 @@ fn a_whole_run_gives_a_page_and_a_table() {
         rows.iter().find(is).unwrap().value
     };
     assert!(exact("macro-f1-fitted") >= exact("macro-f1"));
-    let page = std::fs::read_to_string(page).unwrap();
-    // Labels are text, never markup; nothing is fetched from anywhere.
+    let page = folder.text(PAGE);
+    // Labels are text, never markup; no external resource is loaded.
     assert!(page.contains("&lt;label&gt; &amp; &quot;0&quot;") && !page.contains("<label>"));
-    for outer in ["<script", "http://", "https://", "url("] {
-        assert!(!page.contains(outer), "{outer}");
+    for external in ["<script", "http://", "https://", "url("] {
+        assert!(!page.contains(external), "{external}");
     }
     assert_eq!(page.matches("data:image/png").count(), 2 * 24);
     assert!(!page.contains(&folder.root().display().to_string()), "an absolute path");
-    assert!(stderr(&output).contains("average") && stderr(&output).contains("index.html"));
-    assert!(output.stdout.starts_with(b"[{\"name\":\"resnet18\",\"split\":\"oof\""));
+    // The best row comes first, then the table.
+    let lines: Vec<&str> = run.stderr.lines().skip_while(|line| !line.contains("OOF")).collect();
+    assert!(lines[1].ends_with("  best") && lines[2].is_empty(), "{}", run.stderr);
+    assert!(lines[3..].contains(&lines[1].trim_end_matches("  best")), "{}", run.stderr);
+    assert!(run.stderr.contains("index.html"), "{}", run.stderr);
+    assert!(run.stdout.starts_with("[{\"name\":\"resnet18\",\"split\":\"oof\""));
 }
 
 #[test]
 fn the_same_inputs_give_the_same_bytes_for_any_number_of_threads() {
-    let folder = TestDir::new();
-    write_run(folder.root(), SMALL);
-    let (page, scores) = outputs(folder.root());
-    let bytes = |threads: &str| {
-        assert!(run(folder.root(), &["--threads", threads]).status.success());
-        (std::fs::read(&page).unwrap(), std::fs::read(&scores).unwrap())
+    let folder = small_run();
+    let bytes = |threads: u8| {
+        report(&folder, &format!("--threads {threads}")).succeeds();
+        (folder.bytes(PAGE), folder.bytes(SCORES))
     };
-    assert_eq!(bytes("1"), bytes("3"));
+    assert_eq!(bytes(1), bytes(3));
 }
 
 #[test]
-fn without_test_labels_histories_thresholds_and_pictures_there_is_still_a_page() {
+fn test_labels_histories_thresholds_and_images_are_optional() {
     let folder = TestDir::new();
     write_run(folder.root(), Shape { labels: 1, ..SMALL });
-    let all = flags(folder.root());
-    let at = |flag: &str| all.iter().position(|word| word == flag).unwrap();
-    let output = run_with(
-        folder.root(),
-        &all[..at("--images")],
-        &["--predictions", &all[at("--predictions") + 1]],
-    );
-    assert!(output.status.success(), "{}", stderr(&output));
-    let (page, scores) = outputs(folder.root());
-    assert!(Scores::read(&scores).unwrap().rows.is_empty());
-    let page = std::fs::read_to_string(page).unwrap();
-    assert!(page.contains("nothing is decided"), "{page}");
+    let line = "--labels labels.parquet --folds folds.parquet \
+                --predictions predictions/resnet18/oof.parquet";
+    let flags: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    report_with(&folder, &flags).succeeds();
+    assert!(scores(&folder).is_empty());
+    assert!(folder.text(PAGE).contains("nothing is scored"));
 }
 
 #[test]
-fn a_model_whose_best_epoch_was_kept_is_marked_and_so_is_the_ensemble() {
-    let folder = TestDir::new();
-    write_run(folder.root(), SMALL);
-    let path = folder.root().join("models/resnet18/fold-1.history.parquet");
-    let mut history = History::read(&path).unwrap().value;
-    history.checkpoint = "best".to_owned();
-    history.write(&path, &Provenance::new(&())).unwrap();
-    let said = stderr(&run(folder.root(), &[]));
-    assert!(said.contains("resnet18 †") && said.contains("average †"), "{said}");
-    assert!(!said.contains("resnet34 †"), "{said}");
+fn models_with_a_selected_epoch_and_their_ensembles_are_marked() {
+    let folder = small_run();
+    change::<History>(&folder, "models/resnet18/fold-1.history.parquet", |history| {
+        history.checkpoint = "best".to_owned();
+    });
+    let message = report(&folder, "").succeeds().stderr;
+    assert!(message.contains("resnet18 †") && message.contains("average †"), "{message}");
+    assert!(!message.contains("resnet34 †"), "{message}");
 }
 
 #[test]
 fn thresholds_without_predictions_are_refused() {
-    let folder = TestDir::new();
-    write_run(folder.root(), SMALL);
-    let from = folder.root().join("thresholds/average/exact.parquet");
-    let to = folder.root().join("thresholds/nobody/exact.parquet");
-    Thresholds::read(&from).unwrap().write(&to, &Provenance::new(&())).unwrap();
-    let mut flags = flags(folder.root());
-    flags.push(to.display().to_string());
-    let said = refusal(folder.root(), &flags);
-    assert!(said.contains("nobody") && said.contains("help:"), "{said}");
+    let folder = small_run();
+    let thresholds = Thresholds::read(&folder.path("thresholds/average/exact.parquet")).unwrap();
+    let path = "thresholds/other/exact.parquet";
+    fixtures::write(&thresholds.value, &folder.path(path));
+    let mut flags = flags();
+    flags.push(path.to_owned());
+    let message = refusal(&folder, &flags);
+    assert!(message.contains("other") && message.contains("help:"), "{message}");
 }
 
 #[test]
 fn files_of_another_run_are_refused_with_their_name() {
-    let (folder, other) = (TestDir::new(), TestDir::new());
-    write_run(folder.root(), SMALL);
+    let (folder, other) = (small_run(), TestDir::new());
     write_run(other.root(), Shape { samples: 30, ..SMALL });
-    let mut flags = flags(folder.root());
-    let place = flags.iter().position(|word| word.ends_with("average/oof.parquet")).unwrap();
-    let twice = flags[place].clone();
-    flags[place] = other.root().join("predictions/average/oof.parquet").display().to_string();
-    let said = refusal(folder.root(), &flags);
-    assert!(said.contains(&flags[place]) && said.contains("lacks 30 samples"), "{said}");
-    flags[place] = twice.clone();
-    flags.insert(place, twice);
-    let said = refusal(folder.root(), &flags);
-    assert!(said.contains("both hold out-of-fold predictions of average"), "{said}");
-    flags.remove(place);
+    let mut flags = flags();
+    let index = flags.iter().position(|word| word.ends_with("average/oof.parquet")).unwrap();
+    let own = flags[index].clone();
+    flags[index] = other.path("predictions/average/oof.parquet").display().to_string();
+    let message = refusal(&folder, &flags);
+    assert!(message.contains(&flags[index]) && message.contains("lacks 30 samples"), "{message}");
+    flags[index].clone_from(&own);
+    flags.insert(index, own);
+    let message = refusal(&folder, &flags);
+    assert!(message.contains("both hold out-of-fold predictions of average"), "{message}");
+    flags.remove(index);
     let history = flags.iter().find(|word| word.ends_with("fold-1.history.parquet")).unwrap();
     flags.extend(["--history".to_owned(), history.clone()]);
-    let said = refusal(folder.root(), &flags);
-    assert!(said.contains("both hold the history of resnet18, fold-1"), "{said}");
+    let message = refusal(&folder, &flags);
+    assert!(message.contains("both hold the history of resnet18, fold-1"), "{message}");
 }
 
 #[test]
 fn other_label_names_are_refused() {
-    let folder = TestDir::new();
-    write_run(folder.root(), SMALL);
-    let path = folder.root().join("thresholds/average/exact.parquet");
-    let mut thresholds = Thresholds::read(&path).unwrap().value;
-    thresholds.names = names(6);
-    thresholds.rows.push(thresholds.rows[0].clone());
-    thresholds.write(&path, &Provenance::new(&())).unwrap();
-    let said = refusal(folder.root(), &flags(folder.root()));
-    assert!(said.contains("label 5") && said.contains("exact.parquet"), "{said}");
+    let folder = small_run();
+    change::<Thresholds>(&folder, "thresholds/average/exact.parquet", |thresholds| {
+        thresholds.names = names(6);
+        thresholds.rows.push(thresholds.rows[0].clone());
+    });
+    let message = refusal(&folder, &flags());
+    assert!(message.contains("label 5") && message.contains("exact.parquet"), "{message}");
 }
 
 #[test]
-fn an_ensemble_of_decisions_is_scored_as_any_other() {
-    let folder = TestDir::new();
-    write_run(folder.root(), SMALL);
-    for part in ["oof", "test"] {
-        let path = folder.root().join(format!("predictions/average/{part}.parquet"));
-        let mut predictions = Predictions::read(&path).unwrap().value;
-        for probability in &mut predictions.probabilities {
-            *probability = f32::from(u8::from(*probability > 0.5));
-        }
-        predictions.write(&path, &Provenance::new(&())).unwrap();
-    }
-    let (_, scores) = outputs(folder.root());
-    let held_out = || {
-        let output = run(folder.root(), &["--test-labels", &test_labels(folder.root())]);
-        assert!(output.status.success(), "{}", stderr(&output));
-        let rows = Scores::read(&scores).unwrap().value.rows;
-        let is =
-            |row: &&hpa_artifacts::ScoreRow| row.name == "average" && row.method == "fixed:0.5";
-        rows.iter().filter(is).map(|row| row.value).collect::<Vec<_>>()
+fn ensembles_of_binary_predictions_are_scored_as_any_other() {
+    let folder = small_run();
+    let fixed_scores = || -> Vec<f64> {
+        report(&folder, TEST_LABELS).succeeds();
+        let rows = scores(&folder).into_iter();
+        let fixed = rows.filter(|row| row.name == "average" && row.method == "fixed:0.5");
+        fixed.map(|row| row.value).collect()
     };
-    let decided = held_out();
-    write_run(folder.root(), SMALL);
-    assert_eq!(decided, held_out(), "0 and 1 are decided as what they were made from");
+    let expected = fixed_scores();
+    for split in ["oof", "test"] {
+        let path = format!("predictions/average/{split}.parquet");
+        change::<Predictions>(&folder, &path, |predictions| {
+            for probability in &mut predictions.probabilities {
+                *probability = f32::from(u8::from(*probability > 0.5));
+            }
+        });
+    }
+    assert_eq!(fixed_scores(), expected);
 }
 
 #[test]
-fn samples_of_the_folds_without_labels_are_listed() {
-    let folder = TestDir::new();
-    write_run(folder.root(), SMALL);
-    let path = folder.root().join("labels.parquet");
-    let mut labels = Labels::read(&path).unwrap().value;
-    let last = labels.rows.pop().unwrap();
-    labels.write(&path, &Provenance::new(&())).unwrap();
-    let said = refusal(folder.root(), &flags(folder.root()));
-    assert!(said.contains("labels.parquet lacks 1 samples"), "{said}");
-    assert!(said.contains(last.id.as_str()), "{said}");
-}
-
-#[test]
-#[ignore = "writes a page to look at into the folder HPA_REPORT_DEMO"]
-fn a_page_to_look_at() {
-    let folder = std::env::var_os("HPA_REPORT_DEMO").expect("HPA_REPORT_DEMO names a folder");
-    let folder = Path::new(&folder);
-    write_run(folder, Shape { samples: 900, labels: 28, size_px: 64 });
-    let output = run(folder, &["--test-labels", &test_labels(folder)]);
-    assert!(output.status.success(), "{}", stderr(&output));
-    eprintln!("{}", stderr(&output));
+fn unlabelled_samples_of_the_folds_are_listed() {
+    let folder = small_run();
+    let mut last = None;
+    change::<Labels>(&folder, "labels.parquet", |labels| last = labels.rows.pop());
+    let message = refusal(&folder, &flags());
+    assert!(message.contains("labels.parquet lacks 1 samples"), "{message}");
+    assert!(message.contains(last.unwrap().id.as_str()), "{message}");
 }

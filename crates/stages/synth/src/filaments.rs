@@ -1,7 +1,7 @@
-//! Lines that wander: microtubules, intermediate filaments, mitochondria.
+//! Random-walk lines: microtubules, intermediate filaments, mitochondria.
 //!
-//! A persistent random walk: each step turns a little, keeps out of the nucleus by turning
-//! along its envelope, and ends at the cell's border.
+//! A persistent random walk: each step turns by a small random angle, follows the nuclear
+//! envelope instead of entering it, and the walk ends at the cell's border.
 
 use crate::cell::Phase;
 use crate::plane::Point;
@@ -9,18 +9,18 @@ use crate::scene::{Filament, Region, Scene};
 use hpa_core::Rng;
 use std::f64::consts::TAU;
 
-/// How a line grows.
+/// Parameters of a random walk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Growth {
     /// Longest line, in pixels.
     pub(crate) length: f64,
-    /// Turn a step, standard deviation in radians.
+    /// Standard deviation of the turn per step, in radians.
     pub(crate) wobble: f64,
-    /// Whether it bends back from the border instead of ending there.
+    /// Whether it turns back at the border instead of ending there.
     pub(crate) turns_back: bool,
 }
 
-/// One line that starts here in this direction.
+/// One line from a start point and direction.
 #[must_use]
 pub(crate) fn grow(
     scene: &Scene,
@@ -32,17 +32,17 @@ pub(crate) fn grow(
     let (mut at, mut angle) = start;
     let step = (0.35 * scene.micrometre).max(0.8);
     let mut line = vec![at];
-    let mut left = growth.length;
+    let mut remaining = growth.length;
     let nucleus = scene.cells[cell].nucleus.center();
-    while left > 0.0 {
-        left -= step;
+    while remaining > 0.0 {
+        remaining -= step;
         angle += growth.wobble * rng.normal();
         let mut next = at + Point::polar(angle, step);
         if scene.index(next).is_some_and(|index| scene.contains(cell, Region::Nucleus, index)) {
             angle = along_envelope(angle, (at - nucleus).angle());
             next = at + Point::polar(angle, step);
         }
-        // Beyond the picture the line goes on unseen, for it may come back.
+        // Outside of the image the line continues, because it may come back.
         let inside = scene.index(next).map_or_else(
             || scene.cells[cell].body.reach(next) < 1.0,
             |index| scene.contains(cell, Region::Cell, index),

@@ -57,7 +57,7 @@ impl Outline {
         Self { center, radii, largest }
     }
 
-    /// The middle.
+    /// The centre.
     #[must_use]
     pub(crate) const fn center(&self) -> Point {
         self.center
@@ -78,21 +78,21 @@ impl Outline {
         self.radii[first] * (1.0 - share) + self.radii[(first + 1) % SECTORS] * share
     }
 
-    /// How far out a point lies: 0 in the middle, 1 on the outline.
+    /// Relative distance from the centre: 0 at the centre, 1 on the outline.
     #[must_use]
     pub(crate) fn reach(&self, at: Point) -> f64 {
         let step = at - self.center;
         step.length() / self.radius(step.angle())
     }
 
-    /// Pixels from a point straight out to the outline; negative outside.
+    /// Radial distance to the outline in pixels; negative outside.
     #[must_use]
     pub(crate) fn depth(&self, at: Point) -> f64 {
         let step = at - self.center;
         self.radius(step.angle()) - step.length()
     }
 
-    /// The point at this share of the radius in this direction.
+    /// The point at this fraction of the radius in this direction.
     #[must_use]
     pub(crate) fn point(&self, angle: f64, share: f64) -> Point {
         self.center + Point::polar(angle, share * self.radius(angle))
@@ -105,7 +105,7 @@ mod tests {
     use hpa_core::Seed;
 
     #[test]
-    fn an_ellipse_is_long_along_its_axis_and_keeps_its_area() {
+    fn an_elongated_outline_keeps_its_area() {
         let shape =
             Shape { radius: 10.0, elongation: 4.0, axis: 0.7, irregularity: 0.0, tips: 0.0 };
         let outline = Outline::new(Point { x: 5.0, y: 5.0 }, &shape, &mut Seed::new(1).rng());

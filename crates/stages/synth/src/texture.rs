@@ -1,12 +1,12 @@
-//! Smooth random textures: chromatin, reticulum, cytosol, uneven light.
+//! Smooth random textures: chromatin, reticulum, cytosol, illumination.
 //!
 //! Value noise (Perlin 1985 describes the family): random numbers on a square lattice,
-//! joined by smooth steps; two octaves make grain. Values lie in [0, 1], mean 0.5.
+//! interpolated by smoothsteps; `grain` adds two octaves. Values lie in [0, 1], mean 0.5.
 
 use crate::plane::Point;
 use hpa_core::Seed;
 
-/// A texture without end; every point of the plane has its value.
+/// An unbounded texture, defined at every point of the plane.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Texture {
     seed: Seed,
@@ -26,25 +26,25 @@ impl Texture {
     pub(crate) fn value(&self, at: Point) -> f64 {
         let (x, y) = (at.x / self.spacing, at.y / self.spacing);
         let (column, row) = (x.floor(), y.floor());
-        let (right, down) = (smooth(x - column), smooth(y - row));
-        let top = mix(self.corner(column, row), self.corner(column + 1.0, row), right);
+        let (right, down) = (smoothstep(x - column), smoothstep(y - row));
+        let top = lerp(self.corner(column, row), self.corner(column + 1.0, row), right);
         let bottom =
-            mix(self.corner(column, row + 1.0), self.corner(column + 1.0, row + 1.0), right);
-        mix(top, bottom, down)
+            lerp(self.corner(column, row + 1.0), self.corner(column + 1.0, row + 1.0), right);
+        lerp(top, bottom, down)
     }
 
-    /// Coarse and fine grain together, from 0 to 1.
+    /// Two octaves, from 0 to 1.
     #[must_use]
     pub(crate) fn grain(&self, at: Point) -> f64 {
         let fine = self.value(Point { x: at.y * 2.0 + 91.7, y: at.x * 2.0 - 37.3 });
         0.6 * self.value(at) + 0.4 * fine
     }
 
-    /// Bright threads between dark holes, from 0 to 1: the crests of the noise.
+    /// The ridges of the noise, from 0 to 1: bright threads between dark holes.
     #[must_use]
     pub(crate) fn threads(&self, at: Point) -> f64 {
-        let crest = 1.0 - (2.0 * self.value(at) - 1.0).abs();
-        crest * crest * crest
+        let ridge = 1.0 - (2.0 * self.value(at) - 1.0).abs();
+        ridge * ridge * ridge
     }
 
     fn corner(&self, column: f64, row: f64) -> f64 {
@@ -53,12 +53,12 @@ impl Texture {
     }
 }
 
-fn smooth(t: f64) -> f64 {
+fn smoothstep(t: f64) -> f64 {
     t * t * (3.0 - 2.0 * t)
 }
 
-fn mix(from: f64, to: f64, share: f64) -> f64 {
-    from + (to - from) * share
+fn lerp(from: f64, to: f64, fraction: f64) -> f64 {
+    from + (to - from) * fraction
 }
 
 #[cfg(test)]

@@ -83,8 +83,8 @@ fn draw(split: &Split, rows: &[usize], n_labels: usize, count: usize, seed: Seed
     while drawn.len() < count && turns_without_sample < by_support.len() {
         let Some(label) = labels.next() else { break };
         match order.iter().position(|&row| split.truth[row * n_labels + label]) {
-            Some(place) => {
-                drawn.push(order.remove(place));
+            Some(index) => {
+                drawn.push(order.remove(index));
                 turns_without_sample = 0;
             }
             None => turns_without_sample += 1,

@@ -18,7 +18,7 @@ pub(crate) struct Curve {
     /// Threshold and F1; points inside horizontal runs are left out.
     pub points: Vec<(f64, f64)>,
     /// Threshold and its F1 on the same samples, of each method.
-    pub marks: Vec<(f64, f64)>,
+    pub markers: Vec<(f64, f64)>,
 }
 
 /// One row of the table of labels.
@@ -77,7 +77,7 @@ pub(crate) fn curves(run: &RunData, model: &ModelResult) -> Vec<Curve> {
             support: ranking.positives(),
             auc: ranking.roc_auc(),
             points: without_flat_runs(grid.collect()),
-            marks: thresholds.map(at).collect(),
+            markers: thresholds.map(at).collect(),
         }
     };
     (0..rankings.len()).map(curve).collect()

@@ -50,6 +50,13 @@ pub struct Evaluation {
     pub test_gain: Option<Score>,
 }
 
+impl Evaluation {
+    /// The method of its thresholds.
+    pub(crate) fn method<'a>(&self, run: &'a RunData) -> &'a str {
+        &run.models[self.model].threshold_sets[self.threshold_set].method
+    }
+}
+
 /// Parameters of the bootstrap.
 #[derive(Clone, Copy, Debug)]
 pub struct Resampling {
@@ -79,7 +86,7 @@ pub fn evaluate(run: &RunData, resampling: Resampling) -> Vec<Evaluation> {
         let is_baseline = |&(model, set): &(usize, usize)| {
             model == system.0 && run.models[model].threshold_sets[set].method == BASELINE
         };
-        systems.iter().position(is_baseline).filter(|&place| systems[place] != *system)
+        systems.iter().position(is_baseline).filter(|&index| systems[index] != *system)
     };
     let baselines: Vec<Option<usize>> = systems.iter().map(baseline).collect();
     let score = |split: &Split, predict: &(dyn Fn(usize, usize) -> Option<Vec<bool>> + Sync)| {
@@ -135,7 +142,6 @@ pub fn best(evaluations: &[Evaluation]) -> Option<&Evaluation> {
 pub fn score_table(run: &RunData, evaluations: &[Evaluation]) -> Scores {
     let mut rows = Vec::new();
     for evaluation in evaluations {
-        let model = &run.models[evaluation.model];
         let kinds = [
             ("oof", "macro-f1", evaluation.held_out),
             ("oof", "macro-f1-fitted", evaluation.fitted),
@@ -144,9 +150,9 @@ pub fn score_table(run: &RunData, evaluations: &[Evaluation]) -> Scores {
         for (split, metric, score) in kinds {
             if let Some(Score { value, low, high }) = score {
                 rows.push(ScoreRow {
-                    name: model.name.clone(),
+                    name: run.models[evaluation.model].name.clone(),
                     split: split.to_owned(),
-                    method: model.threshold_sets[evaluation.threshold_set].method.clone(),
+                    method: evaluation.method(run).to_owned(),
                     metric: metric.to_owned(),
                     value,
                     low,
@@ -201,19 +207,19 @@ fn score_all(
     };
     let values = statistic(None);
     let intervals = bootstrap.intervals(|weights| statistic(Some(weights)));
-    let score = |place: usize| Score {
-        value: values[place],
-        low: intervals[place].low,
-        high: intervals[place].high,
+    let score = |index: usize| Score {
+        value: values[index],
+        low: intervals[index].low,
+        high: intervals[index].high,
     };
     let count = systems.len();
-    let is_scored = |place: usize| systems[place].is_some();
+    let is_scored = |index: usize| systems[index].is_some();
     (0..count)
-        .map(|place| {
-            let base = baselines[place].filter(|&base| is_scored(place) && is_scored(base));
+        .map(|index| {
+            let base = baselines[index].filter(|&base| is_scored(index) && is_scored(base));
             ScoreAndGain {
-                score: is_scored(place).then(|| score(place)),
-                gain: base.map(|_| score(count + place)),
+                score: is_scored(index).then(|| score(index)),
+                gain: base.map(|_| score(count + index)),
             }
         })
         .collect()

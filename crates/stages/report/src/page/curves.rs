@@ -4,7 +4,7 @@ use super::{Page, model_name, score_text, thousands};
 use crate::data::ModelResult;
 use crate::evaluate::Evaluation;
 use crate::evaluate::labels::{Curve, curve_split, curves};
-use crate::render::svg::{Scale, coordinate, mark, path};
+use crate::render::svg::{Scale, coordinate, marker, path};
 use maud::{Markup, html};
 
 const WIDTH: f64 = 190.0;
@@ -19,10 +19,10 @@ pub(super) fn section(page: &Page<'_>, best: Option<&Evaluation>) -> Markup {
             "F1 of each label as a function of its threshold, on the out-of-fold samples. Marks show "
             "the thresholds of each method (fitted on all folds)."
         }
-        @for (place, model) in run.models.iter().enumerate() {
+        @for (index, model) in run.models.iter().enumerate() {
             @if curve_split(run, model).is_some() {
-                details open[open == Some(place)] {
-                    summary { (model_name(run, place)) }
+                details open[open == Some(index)] {
+                    summary { (model_name(run, index)) }
                     (legend(model))
                     div.multiples {
                         @for (curve, name) in curves(run, model).iter().zip(run.names.as_slice()) {
@@ -41,7 +41,7 @@ fn legend(model: &ModelResult) -> Markup {
             @for (series, set) in model.threshold_sets.iter().enumerate() {
                 li {
                     svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true" {
-                        path.{ "fill s" (series % 6) } d=(mark(series, (6.0, 6.0), 4.2)) {}
+                        path.{ "fill s" (series % 6) } d=(marker(series, (6.0, 6.0), 4.2)) {}
                     }
                     " " (set.method)
                 }
@@ -71,9 +71,9 @@ fn panel(curve: &Curve, name: &str, model: &ModelResult) -> Markup {
                     text x=(tx) y="102" text-anchor="middle" { (tick) }
                 }
                 path.curve d=(path(&points)) {}
-                @for (series, (place, set)) in curve.marks.iter().zip(&model.threshold_sets).enumerate() {
-                    path.{ "fill s" (series % 6) } d=(mark(series, (x.at(place.0), y.at(place.1)), 3.4)) {
-                        title { (set.method) ": threshold " (score_text(place.0)) ", F1 " (score_text(place.1)) }
+                @for (series, (at, set)) in curve.markers.iter().zip(&model.threshold_sets).enumerate() {
+                    path.{ "fill s" (series % 6) } d=(marker(series, (x.at(at.0), y.at(at.1)), 3.4)) {
+                        title { (set.method) ": threshold " (score_text(at.0)) ", F1 " (score_text(at.1)) }
                     }
                 }
             }
@@ -83,7 +83,7 @@ fn panel(curve: &Curve, name: &str, model: &ModelResult) -> Markup {
 
 /// A text alternative of the panel.
 fn description(curve: &Curve, name: &str, model: &ModelResult) -> String {
-    let set = curve.marks.iter().zip(&model.threshold_sets).map(|((threshold, f1), set)| {
+    let set = curve.markers.iter().zip(&model.threshold_sets).map(|((threshold, f1), set)| {
         format!("; {}: threshold {threshold:.3}, F1 {f1:.3}", set.method)
     });
     format!("F1 of {name} against its threshold{}", set.collect::<String>())

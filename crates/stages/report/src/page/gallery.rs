@@ -1,4 +1,4 @@
-//! Samples in false colour with what was right, missed and wrong.
+//! Gallery of samples in false colour, with correct, missed and wrong labels.
 
 use super::{Page, model_name};
 use crate::evaluate::Evaluation;
@@ -12,10 +12,9 @@ pub(super) fn section(page: &Page<'_>, best: Option<&Evaluation>) -> Markup {
     let Some(best) = best.filter(|_| !page.gallery.is_empty()) else {
         return html! { p { "No sample has both an image and predictions." } };
     };
-    let method = &page.run.models[best.model].threshold_sets[best.threshold_set].method;
     html! {
         p {
-            "Predictions of " strong { (model_name(page.run, best.model)) } ", " (method)
+            "Predictions of " strong { (model_name(page.run, best.model)) } ", " (best.method(page.run))
             " on samples held out from training. The samples are drawn at random, frequent and rare labels "
             "alternating. Left: false colour as in the Atlas, microtubules red, protein green, nucleus "
             "blue, endoplasmic reticulum yellow. Right: the protein alone. Every channel is scaled for "

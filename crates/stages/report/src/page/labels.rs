@@ -5,17 +5,17 @@ use crate::evaluate::labels::{LabelRow, label_rows};
 use crate::evaluate::{Evaluation, best};
 use maud::{Markup, html};
 
-/// One table an model, by its best method; the best one's is open.
+/// One table per model with its best method; that of the best model is open.
 pub(super) fn section(page: &Page<'_>, overall: Option<&Evaluation>) -> Markup {
     let run = page.run;
     let tables = (0..run.models.len()).filter_map(|model| {
-        let mine: Vec<Evaluation> = page
+        let own: Vec<Evaluation> = page
             .evaluations
             .iter()
             .filter(|evaluation| evaluation.model == model)
             .cloned()
             .collect();
-        best(&mine).cloned()
+        best(&own).cloned()
     });
     html! {
         p {
@@ -24,9 +24,8 @@ pub(super) fn section(page: &Page<'_>, overall: Option<&Evaluation>) -> Markup {
             "a sample with the label scores higher than one without (0.5 is chance)."
         }
         @for evaluation in tables {
-            @let model = &run.models[evaluation.model];
             details open[overall == Some(&evaluation)] {
-                summary { (model_name(run, evaluation.model)) ", " (model.threshold_sets[evaluation.threshold_set].method) }
+                summary { (model_name(run, evaluation.model)) ", " (evaluation.method(run)) }
                 (table(page, &label_rows(run, &evaluation)))
             }
         }

@@ -1,9 +1,9 @@
-//! The table of scores, and the best of them in large type.
+//! The table of scores, and the best scores as tiles.
 
 use super::{Page, absent, model_name, score_text};
 use crate::data::RunData;
 use crate::evaluate::{Evaluation, Score};
-use crate::render::svg::{Scale, coordinate, mark, tick_label, ticks};
+use crate::render::svg::{Scale, coordinate, marker, tick_label, ticks};
 use maud::{Markup, html};
 
 const WIDTH: f64 = 260.0;
@@ -11,10 +11,9 @@ const WIDTH: f64 = 260.0;
 /// The best model's scores.
 pub(super) fn headline(page: &Page<'_>, best: Option<&Evaluation>) -> Markup {
     let Some(best) = best else { return html! {} };
-    let method = &page.run.models[best.model].threshold_sets[best.threshold_set].method;
     html! {
         dl.tiles {
-            div { dt { "best system" } dd { (model_name(page.run, best.model)) small { (method) } } }
+            div { dt { "best model" } dd { (model_name(page.run, best.model)) small { (best.method(page.run)) } } }
             (tile("macro F1, out of fold", best.held_out, best.held_out_gain))
             (tile("macro F1, test", best.test, best.test_gain))
         }
@@ -42,7 +41,7 @@ fn signed(value: f64) -> String {
     if text == "-0.000" { "+0.000".to_owned() } else { text.replace('-', "−") }
 }
 
-/// The table and how to read it.
+/// The table of scores.
 pub(super) fn section(page: &Page<'_>, best: Option<&Evaluation>) -> Markup {
     let run = page.run;
     if page.evaluations.is_empty() {
@@ -78,15 +77,15 @@ pub(super) fn section(page: &Page<'_>, best: Option<&Evaluation>) -> Markup {
 }
 
 fn rows(page: &Page<'_>, model: usize, scale: &PlotScale, best: Option<&Evaluation>) -> Markup {
-    let mine: Vec<&Evaluation> = page.evaluations.iter().filter(|v| v.model == model).collect();
+    let own: Vec<&Evaluation> = page.evaluations.iter().filter(|v| v.model == model).collect();
     html! {
         tbody {
-            @for (place, evaluation) in mine.iter().enumerate() {
+            @for (index, evaluation) in own.iter().enumerate() {
                 tr.best[best == Some(*evaluation)] {
-                    @if place == 0 {
-                        th scope="rowgroup" rowspan=(mine.len()) { (model_name(page.run, model)) }
+                    @if index == 0 {
+                        th scope="rowgroup" rowspan=(own.len()) { (model_name(page.run, model)) }
                     }
-                    th.method scope="row" { (page.run.models[model].threshold_sets[evaluation.threshold_set].method) }
+                    th.method scope="row" { (evaluation.method(page.run)) }
                     td { (cell(evaluation.held_out)) }
                     @if page.run.test.is_some() { td { (cell(evaluation.test)) } }
                     td.muted { @if let Some(score) = evaluation.fitted { (score_text(score.value)) } @else { (absent()) } }
@@ -117,8 +116,8 @@ fn scale(evaluations: &[Evaluation]) -> PlotScale {
     let low = scores().map(|score| score.low).fold(1.0, f64::min);
     let high = scores().map(|score| score.high).fold(0.0, f64::max);
     let (low, high) = if high > low { (low, high) } else { (0.0, 1.0) };
-    let room = 0.04 * (high - low);
-    let (low, high) = ((low - room).max(0.0), (high + room).min(1.0));
+    let margin = 0.04 * (high - low);
+    let (low, high) = ((low - margin).max(0.0), (high + margin).min(1.0));
     PlotScale { scale: Scale::new((low, high), (8.0, WIDTH - 8.0)), low, high }
 }
 
@@ -136,7 +135,7 @@ fn axis(plot: &PlotScale, has_test: bool) -> Markup {
 
 fn whiskers(evaluation: &Evaluation, plot: &PlotScale) -> Markup {
     let lanes = [(0, evaluation.held_out), (1, evaluation.test)];
-    let there = lanes.iter().filter(|(_, score)| score.is_some()).count();
+    let lane_count = lanes.iter().filter(|(_, score)| score.is_some()).count();
     html! {
         svg viewBox="0 0 260 26" width="260" height="26" aria-hidden="true" {
             @for tick in ticks(plot.low, plot.high, 5) {
@@ -145,10 +144,10 @@ fn whiskers(evaluation: &Evaluation, plot: &PlotScale) -> Markup {
             }
             @for (series, score) in lanes {
                 @if let Some(score) = score {
-                    @let y = if there == 1 { 13.0 } else if series == 0 { 8.0 } else { 18.0 };
+                    @let y = if lane_count == 1 { 13.0 } else if series == 0 { 8.0 } else { 18.0 };
                     @let (low, high) = (plot.scale.at(score.low), plot.scale.at(score.high));
                     line.{ "stroke s" (series) } x1=(coordinate(low)) x2=(coordinate(high)) y1=(coordinate(y)) y2=(coordinate(y)) {}
-                    path.{ "fill s" (series) } d=(mark(series, (plot.scale.at(score.value), y), 3.6)) {}
+                    path.{ "fill s" (series) } d=(marker(series, (plot.scale.at(score.value), y), 3.6)) {}
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Rendering of channel images as PNG data URIs.
 //!
-//! False colour as the Atlas shows it: microtubules red, protein green, nucleus blue, and
+//! False colour as in the Atlas: microtubules red, protein green, nucleus blue, and
 //! the reticulum yellow, which is red and green. Stains are dim, so every channel of every
 //! sample is scaled so that its 99.7th percentile is white, at most eightfold: brightness
 //! is not comparable between images. Large images are reduced by averaging.
@@ -36,12 +36,12 @@ pub(crate) fn render(pixels: &[u8], width: usize) -> RenderedImages {
     let [red, green, blue, yellow] =
         [Channel::Red, Channel::Green, Channel::Blue, Channel::Yellow].map(plane);
     let mut composite = Vec::with_capacity(3 * side * side);
-    for place in 0..side * side {
+    for index in 0..side * side {
         // Half of the reticulum channel, which fills the cell and would hide the others.
-        let reticulum = yellow[place] / 2;
-        composite.push(red[place].saturating_add(reticulum));
-        composite.push(green[place].saturating_add(reticulum));
-        composite.push(blue[place]);
+        let reticulum = yellow[index] / 2;
+        composite.push(red[index].saturating_add(reticulum));
+        composite.push(green[index].saturating_add(reticulum));
+        composite.push(blue[index]);
     }
     RenderedImages {
         composite: data_uri(&composite, side, png::ColorType::Rgb),
@@ -54,8 +54,8 @@ pub(crate) fn render(pixels: &[u8], width: usize) -> RenderedImages {
 fn area_resize(plane: &[u8], width: usize, factor: usize) -> Vec<u8> {
     let side = width / factor;
     let area = u32::try_from(factor * factor).expect("an image's side is below 2^16");
-    let mean = |place: usize| {
-        let (top, left) = (place / side * factor, place % side * factor);
+    let mean = |index: usize| {
+        let (top, left) = (index / side * factor, index % side * factor);
         let rows = (top..top + factor).map(|y| &plane[y * width + left..][..factor]);
         let sum: u32 = rows.flatten().map(|&value| u32::from(value)).sum();
         u8::try_from((sum + area / 2) / area).expect("a mean of bytes is a byte")
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_of_any_size_can_be_rendered() {
+    fn images_of_any_size_are_rendered() {
         for width in [1, 3, 64, 257, 600] {
             let images = render(&vec![7; 4 * width * width], width);
             assert!(images.side <= MAX_SIDE && images.side > 0);

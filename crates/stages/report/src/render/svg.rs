@@ -35,15 +35,15 @@ pub(crate) fn coordinate(value: f64) -> String {
 /// A path through points given as coordinates.
 pub(crate) fn path(points: &[(f64, f64)]) -> String {
     let mut text = String::new();
-    for (place, &(x, y)) in points.iter().enumerate() {
-        let command = if place == 0 { 'M' } else { 'L' };
+    for (index, &(x, y)) in points.iter().enumerate() {
+        let command = if index == 0 { 'M' } else { 'L' };
         write!(text, "{command}{} {}", coordinate(x), coordinate(y)).expect("into memory");
     }
     text
 }
 
 /// The outline of the marker of a series.
-pub(crate) fn mark(series: usize, (x, y): (f64, f64), size: f64) -> String {
+pub(crate) fn marker(series: usize, (x, y): (f64, f64), size: f64) -> String {
     let corners: &[(f64, f64)] = match series % 4 {
         0 => &[(0.0, -1.2), (1.2, 0.0), (0.0, 1.2), (-1.2, 0.0)],
         1 => &[(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],

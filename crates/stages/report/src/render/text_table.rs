@@ -13,7 +13,7 @@ pub fn text_table(run: &RunData, evaluations: &[Evaluation]) -> String {
         let dagger = if model.selected { " †" } else { "" };
         [
             format!("{}{dagger}", model.name),
-            model.threshold_sets[evaluation.threshold_set].method.clone(),
+            evaluation.method(run).to_owned(),
             cell(evaluation.held_out),
             cell(evaluation.test),
         ]

@@ -1,4 +1,4 @@
-//! Dividing cells and the organelle that divides them.
+//! Patterns of dividing cells, and the centrosome.
 
 use crate::canvas::Canvas;
 use crate::cell::Phase;
@@ -57,11 +57,11 @@ pub(super) fn spindle(canvas: &mut Canvas) {
 /// a cell (Sanchez & Feldman, Curr. Opin. Cell Biol. 2017).
 pub(super) fn organizing_center(canvas: &mut Canvas, rng: &mut Rng) {
     let unit = canvas.micrometre();
-    let heart = canvas.scene.cells[canvas.cell].organiser;
-    canvas.spot(Cell, heart, 1.1 * unit, 1.5);
+    let centre = canvas.scene.cells[canvas.cell].organiser;
+    canvas.spot(Cell, centre, 1.1 * unit, 1.5);
     for _ in 0..9 {
         let ray = Point::polar(rng.range(0.0, TAU), rng.range(2.0, 4.5) * unit);
-        canvas.stroke(Cytoplasm, &[heart, heart + ray], 0.3 * unit, 0.6);
+        canvas.stroke(Cytoplasm, &[centre, centre + ray], 0.3 * unit, 0.6);
     }
 }
 
@@ -69,9 +69,9 @@ pub(super) fn organizing_center(canvas: &mut Canvas, rng: &mut Rng) {
 /// (Conduit, Wainman & Raff, Nat. Rev. Mol. Cell Biol. 2015).
 pub(super) fn centrosome(canvas: &mut Canvas, rng: &mut Rng) {
     let unit = canvas.micrometre();
-    let heart = canvas.scene.cells[canvas.cell].organiser;
+    let centre = canvas.scene.cells[canvas.cell].organiser;
     let apart = Point::polar(rng.range(0.0, TAU), rng.range(0.5, 1.0) * unit);
-    for at in [heart - apart, heart + apart] {
+    for at in [centre - apart, centre + apart] {
         canvas.spot(Cell, at, 0.45 * unit, 2.6);
     }
 }

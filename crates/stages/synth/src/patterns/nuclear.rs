@@ -1,4 +1,4 @@
-//! Places inside the nucleus.
+//! Patterns of the nucleus.
 
 use crate::canvas::Canvas;
 use crate::plane::Point;
@@ -33,7 +33,7 @@ pub(super) fn membrane(canvas: &mut Canvas) {
     });
 }
 
-/// Nucleoli: two to five bright balls, where ribosomes are put together.
+/// Nucleoli: two to five bright balls, where ribosomes are assembled.
 pub(super) fn nucleoli(canvas: &mut Canvas, seed: Seed) {
     diffuse(canvas, seed, 0.12);
     for nucleolus in &canvas.scene.cells[canvas.cell].nucleoli {
@@ -41,7 +41,7 @@ pub(super) fn nucleoli(canvas: &mut Canvas, seed: Seed) {
     }
 }
 
-/// Fibrillar centres: a wreath of dots along the rim of each nucleolus, its middle dark
+/// Fibrillar centres: a ring of dots along the rim of each nucleolus, dark inside
 /// (Raška et al., Curr. Opin. Cell Biol. 2006).
 pub(super) fn fibrillar_centers(canvas: &mut Canvas, rng: &mut Rng) {
     let size = 0.35 * canvas.micrometre();

@@ -1,4 +1,4 @@
-//! Reticulum, Golgi apparatus, mitochondria, aggresome: large organelles of the cytoplasm.
+//! Large organelles of the cytoplasm: reticulum, Golgi apparatus, mitochondria, aggresome.
 
 use crate::canvas::Canvas;
 use crate::filaments::{Growth, grow};
@@ -65,16 +65,16 @@ pub(super) fn mitochondria(canvas: &mut Canvas, rng: &mut Rng) {
     }
 }
 
-/// Aggresome: one dense heap of misfolded protein at the organising centre, beside the
+/// Aggresome: one dense clump of misfolded protein at the organising centre, beside the
 /// nucleus (Johnston, Ward & Kopito, J. Cell Biol. 1998).
 pub(super) fn aggresome(canvas: &mut Canvas, rng: &mut Rng) {
     let cell = &canvas.scene.cells[canvas.cell];
     let unit = canvas.micrometre();
     let outward = (cell.organiser - cell.nucleus.center()).angle();
-    let heart = cell.nucleus.point(outward, 1.0) + Point::polar(outward, 1.5 * unit);
-    canvas.blob(Cytoplasm, heart, rng.range(2.0, 2.8) * unit, 1.8);
+    let centre = cell.nucleus.point(outward, 1.0) + Point::polar(outward, 1.5 * unit);
+    canvas.blob(Cytoplasm, centre, rng.range(2.0, 2.8) * unit, 1.8);
     for _ in 0..6 {
-        let lobe = heart + Point::polar(rng.range(0.0, TAU), rng.range(0.8, 2.0) * unit);
+        let lobe = centre + Point::polar(rng.range(0.0, TAU), rng.range(0.8, 2.0) * unit);
         canvas.blob(Cytoplasm, lobe, rng.range(0.7, 1.3) * unit, 0.5);
     }
 }

@@ -1,4 +1,4 @@
-//! Filaments, what hangs on their ends, and rods and rings.
+//! Cytoskeleton: filaments, their ends and adhesions; rods and rings.
 
 use crate::canvas::Canvas;
 use crate::filaments::{Growth, grow};

@@ -1,4 +1,4 @@
-//! The cell's surface, its contacts, and the fluid that fills it.
+//! Plasma membrane, cell junctions and cytosol.
 
 use crate::canvas::Canvas;
 use crate::scene::Region::{Cell, Cytoplasm, Nucleus};

@@ -1,4 +1,4 @@
-//! Small round things in the cytoplasm, told apart by number, size, place and hollowness.
+//! Vesicles and granules of the cytoplasm, which differ in number, size, position and hollowness.
 
 use crate::canvas::Canvas;
 use crate::plane::Point;
@@ -6,7 +6,7 @@ use crate::scene::Region::Cytoplasm;
 use hpa_core::Rng;
 use std::f64::consts::TAU;
 
-/// Peroxisomes: about a hundred even dots all over the cytoplasm
+/// Peroxisomes: about a hundred equal dots throughout the cytoplasm
 /// (Smith & Aitchison, Nat. Rev. Mol. Cell Biol. 2013).
 pub(super) fn peroxisomes(canvas: &mut Canvas, rng: &mut Rng) {
     let size = 0.3 * canvas.micrometre();
@@ -17,7 +17,7 @@ pub(super) fn peroxisomes(canvas: &mut Canvas, rng: &mut Rng) {
     }
 }
 
-/// Endosomes: some dozens of vesicles of all sizes, the larger ones hollow
+/// Endosomes: dozens of vesicles of all sizes, the larger ones hollow
 /// (Huotari & Helenius, EMBO J. 2011).
 pub(super) fn endosomes(canvas: &mut Canvas, rng: &mut Rng) {
     let (unit, radius) = (canvas.micrometre(), canvas.scene.cells[canvas.cell].radius);
@@ -32,7 +32,7 @@ pub(super) fn endosomes(canvas: &mut Canvas, rng: &mut Rng) {
     }
 }
 
-/// Lysosomes: ten to thirty full bright balls gathered towards the organising centre
+/// Lysosomes: ten to thirty bright filled discs near the organising centre
 /// (Pu et al., J. Cell Sci. 2016).
 pub(super) fn lysosomes(canvas: &mut Canvas, rng: &mut Rng) {
     let unit = canvas.micrometre();
@@ -45,14 +45,14 @@ pub(super) fn lysosomes(canvas: &mut Canvas, rng: &mut Rng) {
     }
 }
 
-/// Lipid droplets: balls of fat in bunches; antibodies coat their surface, so each is a ring
+/// Lipid droplets: clustered droplets; antibodies stain their surface, so each is a ring
 /// (Olzmann & Carvalho, Nat. Rev. Mol. Cell Biol. 2019).
 pub(super) fn lipid_droplets(canvas: &mut Canvas, rng: &mut Rng) {
     let (unit, scene) = (canvas.micrometre(), canvas.scene);
     for _ in 0..3 + rng.below(3) {
-        let Some(bunch) = scene.scatter(canvas.cell, Cytoplasm, rng) else { continue };
+        let Some(cluster) = scene.scatter(canvas.cell, Cytoplasm, rng) else { continue };
         for _ in 0..4 + rng.below(5) {
-            if let Some(at) = scene.around(canvas.cell, bunch, 2.2 * unit, rng) {
+            if let Some(at) = scene.around(canvas.cell, cluster, 2.2 * unit, rng) {
                 let radius = rng.range(0.9, 1.7) * unit;
                 canvas.ring(Cytoplasm, at, radius, rng.range(0.9, 1.4));
             }
