@@ -1,11 +1,13 @@
 //! `hpa-score`: F-scores and mean AUC of predictions.
 
 use anyhow::Result;
-use hpa_artifacts::{Folds, Labels, Predictions, Thresholds, check_lineage, check_made_from};
+use hpa_artifacts::{
+    Folds, Labels, Predictions, Thresholds, align, check_lineage, check_made_from,
+};
 use hpa_cli::{Input, RunContext, UsageError, in_range};
 use hpa_core::Seed;
 use hpa_metrics::Bootstrap;
-use hpa_score::{LabelledPredictions, Score, ScoreKind, groups};
+use hpa_score::{Score, ScoreKind, f_score, mean_auc};
 use std::process::ExitCode;
 
 #[derive(clap::Args)]
@@ -63,24 +65,22 @@ fn run(args: &Args, context: &RunContext) -> Result<Vec<Score>> {
         let present = (labels.origin.digest, labels.origin.path.as_path());
         check_made_from(&predictions.origin, "labels", present)?;
     }
-    let data = LabelledPredictions::new(&labels, &predictions)?;
+    let folds = args.folds.as_ref().map(|path| path.read(context)).transpose()?;
+    let data = align(&labels, predictions.value, folds.as_deref())?;
     if data.left_out > 0 {
         context.info(format!("{} predictions have no labels and are left out", data.left_out));
     }
     let seed = Seed::new(args.seed);
-    let bootstrap = match &args.folds {
-        Some(folds) => {
-            let folds = folds.read(context)?;
-            Bootstrap::new(&groups(&labels, &folds)?, args.bootstrap, seed)
-        }
-        None => Bootstrap::of_samples(labels.rows.len(), args.bootstrap, seed),
+    let bootstrap = match &data.groups {
+        Some(groups) => Bootstrap::new(groups, args.bootstrap, seed),
+        None => Bootstrap::of_samples(data.n_samples(), args.bootstrap, seed),
     };
     let mut scores = Vec::new();
     for kind in &args.metric {
         let score = match (kind, &thresholds) {
-            (ScoreKind::MeanAuc, _) => data.mean_auc(args.min_positives, &bootstrap)?,
+            (ScoreKind::MeanAuc, _) => mean_auc(&data, args.min_positives, &bootstrap)?,
             (ScoreKind::F(metric), Some(thresholds)) => {
-                data.f_score(*metric, thresholds, &bootstrap)?
+                f_score(&data, *metric, thresholds, &bootstrap)?
             }
             (ScoreKind::F(_), None) => unreachable!("refused above"),
         };

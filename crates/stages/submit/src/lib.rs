@@ -1,6 +1,6 @@
 //! Submissions in the competition's form: `Id,Predicted`, in the order of the template.
 
-use hpa_artifacts::{Predictions, ThresholdMismatch, Thresholds};
+use hpa_artifacts::{MissingIds, Predictions, ThresholdMismatch, Thresholds, apply_thresholds};
 use hpa_core::{LabelSet, SampleId};
 use std::collections::{HashMap, HashSet};
 
@@ -32,14 +32,10 @@ pub enum SubmissionError {
     Thresholds(#[from] ThresholdMismatch),
     /// Samples of the template without a prediction.
     #[error(
-        "{count} template samples have no prediction: {first}\n  help: predict them too, or list them in a file for --exclude"
+        "{} template samples have no prediction: {_0}\n  help: predict them too, or list them in a file for --exclude",
+        .0.count
     )]
-    Unpredicted {
-        /// How many.
-        count: usize,
-        /// The first twenty.
-        first: String,
-    },
+    Unpredicted(MissingIds),
 }
 
 /// Applies the thresholds to every sample of the template.
@@ -53,39 +49,24 @@ pub fn submission(
     template: &[SampleId],
     excluded: &[SampleId],
 ) -> Result<Submission, SubmissionError> {
-    let predicted = hpa_artifacts::apply_thresholds(predictions, thresholds)?;
+    let predicted = apply_thresholds(predictions, thresholds)?;
     let n_labels = predictions.names.count();
     let row_of: HashMap<&SampleId, usize> = predictions.ids.iter().zip(0..).collect();
-    let excluded: HashSet<&SampleId> = excluded.iter().collect();
-    let mut missing: Vec<&str> = Vec::new();
-    let mut rows = Vec::with_capacity(template.len());
-    let mut n_excluded = 0;
-    for id in template {
-        let labels = match row_of.get(id) {
-            Some(&row) => {
-                let row = &predicted[row * n_labels..][..n_labels];
-                let labels = predictions.names.labels().zip(row);
-                labels.filter(|(_, predicted)| **predicted).map(|(label, _)| label).collect()
-            }
-            None if excluded.contains(id) => {
-                n_excluded += 1;
-                LabelSet::default()
-            }
-            None => {
-                missing.push(id.as_str());
-                continue;
-            }
-        };
-        rows.push(SubmissionRow { id: id.clone(), labels });
+    let is_excluded: HashSet<&SampleId> = excluded.iter().collect();
+    let absent = || template.iter().filter(|id| !row_of.contains_key(id));
+    if let Some(missing) = MissingIds::collect(absent().filter(|id| !is_excluded.contains(id))) {
+        return Err(SubmissionError::Unpredicted(missing));
     }
-    if !missing.is_empty() {
-        let count = missing.len();
-        let rest = if count > 20 { ", …" } else { "" };
-        let first = missing[..count.min(20)].join(", ") + rest;
-        return Err(SubmissionError::Unpredicted { count, first });
-    }
-    let surplus = predictions.ids.len() + n_excluded - template.len();
-    Ok(Submission { rows, excluded: n_excluded, surplus })
+    let row = |id: &SampleId| {
+        let labels = row_of.get(id).map_or_else(LabelSet::default, |&row| {
+            let row = predictions.names.labels().zip(&predicted[row * n_labels..]);
+            row.filter(|(_, predicted)| **predicted).map(|(label, _)| label).collect()
+        });
+        SubmissionRow { id: id.clone(), labels }
+    };
+    let excluded = absent().count();
+    let surplus = predictions.ids.len() + excluded - template.len();
+    Ok(Submission { rows: template.iter().map(row).collect(), excluded, surplus })
 }
 
 impl Submission {

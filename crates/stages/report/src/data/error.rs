@@ -1,5 +1,6 @@
 //! Errors of files that contradict each other.
 
+use hpa_artifacts::{LabelNameMismatch, MissingIds};
 use std::path::PathBuf;
 
 /// Why no report can be made.
@@ -7,7 +8,8 @@ use std::path::PathBuf;
 pub enum ReportError {
     /// Two files have different label names.
     #[error(
-        "{} has other label names than {}: label {label} is {theirs} there and {ours} here", path.display(), first.display()
+        "{} has other label names than {}: label {} is {} there and {} here",
+        path.display(), first.display(), mismatch.label, mismatch.second, mismatch.first
     )]
     Names {
         /// The file at fault.
@@ -15,23 +17,17 @@ pub enum ReportError {
         /// The labels file.
         first: PathBuf,
         /// The first label that differs.
-        label: usize,
-        /// Its name in the labels file.
-        ours: String,
-        /// Its name in the other file.
-        theirs: String,
+        mismatch: LabelNameMismatch,
     },
     /// Samples that are missing from a file.
-    #[error("{} lacks {count} samples of {}: {listed}", path.display(), of.display())]
+    #[error("{} lacks {} samples of {}: {missing}", path.display(), missing.count, of.display())]
     Missing {
         /// The file at fault.
         path: PathBuf,
         /// The file that lists them.
         of: PathBuf,
-        /// How many are missing.
-        count: usize,
-        /// The first of them.
-        listed: String,
+        /// The missing samples.
+        missing: MissingIds,
     },
     /// Nothing to score.
     #[error("{} has no samples", path.display())]
@@ -58,13 +54,5 @@ pub enum ReportError {
         path: PathBuf,
         /// The folder's name.
         name: String,
-    },
-    /// Predictions, thresholds or folds of different runs.
-    #[error("{} is from another run: {reason}\n  help: run `make {}`", path.display(), path.display())]
-    OtherRun {
-        /// The file at fault.
-        path: PathBuf,
-        /// What differs.
-        reason: String,
     },
 }

@@ -2,7 +2,7 @@
 
 use super::split::{check_names, rows_of};
 use super::{ModelResult, ReportError, RunFiles, Split, ThresholdSet};
-use hpa_artifacts::{Loaded, Origin, Predictions, Thresholds, check_lineage};
+use hpa_artifacts::{ArtifactError, Loaded, Origin, Predictions, Thresholds, check_lineage};
 use hpa_core::SampleId;
 use std::path::PathBuf;
 
@@ -72,7 +72,7 @@ impl<'a> ModelsBuilder<'a> {
         let lengths = file.rows.iter().filter_map(|row| row.fold_threshold.as_ref()).map(Vec::len);
         if let Some(found) = lengths.into_iter().find(|&length| length != n_folds) {
             let reason = format!("it has thresholds for {found} folds, the run has {n_folds}");
-            return Err(ReportError::OtherRun { path, reason }.into());
+            return Err(ArtifactError::OtherRun { path, reason }.into());
         }
         let method = method_name(file);
         let sets = &mut entry.model.threshold_sets;
@@ -111,20 +111,21 @@ impl<'a> ModelsBuilder<'a> {
     }
 
     /// Out-of-fold predictions must have the folds of the run.
-    fn check_folds(&self, file: &Loaded<Predictions>) -> Result<(), ReportError> {
+    fn check_folds(&self, file: &Loaded<Predictions>) -> anyhow::Result<()> {
         let folds_file = &self.files.folds.origin;
         let rows = rows_of(&self.oof.ids, folds_file, &file.ids, &file.origin)?;
         let column = file.folds.as_ref().expect("called for out-of-fold predictions");
         for (row, &expected) in rows.into_iter().zip(&self.oof.folds) {
             let (id, found) = (&file.ids[row], column.folds[row]);
             if found != expected {
-                return Err(ReportError::OtherRun {
+                return Err(ArtifactError::OtherRun {
                     path: file.origin.path.clone(),
                     reason: format!(
                         "sample {id} is in fold {found} there and in fold {expected} of {}",
                         folds_file.path.display()
                     ),
-                });
+                }
+                .into());
             }
         }
         Ok(())

@@ -1,12 +1,8 @@
 //! Labelled samples of one split, and joining other files to them by id.
 
 use super::ReportError;
-use hpa_artifacts::{Folds, Labels, Loaded, Origin};
-use hpa_core::{Fold, LabelNames, LabelSet, SampleId};
-use std::collections::BTreeMap;
-
-/// Most ids in an error message.
-const LISTED: usize = 20;
+use hpa_artifacts::{Folds, LabelNameMismatch, Labels, Loaded, Origin, row_indices};
+use hpa_core::{Fold, LabelNames, SampleId};
 
 /// Labelled samples.
 #[derive(Debug)]
@@ -33,9 +29,10 @@ impl Split {
         let ids: Vec<SampleId> = folds.rows.iter().map(|row| row.id.clone()).collect();
         let labelled: Vec<SampleId> = labels.rows.iter().map(|row| row.id.clone()).collect();
         let rows = rows_of(&ids, &folds.origin, &labelled, &labels.origin)?;
-        let sets = rows.into_iter().map(|row| &labels.rows[row].labels);
+        let (truth, n_labels) = (labels.truth(), labels.names.count());
+        let truth = rows.into_iter().flat_map(|row| &truth[row * n_labels..][..n_labels]);
         Ok(Self {
-            truth: truth(sets, labels.names.count()),
+            truth: truth.copied().collect(),
             groups: folds.rows.iter().map(|row| row.group).collect(),
             folds: folds.rows.iter().map(|row| row.fold).collect(),
             ids,
@@ -50,7 +47,7 @@ impl Split {
         let ids: Vec<SampleId> = labels.rows.iter().map(|row| row.id.clone()).collect();
         rows_of(&ids, &labels.origin, &ids, &labels.origin)?;
         Ok(Self {
-            truth: truth(labels.rows.iter().map(|row| &row.labels), labels.names.count()),
+            truth: labels.truth(),
             groups: (0..).take(ids.len()).collect(),
             folds: Vec::new(),
             ids,
@@ -70,18 +67,6 @@ impl Split {
     }
 }
 
-fn truth<'a>(sets: impl Iterator<Item = &'a LabelSet>, n_labels: usize) -> Vec<bool> {
-    let mut truth = Vec::new();
-    for labels in sets {
-        let start = truth.len();
-        truth.resize(start + n_labels, false);
-        for label in labels.as_slice() {
-            truth[start + label.index()] = true;
-        }
-    }
-    truth
-}
-
 /// Refuses a file whose label names are not those of the labels file.
 ///
 /// # Errors
@@ -91,18 +76,11 @@ pub(super) fn check_names(
     names: &LabelNames,
     origin: &Origin,
 ) -> Result<(), ReportError> {
-    let name = |names: &LabelNames, label: usize| match names.as_slice().get(label) {
-        Some(name) => format!("{name:?}"),
-        None => "absent".to_owned(),
-    };
-    for label in 0..labels.names.count().max(names.count()) {
-        let (ours, theirs) = (name(&labels.names, label), name(names, label));
-        if ours != theirs {
-            let (path, first) = (origin.path.clone(), labels.origin.path.clone());
-            return Err(ReportError::Names { path, first, label, ours, theirs });
-        }
-    }
-    Ok(())
+    LabelNameMismatch::check(&labels.names, names).map_err(|mismatch| ReportError::Names {
+        path: origin.path.clone(),
+        first: labels.origin.path.clone(),
+        mismatch,
+    })
 }
 
 /// The row in the file `origin` of each of the samples `wanted` of the file `of`.
@@ -118,17 +96,9 @@ pub(super) fn rows_of(
     if wanted.is_empty() {
         return Err(ReportError::Empty { path: of.path.clone() });
     }
-    let row_of: BTreeMap<&SampleId, usize> = ids.iter().zip(0..).collect();
-    let missing: Vec<&str> =
-        wanted.iter().filter(|id| !row_of.contains_key(id)).map(SampleId::as_str).collect();
-    if missing.is_empty() {
-        return Ok(wanted.iter().map(|id| row_of[id]).collect());
-    }
-    let rest = if missing.len() > LISTED { ", …" } else { "" };
-    Err(ReportError::Missing {
+    row_indices(wanted.iter(), ids.iter()).map_err(|missing| ReportError::Missing {
         path: origin.path.clone(),
         of: of.path.clone(),
-        count: missing.len(),
-        listed: format!("{}{rest}", missing[..missing.len().min(LISTED)].join(", ")),
+        missing,
     })
 }

@@ -4,7 +4,7 @@
 //! samples at random. So rare labels are shown, and correct and wrong predictions are as
 //! frequent as they are.
 
-use super::{Evaluation, apply_thresholds, held_out_predictions};
+use super::{Evaluation, fitted_predictions, held_out_predictions};
 use crate::data::{RunData, Split};
 use hpa_artifacts::ImageStore;
 use hpa_core::{Label, SampleId, Seed};
@@ -64,9 +64,9 @@ fn predictions<'a>(run: &'a RunData, evaluation: &Evaluation) -> Option<(&'a Spl
         return Some((&run.oof, held_out));
     }
     if let (Some(split), Some(scores)) = (&run.test, &model.test) {
-        return Some((split, apply_thresholds(scores, set)));
+        return Some((split, fitted_predictions(scores, set)));
     }
-    Some((&run.oof, apply_thresholds(model.oof.as_ref()?, set)))
+    Some((&run.oof, fitted_predictions(model.oof.as_ref()?, set)))
 }
 
 /// Rows in the order they are drawn.

@@ -1,6 +1,6 @@
 //! Per-label results: F1 against the threshold, AUC, and F1 at the fitted thresholds.
 
-use super::{Evaluation, apply_thresholds, held_out_predictions};
+use super::{Evaluation, fitted_predictions, held_out_predictions};
 use crate::data::{ModelResult, RunData, Split};
 use hpa_artifacts::ThresholdRow;
 use hpa_metrics::{Confusion, Counts, Ranking};
@@ -95,10 +95,10 @@ pub(crate) fn label_rows(run: &RunData, evaluation: &Evaluation) -> Vec<LabelRow
     let held_out = held_out_predictions(run, evaluation.model, evaluation.threshold_set)
         .map(|predicted| label_counts(&run.oof, &predicted, n_labels));
     let oof = model.oof.as_ref().map(|scores| {
-        (label_counts(&run.oof, &apply_thresholds(scores, set), n_labels), aucs(&run.oof, scores))
+        (label_counts(&run.oof, &fitted_predictions(scores, set), n_labels), aucs(&run.oof, scores))
     });
     let test = run.test.as_ref().zip(model.test.as_ref()).map(|(split, scores)| {
-        (label_counts(split, &apply_thresholds(scores, set), n_labels), aucs(split, scores))
+        (label_counts(split, &fitted_predictions(scores, set), n_labels), aucs(split, scores))
     });
     let support = run.oof.label_counts(n_labels);
     let f1 = |counts: &Vec<Counts>, label: usize| counts[label].f1();

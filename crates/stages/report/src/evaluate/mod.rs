@@ -12,8 +12,8 @@ pub(crate) mod gallery;
 pub(crate) mod labels;
 
 use crate::data::{RunData, Split, ThresholdSet};
-use hpa_artifacts::{ScoreRow, Scores};
-use hpa_core::{Fold, Probability, Seed};
+use hpa_artifacts::{ScoreRow, Scores, above_thresholds};
+use hpa_core::Seed;
 use hpa_metrics::{Bootstrap, Confusion, Metric};
 use rayon::prelude::*;
 
@@ -90,24 +90,24 @@ pub fn evaluate(run: &RunData, resampling: Resampling) -> Vec<Evaluation> {
     };
     let baselines: Vec<Option<usize>> = systems.iter().map(baseline).collect();
     let score = |split: &Split, predict: &(dyn Fn(usize, usize) -> Option<Vec<bool>> + Sync)| {
-        let outcomes: Vec<Option<Confusion>> = systems
+        let confusion: Vec<Option<Confusion>> = systems
             .par_iter()
             .map(|&(model, set)| {
                 Some(Confusion::new(&split.truth, &predict(model, set)?, n_labels))
             })
             .collect();
         let bootstrap = Bootstrap::new(&split.groups, resampling.replicates, resampling.seed);
-        score_all(&outcomes, &baselines, &bootstrap)
+        score_all(&confusion, &baselines, &bootstrap)
     };
     let held_out = score(&run.oof, &|model, set| held_out_predictions(run, model, set));
     let fitted = score(&run.oof, &|model, set| {
         let model = &run.models[model];
-        Some(apply_thresholds(model.oof.as_ref()?, &model.threshold_sets[set]))
+        Some(fitted_predictions(model.oof.as_ref()?, &model.threshold_sets[set]))
     });
     let test = run.test.as_ref().map(|split| {
         score(split, &|model, set| {
             let model = &run.models[model];
-            Some(apply_thresholds(model.test.as_ref()?, &model.threshold_sets[set]))
+            Some(fitted_predictions(model.test.as_ref()?, &model.threshold_sets[set]))
         })
     });
     let test = test.unwrap_or_else(|| vec![ScoreAndGain::default(); systems.len()]);
@@ -167,25 +167,15 @@ pub fn score_table(run: &RunData, evaluations: &[Evaluation]) -> Scores {
 /// Out-of-fold predictions, each with the thresholds fitted without the sample's fold.
 pub(crate) fn held_out_predictions(run: &RunData, model: usize, set: usize) -> Option<Vec<bool>> {
     let model = &run.models[model];
-    let (scores, rows) = (model.oof.as_ref()?, &model.threshold_sets[set].thresholds.rows);
-    let thresholds: Vec<&Vec<_>> =
-        rows.iter().map(|row| row.fold_threshold.as_ref()).collect::<Option<_>>()?;
-    let predict = |(scores, fold): (&[f32], &Fold)| -> Vec<bool> {
-        let pairs = scores.iter().zip(&thresholds);
-        pairs.map(|(&score, label)| label[fold.index()].accepts(probability(score))).collect()
-    };
-    Some(scores.chunks_exact(rows.len()).zip(&run.oof.folds).flat_map(predict).collect())
+    let by_fold = model.threshold_sets[set].thresholds.by_fold(usize::from(run.fold_count)).ok()?;
+    let of_sample = |sample: usize| by_fold[run.oof.folds[sample].index()].as_slice();
+    Some(above_thresholds(model.oof.as_ref()?, run.names.count(), of_sample))
 }
 
 /// Predictions with the thresholds fitted on all samples.
-pub(crate) fn apply_thresholds(scores: &[f32], set: &ThresholdSet) -> Vec<bool> {
-    let thresholds = set.thresholds.rows.iter().map(|row| row.threshold).cycle();
-    let pairs = scores.iter().zip(thresholds);
-    pairs.map(|(&score, threshold)| threshold.accepts(probability(score))).collect()
-}
-
-fn probability(score: f32) -> Probability {
-    Probability::try_from(score).expect("checked while the file was read")
+pub(crate) fn fitted_predictions(scores: &[f32], set: &ThresholdSet) -> Vec<bool> {
+    let thresholds = set.thresholds.fitted();
+    above_thresholds(scores, thresholds.len(), |_| &thresholds)
 }
 
 /// The score of each system and its gain over its baseline.
@@ -195,10 +185,10 @@ fn score_all(
     bootstrap: &Bootstrap,
 ) -> Vec<ScoreAndGain> {
     let statistic = |weights: Option<&[u32]>| -> Vec<f64> {
-        let score = |outcomes: &Option<Confusion>| match (outcomes, weights) {
+        let score = |confusion: &Option<Confusion>| match (confusion, weights) {
             (None, _) => 0.0,
-            (Some(outcomes), None) => outcomes.score(Metric::MACRO_F1),
-            (Some(outcomes), Some(weights)) => outcomes.weighted_score(Metric::MACRO_F1, weights),
+            (Some(confusion), None) => confusion.score(Metric::MACRO_F1),
+            (Some(confusion), Some(weights)) => confusion.weighted_score(Metric::MACRO_F1, weights),
         };
         let values: Vec<f64> = systems.par_iter().map(score).collect();
         let gain = |(value, base): (&f64, &Option<usize>)| base.map_or(0.0, |b| value - values[b]);
