@@ -1,11 +1,11 @@
-//! Programs that ask for CUDA's libraries when they need them, and not before: with libraries of our
-//! own making in the place of NVIDIA's.
+//! Lazy loading of CUDA's libraries, with fake libraries in the place of NVIDIA's.
 
+use cargo_metadata::{CargoOpt, MetadataCommand};
 use hpa_tests::{said, target, text, workspace};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A driver that adds its arguments up, to see that each has arrived; `ABSENT` leaves one function out.
+/// A driver that returns the sum of its arguments; `ABSENT` leaves one function out.
 const DRIVER: &str = r"
 int cuInit(unsigned flags) { return flags == 7 ? 0 : 1; }
 #ifndef ABSENT
@@ -24,7 +24,7 @@ int curandGenerateNormal(void *generator, float *out, unsigned long n, float mea
 }
 ";
 
-/// Says what it was answered, twice: the second call goes through the table.
+/// Prints the results of its calls, twice: the second time through the table.
 const PROGRAM: &str = r#"
 #include <stdio.h>
 int cuInit(unsigned);
@@ -49,7 +49,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// The program, linked with the stand-ins; nothing where the tools for it are missing.
+    /// The program, linked with the stub libraries; `None` without the tools to build it.
     fn new() -> Option<Self> {
         for tool in ["python3", "cc"] {
             if Command::new(tool).arg("--version").output().is_err() {
@@ -58,11 +58,11 @@ impl Fixture {
             }
         }
         let fixture = Self { folder: tempfile::tempdir().expect("a temporary folder") };
-        let mut stand_ins = Command::new("python3");
-        stand_ins.arg(workspace().join("tools/cuda/lazy.py")).arg("--cudarc").arg(cudarc());
+        let mut stubs = Command::new("python3");
+        stubs.arg(workspace().join("tools/cuda/lazy.py")).arg("--cudarc").arg(cudarc());
         drop(said({
-            stand_ins.args(["--cuda", "13", "--out"]).arg(fixture.path("lib"));
-            stand_ins
+            stubs.args(["--cuda", "13", "--out"]).arg(fixture.path("lib"));
+            stubs
         }));
         let (program, libraries) = (fixture.path("program"), fixture.path("lib"));
         let libraries = ["-L", libraries.to_str().expect("UTF-8"), "-lcuda", "-lcurand", "-lcudnn"];
@@ -74,7 +74,7 @@ impl Fixture {
         self.folder.path().join(name)
     }
 
-    /// A library of our own in a folder of that name.
+    /// Builds a fake library in a folder of that name.
     fn library(&self, folder: &str, name: &str, source: &str, flags: &[&str]) {
         std::fs::create_dir_all(self.path(folder)).expect("a temporary folder");
         let flags = [&["-shared", "-fPIC"], flags].concat();
@@ -98,41 +98,46 @@ fn compile(source: &str, to: &Path, flags: &[&str]) {
     }));
 }
 
-/// Where cargo keeps the sources of cudarc.
+/// The folder of the sources of cudarc.
 fn cudarc() -> PathBuf {
-    let metadata = hpa_tests::dependencies();
+    let manifest = workspace().join("Cargo.toml");
+    let metadata = MetadataCommand::new()
+        .manifest_path(manifest)
+        .features(CargoOpt::AllFeatures)
+        .exec()
+        .expect("cargo reads the workspace");
     let package = metadata.packages.iter().find(|package| package.name.as_str() == "cudarc");
-    let manifest = &package.expect("the feature cuda is made of cudarc").manifest_path;
+    let manifest = &package.expect("the feature cuda depends on cudarc").manifest_path;
     manifest.parent().expect("a file lies in a folder").as_std_path().to_owned()
 }
 
 #[test]
-fn a_program_starts_without_the_libraries_and_finds_them_when_it_calls() {
+fn a_program_starts_without_the_libraries_and_loads_them_on_first_use() {
     let Some(fixture) = Fixture::new() else { return };
     let program = fixture.path("program");
     let output = fixture.run(&program, "nowhere", &[]);
     assert!(output.status.success(), "{}", text(&output));
-    let answers = text(&output);
+    let printed = text(&output);
     let alone = "34 34\n203 0 0 cannot load libcudnn.so.9: ";
-    assert!(answers.starts_with(alone), "{answers}");
-    assert_eq!(answers.matches("34 34").count(), 2, "{answers}");
+    assert!(printed.starts_with(alone), "{printed}");
+    assert_eq!(printed.matches("34 34").count(), 2, "{printed}");
 
     fixture.library("whole", "libcuda.so.1", DRIVER, &[]);
     fixture.library("whole", "libcurand.so.10", RANDOM, &[]);
-    let answers = text(&fixture.run(&program, "whole", &[]));
+    let printed = text(&fixture.run(&program, "whole", &[]));
     // 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 11100; 0.25 + 10 / 2.
-    assert_eq!(answers.matches("0 11136\n11 5.25 0 cannot load").count(), 2, "{answers}");
+    assert_eq!(printed.matches("0 11136\n11 5.25 0 cannot load").count(), 2, "{printed}");
 
     fixture.library("older", "libcuda.so.1", DRIVER, &["-DABSENT"]);
-    let answers = text(&fixture.run(&program, "older", &[]));
-    assert_eq!(answers.matches("0 34\n").count(), 2, "{answers}");
+    let printed = text(&fixture.run(&program, "older", &[]));
+    assert_eq!(printed.matches("0 34\n").count(), 2, "{printed}");
     let warning = "warning: libcuda.so.1 has no cuLaunchKernel: it is older than this program";
-    assert_eq!(answers.matches(warning).count(), 1, "{answers}");
+    assert_eq!(printed.matches(warning).count(), 1, "{printed}");
 }
 
-/// What `make cuda` built says, with a driver of our own or without one. The inputs do not exist:
-/// the device is opened before they are.
-fn asked(fixture: &Fixture, libraries: &str, device: &str) -> (Option<i32>, String) {
+/// Exit status and output of `hpa-predict` of `make cuda`, with the libraries in a folder. Its
+/// inputs do not exist: the device is opened before they are.
+fn predict(fixture: &Fixture, libraries: &str, device: &str) -> (Option<i32>, String) {
     let program = target().join("cuda/release/hpa-predict");
     let arguments =
         ["--model", "none.safetensors", "--images", "none.parquet", "--out", "none", "--device"];
@@ -150,26 +155,26 @@ fn driver(init: u32, version: u32) -> String {
 
 #[test]
 #[ignore = "needs `make cuda`"]
-fn the_programs_for_cards_say_why_there_is_none() {
+fn programs_give_the_reason_why_cuda_cannot_be_used() {
     let Some(fixture) = Fixture::new() else { return };
     fixture.library("none", "libcuda.so.1", &driver(100, 13000), &[]);
     fixture.library("empty", "libcuda.so.1", &driver(0, 13000), &[]);
     fixture.library("old", "libcuda.so.1", &driver(0, 12040), &[]);
     for (libraries, reason) in [
-        ("nowhere", "there is no NVIDIA driver here"),
-        ("none", "the NVIDIA driver finds no graphics card"),
-        ("empty", "the NVIDIA driver finds no graphics card"),
-        ("old", "the NVIDIA driver has CUDA 12.4, this program needs 13.0"),
+        ("nowhere", "no NVIDIA driver found"),
+        ("none", "the NVIDIA driver finds no GPU"),
+        ("empty", "the NVIDIA driver finds no GPU"),
+        ("old", "the NVIDIA driver supports CUDA 12.4, this program needs 13.0"),
     ] {
-        let (status, answer) = asked(&fixture, libraries, "cuda");
-        assert_eq!(status, Some(1), "{answer}");
-        assert!(answer.contains(reason) && answer.contains("help:"), "{answer}");
-        let (status, answer) = asked(&fixture, libraries, "auto");
-        // The notice, and then that the inputs are missing.
-        assert_eq!(status, Some(1), "{answer}");
-        assert!(answer.contains(&format!("computing on the CPU: {reason}")), "{answer}");
-        assert!(answer.contains("none.parquet"), "{answer}");
-        let (_, answer) = asked(&fixture, libraries, "cpu");
-        assert!(!answer.contains("NVIDIA"), "{answer}");
+        let (status, printed) = predict(&fixture, libraries, "cuda");
+        assert_eq!(status, Some(1), "{printed}");
+        assert!(printed.contains(reason) && printed.contains("help:"), "{printed}");
+        let (status, printed) = predict(&fixture, libraries, "auto");
+        // The notice, then the error that the inputs are missing.
+        assert_eq!(status, Some(1), "{printed}");
+        assert!(printed.contains(&format!("computing on the CPU: {reason}")), "{printed}");
+        assert!(printed.contains("none.parquet"), "{printed}");
+        let (_, printed) = predict(&fixture, libraries, "cpu");
+        assert!(!printed.contains("NVIDIA"), "{printed}");
     }
 }

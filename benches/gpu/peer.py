@@ -1,11 +1,11 @@
-"""PyTorch's side of the measurement on a graphics card: whole training steps on data in memory.
+"""PyTorch training steps on data in GPU memory, for run.py.
 
     peer.py NETWORK PX DEVICE PRECISION eager|compile [--dry]
 
-Greets with a line of JSON, then answers each line `steps BATCH COUNT` with the seconds of so many
-steps, or with {"full": true}. Set up as its own guides advise: channels_last, bf16 autocast,
-cudnn.benchmark, a fused optimiser, gradients set to None. With --dry, compiled code is not
-generated (it takes minutes on a processor): that shows that the conversation works, no more.
+Prints a line of JSON, then answers each line `steps BATCH COUNT` with the seconds of COUNT steps, or
+with {"full": true}. Set up as PyTorch's guides recommend: channels_last, bf16 autocast,
+cudnn.benchmark, a fused optimizer, gradients set to None. --dry generates no compiled code (on a CPU
+that takes minutes); it only tests the protocol.
 """
 
 import json
@@ -16,12 +16,12 @@ import torch
 import torchvision
 
 LABELS = 28
-# Three processes share the card: none may take what the others need.
+# Three processes share the GPU.
 SHARE = 0.3
 
 
 def network(name, device):
-    """torchvision's network with four input channels and one logit a label."""
+    """torchvision's network with four input channels and one logit per label."""
     model = getattr(torchvision.models, name)(num_classes=LABELS)
     model.conv1 = torch.nn.Conv2d(4, 64, 7, 2, 3, bias=False)
     return model.to(device, memory_format=torch.channels_last).train()
@@ -41,7 +41,7 @@ class Peer:
             torch.cuda.synchronize()
 
     def prepare(self, batch):
-        """A step with a batch of this size, everything chosen and compiled."""
+        """A warmed-up training step with this batch size."""
         model = network(self.name, self.device)
         fused = self.device == "cuda"
         optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, fused=fused)
@@ -88,8 +88,8 @@ class Peer:
 def main():
     name, px, device, precision, mode, *rest = sys.argv[1:]
     peer = Peer(name, int(px), device, precision, mode, "--dry" in rest)
-    card = torch.cuda.get_device_name(0) if device == "cuda" else "processor"
-    print(json.dumps({"version": torch.__version__, "card": card}), flush=True)
+    gpu = torch.cuda.get_device_name(0) if device == "cuda" else "CPU"
+    print(json.dumps({"version": torch.__version__, "gpu": gpu}), flush=True)
     for line in sys.stdin:
         word, batch, count = line.split()
         assert word == "steps", line

@@ -1,13 +1,13 @@
-"""Measures training on a graphics card against PyTorch 2, eager and compiled, interleaved.
+"""Training speed on a GPU against PyTorch 2, eager and compiled, interleaved.
 
     run.py --ours PROGRAM --out FILE.json [--report FILE.md] [--rows NAME...] [--device cuda|cpu]
            [--budget SECONDS]
 
-Each contestant is a process of its own that keeps its network and one batch on the card. First
-each finds the batch at which it is fastest; then they take turns, A B C A B C ..., and the medians
-over the turns count. One more row compares whole epochs from Parquet with steps in memory, both
-ours. With --device cpu all of it runs on a processor with tiny sizes and no compiled code: that
-shows that the harness works, its figures are no result, and it refuses the names of real rows.
+Each contestant is a process that keeps its network and one batch on the GPU. Each first finds its
+fastest batch size; then they take turns, A B C A B C ..., and the medians over the turns are
+reported. One more row compares our whole epochs from Parquet with our steps in memory. --device cpu
+runs everything on the CPU at tiny sizes without compiled code to test this script; its figures mean
+nothing, and it refuses the names of real rows.
 """
 
 import argparse
@@ -30,46 +30,46 @@ DRY_ROWS = {"dry-train-resnet18-32-f32": ("resnet18", 32, [2, 4])}
 PEERS = ("eager", "compile")
 EPOCH_ROW = "gpu-train-resnet18-224-bf16"
 EPOCH_SAMPLES = 8192
-# Seconds that one turn takes, about.
+# Approximate seconds of one turn.
 TURN = 1.0
-# Dense bf16 products and memory traffic per second, from NVIDIA's data sheets (SXM cards).
-CARDS = {"H100": (989e12, 3.35e12), "H200": (989e12, 4.8e12), "A100": (312e12, 2.04e12)}
+# Dense bf16 products and memory traffic per second, from NVIDIA's data sheets (SXM modules).
+GPU_PEAKS = {"H100": (989e12, 3.35e12), "H200": (989e12, 4.8e12), "A100": (312e12, 2.04e12)}
 
 
 class Contestant:
-    """A process that answers questions."""
+    """A process that answers requests."""
 
     def __init__(self, name, command):
         self.name, self.batch, self.rates = name, 0, []
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
-        self.greeting = self.hear()
+        self.hello = self.read()
 
-    def hear(self):
+    def read(self):
         line = self.process.stdout.readline()
         if not line:
             sys.exit(f"{self.name} ended with status {self.process.wait()}: {self.process.args}")
         return json.loads(line)
 
-    def ask(self, question):
-        self.process.stdin.write(question + "\n")
+    def request(self, message):
+        self.process.stdin.write(message + "\n")
         self.process.stdin.flush()
-        return self.hear()
+        return self.read()
 
     def rate(self, batch, count):
-        """Images per second, or nothing where the batch does not fit."""
-        answer = self.ask(f"steps {batch} {count}")
+        """Images per second, or None if the batch does not fit."""
+        answer = self.request(f"steps {batch} {count}")
         return None if "full" in answer else batch * count / answer["seconds"]
 
     def choose(self, batches):
-        """Settles on the batch that goes fastest, and on how many steps make a turn."""
+        """Chooses the fastest batch size and the number of steps of a turn."""
         found = {}
         for batch in batches:
             if self.rate(batch, 2) is None:
                 break
             found[batch] = self.rate(batch, 5)
         if not found:
-            sys.exit(f"{self.name}: not even a batch of {batches[0]} fits")
+            sys.exit(f"{self.name}: the smallest batch, {batches[0]}, does not fit")
         self.batch = max(found, key=found.get)
         self.count = max(2, round(TURN * found[self.batch] / self.batch))
         self.rate(self.batch, 2)
@@ -94,25 +94,25 @@ def contestants(network, px, precision, arguments):
 
 
 def measure(name, row, arguments, deadline):
-    """The rows of one network and size, and what the report says of it."""
+    """The rows of one network and size, and their section of the report."""
     network, px, batches = row
     precision = name.rsplit("-", 1)[1]
     ours, peers = contestants(network, px, precision, arguments)
-    everyone = [ours, *peers]
+    processes = [ours, *peers]
     ours.choose(batches)
     peers[0].choose(batches)
-    # To compile for every batch would take the whole time; the best of eager is close to its own.
+    # Compiling for every batch size takes too long; the best one of eager is close to its own.
     peers[1].choose([peers[0].batch])
     while len(ours.rates) < 5 or (time.monotonic() < deadline and len(ours.rates) < 30):
-        for contestant in everyone:
+        for contestant in processes:
             contestant.turn()
     rows = [entry(f"{name}-{peer.name}", ours, peer) for peer in peers]
     if name == EPOCH_ROW or arguments.device == "cpu":
         samples = EPOCH_SAMPLES if arguments.device == "cuda" else 16
-        epochs = ours.ask(f"epoch {ours.batch} {samples}")["images_per_second"]
+        epochs = ours.request(f"epoch {ours.batch} {samples}")["images_per_second"]
         rows.append(pair(name.replace("train", "epoch"), statistics.median(epochs), ours.median(), "ours, in memory"))
     section = describe(name, ours, peers)
-    for contestant in everyone:
+    for contestant in processes:
         contestant.close()
     return rows, section
 
@@ -130,22 +130,22 @@ def pair(name, ours, peer, peer_name):
 
 
 def entry(name, ours, peer):
-    version = peer.greeting["version"]
+    version = peer.hello["version"]
     kind = {"eager": "eager", "compile": "torch.compile"}[peer.name]
     return pair(name, ours.median(), peer.median(), f"PyTorch {version} {kind}, channels_last, bf16 autocast, fused SGD")
 
 
 def describe(name, ours, peers):
-    """Batches, and the shares of the card's peaks."""
-    cost, rate, card = ours.greeting["cost"], ours.median(), peers[0].greeting["card"]
+    """Batch sizes, and the shares of the peak performance of the GPU."""
+    cost, rate, gpu = ours.hello["cost"], ours.median(), peers[0].hello["gpu"]
     batches = ", ".join(f"{it.name} {it.batch}" for it in [ours, *peers])
-    peaks = next((peaks for word, peaks in CARDS.items() if word in card), None)
+    peaks = next((peaks for word, peaks in GPU_PEAKS.items() if word in gpu), None)
     if peaks is None:
-        shares = f"the peaks of {card} are not known"
+        shares = f"the peaks of {gpu} are unknown"
     else:
         products, traffic = cost["flops"] * rate, 2 * cost["activations"] * rate
         shares = f"{products / peaks[0]:.0%} of the matrix peak, {traffic / peaks[1]:.0%} of the memory bandwidth"
-    return f"- {name} ({card}): batches {batches}; {shares}."
+    return f"- {name} ({gpu}): batches {batches}; {shares}."
 
 
 def markdown(rows, sections):
@@ -156,7 +156,7 @@ def markdown(rows, sections):
 
 
 def write(path, text):
-    """Whole or not at all."""
+    """Writes a file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text)
@@ -184,7 +184,7 @@ def main():
         rows += more
         sections.append(section)
         print("\n".join(json.dumps(row) for row in more), section, sep="\n", flush=True)
-        # What was measured stays if the time for the rest runs out.
+        # Keeps the rows so far if the run is interrupted.
         write(arguments.out, json.dumps(rows, indent=1) + "\n")
         if arguments.report:
             write(arguments.report, markdown(rows, sections))

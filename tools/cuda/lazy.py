@@ -1,17 +1,16 @@
 #!/usr/bin/env python3
-"""Stand-ins for the CUDA libraries, for the linker.
+"""Stub libraries that load the CUDA libraries on first use.
 
     lazy.py --cudarc FOLDER --cuda MAJOR --out FOLDER
 
-candle links the driver, cuBLAS, cuRAND, NVRTC and cuDNN as shared objects, so that a program would
-not even start where one of them is missing. For each, this writes `libNAME.so`, a linker script
-that names a static archive; it holds every function that cudarc declares, as a jump through a
-table. At first each entry leads to a resolver, which opens the real library, finds the function,
-enters it into the table and goes on there with all arguments as they were. The program then asks
-for no CUDA library when it starts, and finds them (by dlopen, so also in LD_LIBRARY_PATH) when it
-computes. Where a library is missing, its functions return its own word for "not initialised".
+candle links the driver, cuBLAS, cuRAND, NVRTC and cuDNN as shared objects, so a program would not start
+without them. For each, this writes `libNAME.so`, a linker script that names a static archive with
+every function that cudarc declares, as a jump through a table. At first each entry leads to a
+resolver, which opens the real library by dlopen (so LD_LIBRARY_PATH applies), enters the address of
+the function into the table and jumps there with the arguments unchanged. If a library is missing, its
+functions return its status for "not initialised".
 
-The functions are read from cudarc's sources, so that both always agree. Only x86-64.
+The functions are read from cudarc's sources. x86-64 only.
 """
 
 import argparse
@@ -25,15 +24,15 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Library:
     module: str  # of cudarc
-    name: str  # of the linker: -lNAME
-    soname: str  # of the real one; {} is CUDA's major version
-    absent: int  # what a function returns when there is no library
+    name: str  # for the linker: -lNAME
+    soname: str  # of the real library; {} is the major version of CUDA
+    absent: int  # status of its functions if it is missing
 
 
 LIBRARIES = [
     Library("driver", "cuda", "libcuda.so.1", 34),  # CUDA_ERROR_STUB_LIBRARY
     Library("cublas", "cublas", "libcublas.so.{}", 1),  # CUBLAS_STATUS_NOT_INITIALIZED
-    Library("cublaslt", "cublasLt", "libcublasLt.so.{}", 1),  # the same
+    Library("cublaslt", "cublasLt", "libcublasLt.so.{}", 1),  # likewise
     Library("curand", "curand", "libcurand.so.10", 203),  # CURAND_STATUS_INITIALIZATION_FAILED
     Library("nvrtc", "nvrtc", "libnvrtc.so.{}", 11),  # NVRTC_ERROR_INTERNAL_ERROR
     Library("cudnn", "cudnn", "libcudnn.so.9", 1001),  # CUDNN_STATUS_NOT_INITIALIZED
@@ -83,8 +82,8 @@ __attribute__((visibility("hidden"))) void *lazy_@name@_resolve(size_t index) {
     return function;
 }
 
-/* Entered by a jump with the index pushed above the return address; keeps every register that
-   may hold an argument (System V: six words, eight vectors, and al for variadic calls). */
+/* Entered by a jump with the index pushed above the return address. Saves every register that may
+   hold an argument (System V: six integer and eight vector registers, and al for variadic calls). */
 __asm__(
     ".text\n"
     ".type lazy_@name@_first, @function\n"
@@ -118,14 +117,14 @@ __asm__(
 
 
 def declared(source: pathlib.Path) -> dict[str, str]:
-    """Every function of a cudarc module and what kind of result it has."""
+    """The functions of a cudarc module with the kinds of their results."""
     kinds = {}
     for match in DECLARATION.finditer(source.read_text()):
         result = match["result"] or ""
         text, size = "c_char" in result, result.strip() == "usize"
         kinds[match["name"]] = "TEXT" if text else "SIZE" if size else "STATUS"
     if not kinds:
-        raise SystemExit(f"lazy.py: {source} declares no functions as cudarc 0.19 does")
+        raise SystemExit(f"lazy.py: {source} has no declarations in the form of cudarc 0.19")
     return dict(sorted(kinds.items()))
 
 
@@ -172,12 +171,12 @@ def main() -> None:
     parser.add_argument("--out", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
     if platform.machine() != "x86_64":
-        raise SystemExit(f"lazy.py: written for x86-64, this is {platform.machine()}")
+        raise SystemExit(f"lazy.py: only x86-64 is supported, this is {platform.machine()}")
     arguments.out.mkdir(parents=True, exist_ok=True)
     for library in LIBRARIES:
         write(library, arguments.cudarc, arguments.cuda, arguments.out)
-    # candle-kernels asks for the runtime for the kernels that nvcc-slim leaves out.
-    (arguments.out / "libcudart.so").write_text("/* nothing of the CUDA runtime is used */\n")
+    # candle-kernels links the runtime for the kernels that nvcc-slim leaves out.
+    (arguments.out / "libcudart.so").write_text("/* no function of the CUDA runtime is used */\n")
 
 
 main()

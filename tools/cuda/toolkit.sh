@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Lays out what the CUDA feature is built with: toolkit.sh FOLDER
+# Sets up the toolkit that the feature `cuda` is built with: toolkit.sh FOLDER
 #
-# The compiler is that of CUDA_HOME where there is one, else NVIDIA's own from its Python wheels,
-# put into FOLDER/wheels. FOLDER/home then looks like a toolkit: that compiler behind nvcc-slim,
-# its headers, and libraries that wait until they are called (lazy.py). FOLDER/env.sh, written
-# last, holds what a build must export. Needs Python 3 with pip, a C compiler and cargo.
+# The compiler is that of CUDA_HOME if it is set, else that of NVIDIA's Python wheels, unpacked into
+# FOLDER/wheels. FOLDER/home has the layout of a toolkit: the compiler behind nvcc-slim, its headers,
+# and stub libraries that load the real ones on first use (lazy.py). FOLDER/env.sh, written last,
+# exports the environment of a build. Needs Python 3 with pip, a C compiler and cargo.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 folder=$(cd "$1" && pwd)
 
-# 13.0 and not newer: a driver refuses PTX of a later CUDA than its own, and 580 has 13.0.
+# Not newer than 13.0: a driver refuses PTX of a later CUDA than its own, and driver 580 supports 13.0.
 wheels=(nvidia-cuda-nvcc==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-crt==13.0.88
   nvidia-cuda-cccl==13.0.85 nvidia-cuda-runtime==13.0.96)
 platforms=(manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014 manylinux_2_12 manylinux2010)
@@ -25,7 +25,7 @@ fetch() {
     fail 'the compiler could not be downloaded from PyPI' \
       '  help: set CUDA_HOME to an installed toolkit, or see what pip says above'
   for wheel in "$folder"/wheels/files/*.whl; do python3 -m zipfile -e "$wheel" "$folder/wheels"; done
-  # Python's zip reader drops the bits that let programs run.
+  # Python's zip reader drops the executable bits.
   chmod +x "$folder"/wheels/nvidia/cu13/bin/* "$folder"/wheels/nvidia/cu13/nvvm/bin/*
   rm -r "$folder/wheels/files"
   touch "$folder/wheels/ready"
@@ -42,14 +42,14 @@ else
 fi
 
 release=$("$toolkit/bin/nvcc" --version | sed -n 's/.*release \([0-9]*\)\.\([0-9]*\),.*/\1 \2/p')
-read -r major minor <<<"$release" || fail "$toolkit/bin/nvcc does not say which release it is"
+read -r major minor <<<"$release" || fail "$toolkit/bin/nvcc --version names no release"
 version=${major}0${minor}0
 cudarc=$(cargo metadata --format-version 1 --locked --all-features --manifest-path "$here/../../Cargo.toml" |
   python3 -c 'import json, os, sys
 print(*(os.path.dirname(it["manifest_path"]) for it in json.load(sys.stdin)["packages"] if it["name"] == "cudarc"))')
-[[ -d $cudarc ]] || fail 'Cargo.lock names no cudarc: what is the feature cuda made of?'
+[[ -d $cudarc ]] || fail 'Cargo.lock has no package cudarc'
 grep -q "^cuda-$version = " "$cudarc/Cargo.toml" ||
-  fail "CUDA $major.$minor is not among those that cudarc knows ($cudarc/Cargo.toml)" \
+  fail "cudarc does not support CUDA $major.$minor ($cudarc/Cargo.toml)" \
     '  help: set CUDA_HOME to a toolkit of 12.x or 13.0, or unset it'
 
 home=$folder/home
@@ -60,7 +60,7 @@ ln -s "$toolkit/include" "$home/include"
 ln -s lib "$home/lib64"
 python3 "$here/lazy.py" --cudarc "$cudarc" --cuda "$major" --out "$home/lib"
 
-# 8.0 is PTX that the drivers of all later cards compile for themselves; bf16 begins there.
+# The drivers of all later GPUs compile PTX of 8.0, the first compute capability with bf16.
 cat >"$folder/env.sh.partial" <<END
 unset CUDA_PATH CUDA_ROOT CUDA_TOOLKIT_ROOT_DIR CUDNN_LIB
 export CUDA_HOME="$home" NVCC="$home/bin/nvcc" CUDARC_CUDA_VERSION=$version
