@@ -5,13 +5,10 @@
 
 pub mod fixtures;
 mod program;
-mod raw_png;
 
 pub use fixtures::shared_file;
 pub use program::{TestCommand, TestDir, TestRun};
-pub use raw_png::{RawPng, png_file};
 
-use cargo_metadata::{CargoOpt, Metadata, MetadataCommand, Package};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -19,46 +16,20 @@ use std::process::{Command, Output};
 /// The root of the workspace.
 ///
 /// # Panics
-/// When this crate is not one folder below it.
+/// When this crate has moved out of it.
 #[must_use]
 pub fn workspace() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().expect("the package is one folder below the root").to_owned()
 }
 
-/// cargo's target folder; a relative path is relative to the root of the workspace.
+/// Where cargo puts what it builds; a relative path is meant from the root of the workspace.
 #[must_use]
 pub fn target() -> PathBuf {
     workspace().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
-/// The packages of the workspace.
-///
-/// # Panics
-/// When cargo cannot read the workspace.
-#[must_use]
-pub fn members() -> Vec<Package> {
-    let mut command = MetadataCommand::new();
-    command.manifest_path(workspace().join("Cargo.toml")).no_deps();
-    command.exec().expect("cargo reads the workspace").packages
-}
-
-/// The workspace and all its dependencies, with every feature.
-///
-/// # Panics
-/// When cargo cannot read the lock file.
-#[must_use]
-pub fn dependencies() -> Metadata {
-    let linux = ["--locked", "--filter-platform", "x86_64-unknown-linux-gnu"].map(str::to_owned);
-    MetadataCommand::new()
-        .manifest_path(workspace().join("Cargo.toml"))
-        .features(CargoOpt::AllFeatures)
-        .other_options(linux)
-        .exec()
-        .expect("cargo reads the lock file")
-}
-
-/// `make` in the workspace, without the flags and settings of an outer make.
+/// `make` in the workspace, silent about folders, free of an outer make's flags.
 #[must_use]
 pub fn make(arguments: &[&str]) -> Command {
     let mut command = Command::new("make");
@@ -76,16 +47,16 @@ pub fn make(arguments: &[&str]) -> Command {
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
     let path = target().join("release").join(name);
-    // Make has relative paths inside of the workspace.
+    // Make knows what lies inside of the workspace by its path from there.
     let goal = path.strip_prefix(workspace()).unwrap_or(&path);
     drop(said(make(&[goal.to_str().expect("paths of the workspace are UTF-8")])));
     path
 }
 
-/// Runs a command that must succeed, and returns its standard output and error.
+/// Runs a command that must succeed; its standard output and error together.
 ///
 /// # Panics
-/// When it fails, with its output.
+/// When it fails, with all that it said.
 #[must_use]
 pub fn said(mut command: Command) -> String {
     let output = command.output().expect("the program starts");

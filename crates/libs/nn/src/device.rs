@@ -1,7 +1,7 @@
 //! The device that tensors are computed on: CPU, or GPU through CUDA.
 
 use crate::NnError;
-use hpa_ops::{NoCuda, Precision, PrecisionError, find_cuda};
+use hpa_ops::{CudaUnavailable, Precision, PrecisionError, probe_cuda};
 
 /// The device that a user asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,22 +29,24 @@ impl DeviceKind {
     /// # Errors
     /// When CUDA is asked for and cannot be used: with the reason.
     pub fn open(self) -> Result<Device, NnError> {
-        self.open_with(find_cuda, Device::cuda)
+        self.open_with(probe_cuda, Device::cuda)
     }
 
     /// [`DeviceKind::open`] with the probe for CUDA and the constructor of a GPU device passed in.
     fn open_with(
         self,
-        find_cuda: impl FnOnce() -> Result<(), NoCuda>,
+        probe_cuda: impl FnOnce() -> Result<(), CudaUnavailable>,
         open_cuda: impl FnOnce() -> Result<Device, NnError>,
     ) -> Result<Device, NnError> {
         if self == Self::Cpu {
             return Ok(Device::cpu());
         }
         // A GPU that was found may still fail to open: another process may hold it exclusively.
-        match find_cuda().map_err(NnError::from).and_then(|()| open_cuda()) {
+        match probe_cuda().map_err(NnError::from).and_then(|()| open_cuda()) {
             // A build without CUDA computes on the CPU: that needs no notice.
-            Err(NnError::Device(NoCuda::NotBuilt)) if self == Self::Auto => Ok(Device::cpu()),
+            Err(NnError::Device(CudaUnavailable::NotBuilt)) if self == Self::Auto => {
+                Ok(Device::cpu())
+            }
             Err(reason) if self == Self::Auto => {
                 // The first line has the reason, the others say how to fix it: nothing is broken.
                 let reason = reason.to_string();
@@ -71,7 +73,7 @@ impl Device {
 
     #[cfg(not(feature = "cuda"))]
     fn cuda() -> Result<Self, NnError> {
-        Err(NoCuda::NotBuilt.into())
+        Err(CudaUnavailable::NotBuilt.into())
     }
 
     /// Whether this is a GPU.
@@ -138,13 +140,15 @@ mod tests {
 
     #[test]
     fn auto_falls_back_with_a_notice_and_cuda_is_refused_with_the_reason() {
-        let fallback = DeviceKind::Auto.open_with(|| Err(NoCuda::NoDriver), opened).unwrap();
+        let fallback =
+            DeviceKind::Auto.open_with(|| Err(CudaUnavailable::NoDriver), opened).unwrap();
         let notice = fallback.notice.unwrap();
-        assert!(notice.starts_with("computing on the CPU: there is no NVIDIA driver"), "{notice}");
+        assert!(notice.starts_with("computing on the CPU: no NVIDIA driver found"), "{notice}");
         assert!(!notice.contains("help"), "{notice}");
-        let refused = DeviceKind::Cuda.open_with(|| Err(NoCuda::NoDriver), opened);
-        assert!(matches!(refused, Err(NnError::Device(NoCuda::NoDriver))));
-        let cpu_build = DeviceKind::Auto.open_with(|| Err(NoCuda::NotBuilt), opened).unwrap();
+        let refused = DeviceKind::Cuda.open_with(|| Err(CudaUnavailable::NoDriver), opened);
+        assert!(matches!(refused, Err(NnError::Device(CudaUnavailable::NoDriver))));
+        let cpu_build =
+            DeviceKind::Auto.open_with(|| Err(CudaUnavailable::NotBuilt), opened).unwrap();
         assert_eq!(cpu_build.notice, None);
         for kind in [DeviceKind::Auto, DeviceKind::Cuda] {
             assert_eq!(kind.open_with(|| Ok(()), opened).unwrap().notice.unwrap(), "GPU");

@@ -82,7 +82,7 @@ pub enum NnError {
     },
     /// A device that this build or machine does not have.
     #[error(transparent)]
-    Device(#[from] hpa_ops::NoCuda),
+    Device(#[from] hpa_ops::CudaUnavailable),
     /// The GPU has too little memory for a training step.
     #[error(
         "the GPU has too little memory for batches of {batch_size} images of {side_px} px: {}\n  help: lower batch_size{}",

@@ -38,7 +38,7 @@ pub use data::statistics::ChannelStatistics;
 pub use data::transform::{Crop, Cutout, Transform};
 pub use device::{Device, DeviceKind};
 pub use error::{NnError, ShapeMismatch, StateDictMismatch};
-pub use hpa_ops::{NoCuda, Precision, PrecisionError};
+pub use hpa_ops::{CudaUnavailable, Precision, PrecisionError};
 pub use inference::input_conv_check::{InputConvCheck, check_input_conv};
 pub use inference::model::InferenceModel;
 pub use inference::tta::TestTimeAugmentation;

@@ -1,75 +1,76 @@
-// Operations on one value at a time. A thread a value.
+// Elementwise kernels: ReLU, addition, casts, filter layouts, concatenation, zero padding. One
+// thread per value.
 
-// min(max(x, 0), most), NaN for NaN; a `most` of NaN cuts nothing off.
-KERNEL rectify_forward(real *y, const real *x, float most, integer count) {
-  integer i = thread_number();
+// min(max(x, 0), limit); NaN stays NaN. A NaN `limit` means no upper limit.
+KERNEL relu_forward(act_t *y, const act_t *x, float limit, index_t count) {
+  index_t i = global_thread_index();
   if (i >= count) return;
-  float low = rectify(number(x[i]));
-  put(y[i], low > most ? most : low);
+  float positive = relu_value(to_float(x[i]));
+  store(y[i], positive > limit ? limit : positive);
 }
 
-KERNEL rectify_backward(real *dx, const real *y, const real *dy, float most, integer count) {
-  integer i = thread_number();
+KERNEL relu_backward(act_t *dx, const act_t *y, const act_t *dy, float limit, index_t count) {
+  index_t i = global_thread_index();
   if (i >= count) return;
-  float value = number(y[i]);
-  put(dx[i], value <= 0.0f || value >= most ? 0.0f : number(dy[i]));
+  float value = to_float(y[i]);
+  store(dx[i], value <= 0.0f || value >= limit ? 0.0f : to_float(dy[i]));
 }
 
-KERNEL add_in_place(real *sum, const real *term, integer count) {
-  integer i = thread_number();
-  if (i < count) put(sum[i], number(sum[i]) + number(term[i]));
+KERNEL add_in_place(act_t *sum, const act_t *term, index_t count) {
+  index_t i = global_thread_index();
+  if (i < count) store(sum[i], to_float(sum[i]) + to_float(term[i]));
 }
 
-KERNEL from_float(real *to, const float *from, integer count) {
-  integer i = thread_number();
-  if (i < count) put(to[i], from[i]);
+KERNEL cast_from_f32(act_t *to, const float *from, index_t count) {
+  index_t i = global_thread_index();
+  if (i < count) store(to[i], from[i]);
 }
 
-KERNEL to_float(float *to, const real *from, integer count) {
-  integer i = thread_number();
-  if (i < count) to[i] = number(from[i]);
+KERNEL cast_to_f32(float *to, const act_t *from, index_t count) {
+  index_t i = global_thread_index();
+  if (i < count) to[i] = to_float(from[i]);
 }
 
-// Weights from [O][I][taps] in float to [O][taps][I], the filter's layout beside NHWC.
-KERNEL weights_in(real *to, const float *from, integer inputs, integer taps, integer count) {
-  integer i = thread_number();
+// f32 weights [O][I][taps] to [O][taps][I], the filter layout that goes with NHWC.
+KERNEL filter_from_oihw(act_t *to, const float *from, index_t inputs, index_t taps, index_t count) {
+  index_t i = global_thread_index();
   if (i >= count) return;
-  integer input = i % inputs, tap = i / inputs % taps, output = i / inputs / taps;
-  put(to[i], from[(output * inputs + input) * taps + tap]);
+  index_t input = i % inputs, tap = i / inputs % taps, output = i / inputs / taps;
+  store(to[i], from[(output * inputs + input) * taps + tap]);
 }
 
-// And back, for their gradient.
-KERNEL weights_out(float *to, const real *from, integer inputs, integer taps, integer count) {
-  integer i = thread_number();
+// The inverse, for the gradient of the weights.
+KERNEL filter_to_oihw(float *to, const act_t *from, index_t inputs, index_t taps, index_t count) {
+  index_t i = global_thread_index();
   if (i >= count) return;
-  integer tap = i % taps, input = i / taps % inputs, output = i / taps / inputs;
-  to[i] = number(from[(output * taps + tap) * inputs + input]);
+  index_t tap = i % taps, input = i / taps % inputs, output = i / taps / inputs;
+  to[i] = to_float(from[(output * taps + tap) * inputs + input]);
 }
 
-// Two vectors of `half` floats, one behind the other.
-KERNEL join(float *to, const float *a, const float *b, integer half) {
-  integer i = thread_number();
+// Concatenates two vectors of `half` floats.
+KERNEL concat_halves(float *to, const float *a, const float *b, index_t half) {
+  index_t i = global_thread_index();
   if (i < 2 * half) to[i] = i < half ? a[i] : b[i - half];
 }
 
-// Zeros around an image; `y` is the larger, [N][top + H + bottom][left + W + right][C].
-KERNEL pad_forward(real *y, const real *x, integer top, integer left, integer h, integer w,
-                   integer c, integer outer_h, integer outer_w, integer count) {
-  integer i = thread_number();
+// Zero padding: x is [N][H][W][C], y is [N][top + H + bottom][left + W + right][C].
+KERNEL pad_forward(act_t *y, const act_t *x, index_t top, index_t left, index_t h, index_t w,
+                   index_t c, index_t outer_h, index_t outer_w, index_t count) {
+  index_t i = global_thread_index();
   if (i >= count) return;
-  integer channel = i % c, column = i / c % outer_w - left;
-  integer row = i / c / outer_w % outer_h - top, image = i / c / outer_w / outer_h;
+  index_t channel = i % c, column = i / c % outer_w - left;
+  index_t row = i / c / outer_w % outer_h - top, image = i / c / outer_w / outer_h;
   if (row >= 0 && row < h && column >= 0 && column < w) {
     y[i] = x[((image * h + row) * w + column) * c + channel];
   } else {
-    put(y[i], 0.0f);
+    store(y[i], 0.0f);
   }
 }
 
-KERNEL pad_backward(real *dx, const real *dy, integer top, integer left, integer h, integer w,
-                    integer c, integer outer_h, integer outer_w, integer count) {
-  integer i = thread_number();
+KERNEL pad_backward(act_t *dx, const act_t *dy, index_t top, index_t left, index_t h, index_t w,
+                    index_t c, index_t outer_h, index_t outer_w, index_t count) {
+  index_t i = global_thread_index();
   if (i >= count) return;
-  integer channel = i % c, column = i / c % w, row = i / c / w % h, image = i / c / w / h;
+  index_t channel = i % c, column = i / c % w, row = i / c / w % h, image = i / c / w / h;
   dx[i] = dy[((image * outer_h + top + row) * outer_w + left + column) * c + channel];
 }

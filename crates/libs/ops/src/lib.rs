@@ -43,10 +43,12 @@ mod tensor;
 pub use allocator::ReusingAllocator;
 pub use autograd::{Gradients, value_and_grad};
 pub use cpu::simd::{SimdError, pin_simd, select_simd, simd_path};
+#[cfg(any(test, feature = "emulator"))]
+pub use cuda::emulator;
 pub use cuda::upload;
-pub use cuda::{NoCuda, find_cuda};
+pub use cuda::{CudaUnavailable, probe_cuda};
 #[cfg(feature = "cuda")]
-pub use cuda::{follow, open_cuda, poison_outputs};
+pub use cuda::{ema_update, nan_fill_outputs, open_cuda};
 pub use functional::{
     BatchNormEval, BatchStatistics, Precision, PrecisionError, Reduction, RunningStatistics,
     batch_norm_eval, batch_norm_train, bce_with_logits, conv2d, conv2d_bias_act,

@@ -7,7 +7,7 @@ use hpa_artifacts::canonical_json;
 use hpa_core::SampleId;
 use hpa_imaging::{DecodeError, ImageFormat};
 
-use crate::file_pattern::ImageFile;
+use crate::ImageFile;
 
 /// Samples listed in an error message, at most.
 const MAX_LISTED: usize = 20;
@@ -15,43 +15,94 @@ const MAX_LISTED: usize = 20;
 /// Why a sample cannot be read. Files are named relative to the image folder, so that a list
 /// of skipped samples is the same wherever the folder is.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SampleError {
+pub enum SampleError {
+    /// No file for a channel.
     #[error("there is no {0}")]
     Missing(String),
     /// The id does not fit the file pattern.
     #[error("{0}")]
     Name(String),
-    /// Folders are named by number, because absolute paths must not reach the shard.
+    /// Two files for one channel. Folders are named by number, because absolute paths must not
+    /// reach the shard.
     #[error(
         "{} is in folder {} of `--images` and {} in folder {}: expected in one of them",
         first.name, first.folder + 1, second.name, second.folder + 1
     )]
-    InTwoFolders { first: ImageFile, second: ImageFile },
+    InTwoFolders {
+        /// The first file found.
+        first: ImageFile,
+        /// The second one.
+        second: ImageFile,
+    },
     /// A folder, FIFO or device.
     #[error("{0} is not a regular file")]
     NotRegularFile(String),
+    /// Larger than any accepted image.
     #[error("{file} has {bytes} bytes, more than an image of {max_side} px a side needs")]
-    TooLarge { file: String, bytes: u64, max_side: usize },
+    TooLarge {
+        /// The file.
+        file: String,
+        /// Its size.
+        bytes: u64,
+        /// Largest accepted side in pixels.
+        max_side: usize,
+    },
+    /// An I/O error.
     #[error("{file} cannot be read: {source}")]
-    Io { file: String, source: io::Error },
+    Io {
+        /// The file.
+        file: String,
+        /// The operating system's error.
+        source: io::Error,
+    },
+    /// Extension and content disagree.
     #[error(
         "{file} is a {content} by its content and a {extension} by its name; rename it, or set `by_content = true`"
     )]
-    Format { file: String, content: ImageFormat, extension: ImageFormat },
+    Format {
+        /// The file.
+        file: String,
+        /// Format of the content.
+        content: ImageFormat,
+        /// Format of the extension.
+        extension: ImageFormat,
+    },
+    /// Not a valid grey image.
     #[error("{file}: {source}")]
-    Decode { file: String, source: DecodeError },
+    Decode {
+        /// The file.
+        file: String,
+        /// The decoder's error.
+        source: DecodeError,
+    },
+    /// Width and height differ.
     #[error("{file} has {width}x{height} pixels: expected a square")]
-    NotSquare { file: String, width: usize, height: usize },
+    NotSquare {
+        /// The file.
+        file: String,
+        /// Samples in a row.
+        width: usize,
+        /// Number of rows.
+        height: usize,
+    },
+    /// The channels differ in size.
     #[error("{file} has {side} px a side, the sample's red channel has {red}")]
-    SizeMismatch { file: String, side: usize, red: usize },
+    SizeMismatch {
+        /// The file.
+        file: String,
+        /// Its side.
+        side: usize,
+        /// Side of the red channel.
+        red: usize,
+    },
     /// The error of an earlier run, as its shard records it.
     #[error("{0}")]
     Recorded(String),
 }
 
 /// The samples that cannot be read, in the order of the table.
-#[derive(Debug, Default)]
-pub struct SampleErrors(pub(crate) Vec<(SampleId, SampleError)>);
+#[derive(Debug, Default, thiserror::Error)]
+pub struct SampleErrors(pub Vec<(SampleId, SampleError)>);
 
 impl SampleErrors {
     /// Ids and reasons, as a shard records them.

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 
 use hpa_core::{Channel, SampleId};
 
-use crate::Config;
-use crate::error::SampleError;
-use crate::file_pattern::ImageFile;
+use crate::{Config, ImageFile, SampleError};
 
 /// The image files of a sample, in the order of [`Channel::ALL`].
 pub(crate) type SampleFiles = [ImageFile; Channel::COUNT];

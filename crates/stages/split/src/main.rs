@@ -17,8 +17,7 @@ fn main() -> ExitCode {
     let program = hpa_cli::program!(
         "Assign samples to folds: every label evenly, duplicates together",
         "hpa-split --labels labels.parquet --images images/train-*.parquet \\\n    \
-         --duplicates train_duplicates.txt --folds 5 --seed 1 --out folds.parquet",
-        renamed: &[("skipped", "exclude"), ("out-twins", "out-leaks")]
+         --duplicates train_duplicates.txt --folds 5 --seed 1 --out folds.parquet"
     );
     hpa_cli::run(program, run)
 }

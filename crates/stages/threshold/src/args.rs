@@ -38,6 +38,12 @@ pub(crate) struct Args {
     /// Calibration of expected-f1
     #[arg(long, value_enum, default_value_t)]
     pub(crate) calibration: Calibration,
+    /// Methods that the Makefile runs, one file each; ignored here
+    #[arg(long, value_name = "M")]
+    methods: Vec<Method>,
+    /// The one of them that the Makefile submits by; ignored here
+    #[arg(long, value_name = "M")]
+    submit: Option<Method>,
     /// Where to write the thresholds
     #[arg(long, value_name = "T.parquet")]
     pub(crate) out: Output<Thresholds>,
@@ -77,7 +83,14 @@ impl Args {
         if self.method == Method::Exact && !self.metric.is_separable() {
             return Err(ThresholdError::Coupled(self.metric).to_string());
         }
-        Ok(())
+        match &self.submit {
+            Some(submit) if !self.methods.contains(submit) => {
+                let methods: Vec<String> = self.methods.iter().map(Method::to_string).collect();
+                let methods = methods.join(", ");
+                Err(format!("submit is {submit}, which is none of methods: {methods}"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
-//! The checks.
+//! Checks of training and prediction on the GPU against the CPU.
 
 use crate::data::{Data, EPOCHS, LABELS};
 use crate::noise::distance;
-use crate::{Error, Size, processor};
+use crate::{Error, Size};
 use hpa_core::Seed;
 use hpa_nn::{
     Architecture, AugmentConfig, Device, Network, NnError, Precision, PredictConfig, SyntheticStep,
@@ -13,15 +13,15 @@ use std::ops::ControlFlow;
 type Check = fn(&Data, &Device, Size) -> Result<String, Error>;
 
 pub(crate) const ALL: [(&str, Check); 5] = [
-    ("training in f32 follows the processor's loss", |data, card, size| {
-        follow(data, (card, Precision::F32), 1.0 + 1e-6, size)
+    ("the training loss in f32 follows that of the CPU", |data, gpu, size| {
+        compare_losses(data, (gpu, Precision::F32), 1.0 + 1e-6, size)
     }),
-    ("training in bf16 follows the processor's loss", |data, card, size| {
-        follow(data, (card, Precision::Bf16), 1.0 + 1.0 / 256.0, size)
+    ("the training loss in bf16 follows that of the CPU", |data, gpu, size| {
+        compare_losses(data, (gpu, Precision::Bf16), 1.0 + 1.0 / 256.0, size)
     }),
-    ("a state goes on on the other device", moved),
-    ("predictions are the processor's", predictions),
-    ("a full card names the batch that would fit", full),
+    ("training resumes on the other device", move_state),
+    ("predictions are those of the CPU", compare_predictions),
+    ("out of memory gives the largest batch size that fits", fill_memory),
 ];
 
 fn config(size: Size, precision: Precision) -> TrainConfig {
@@ -68,48 +68,49 @@ fn losses(mut trainer: Trainer<'_>) -> Result<Vec<f64>, Error> {
     Ok(losses)
 }
 
-fn follow(
+/// Compares loss curves. `disturbance`, a factor on weights, measures the effect of rounding.
+fn compare_losses(
     data: &Data,
-    (card, precision): (&Device, Precision),
-    off: f32,
+    (gpu, precision): (&Device, Precision),
+    disturbance: f32,
     size: Size,
 ) -> Result<String, Error> {
-    let near = |scale| losses(trainer(data, (&processor(), Precision::F32), scale, size)?);
-    let (reference, disturbed) = (near(1.0)?, near(off)?);
-    if card.check(precision).is_err() {
-        return Ok("left out: this processor, standing in, has no bf16".to_owned());
+    let on_cpu = |scale| losses(trainer(data, (&Device::cpu(), Precision::F32), scale, size)?);
+    let (reference, disturbed) = (on_cpu(1.0)?, on_cpu(disturbance)?);
+    if gpu.check(precision).is_err() {
+        return Ok("skipped: this CPU has no bf16".to_owned());
     }
-    let curve = losses(trainer(data, (card, precision), 1.0, size)?)?;
-    let [first, last] = [&curve, &reference].map(|curve| curve[curve.len() - 1]);
+    let curve = losses(trainer(data, (gpu, precision), 1.0, size)?)?;
+    let [gpu_loss, cpu_loss] = [&curve, &reference].map(|curve| curve[curve.len() - 1]);
     let distance = distance(&curve, &reference, &disturbed);
-    let said = format!(
-        "{} steps, the last loss is {first:.4} where the processor has {last:.4}; {distance:.2} of what rounding explains",
+    let summary = format!(
+        "{} steps, last loss {gpu_loss:.4}, on the CPU {cpu_loss:.4}; {distance:.2} of the allowed difference",
         curve.len()
     );
-    if distance <= 1.0 { Ok(said) } else { Err(said.into()) }
+    if distance <= 1.0 { Ok(summary) } else { Err(summary.into()) }
 }
 
-/// The network, the optimiser and the place, to the bit.
-fn moved(data: &Data, card: &Device, size: Size) -> Result<String, Error> {
-    let mut near = trainer(data, (&processor(), Precision::F32), 1.0, size)?;
+/// Moves the state of a training run to the GPU and back, and compares it bit for bit.
+fn move_state(data: &Data, gpu: &Device, size: Size) -> Result<String, Error> {
+    let mut on_cpu = trainer(data, (&Device::cpu(), Precision::F32), 1.0, size)?;
     let mut left = 3;
-    let _ = near.train_epoch(&mut |_, _| {
+    let _ = on_cpu.train_epoch(&mut |_, _| {
         left -= 1;
         Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
-    let state = near.state()?;
-    let mut far = trainer(data, (card, Precision::F32), 1.0, size)?;
-    far.restore(state.clone())?;
-    if far.state()? != state {
-        return Err("what the card was given is not what it gives back".into());
+    let state = on_cpu.state()?;
+    let mut on_gpu = trainer(data, (gpu, Precision::F32), 1.0, size)?;
+    on_gpu.restore(state.clone())?;
+    if on_gpu.state()? != state {
+        return Err("the state that was loaded is not the state that is saved".into());
     }
-    let _ = far.train_epoch(&mut |_, _| Ok(ControlFlow::Continue(())))?;
-    near.restore(far.state()?)?;
-    Ok(format!("{} tensors there and back, {} steps", state.tensors.len(), near.steps()))
+    let _ = on_gpu.train_epoch(&mut |_, _| Ok(ControlFlow::Continue(())))?;
+    on_cpu.restore(on_gpu.state()?)?;
+    Ok(format!("{} tensors, {} steps", state.tensors.len(), on_cpu.steps()))
 }
 
-fn predictions(data: &Data, card: &Device, _: Size) -> Result<String, Error> {
-    let ask = |device: &Device| -> Result<Vec<f64>, Error> {
+fn compare_predictions(data: &Data, gpu: &Device, _: Size) -> Result<String, Error> {
+    let predict_on = |device: &Device| -> Result<Vec<f64>, Error> {
         let mut network = Network::new(Architecture::ResNet50, LABELS, Seed::new(9))?;
         network.to_device(device)?;
         let data = data.train_data();
@@ -120,20 +121,21 @@ fn predictions(data: &Data, card: &Device, _: Size) -> Result<String, Error> {
         };
         Ok(predict(&network.inference_model()?, data.valid, config, &mut |_| {})?.probabilities)
     };
-    let (near, far) = (ask(&processor())?, ask(card)?);
-    let apart = near.iter().zip(&far).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-    let said = format!("{} probabilities, at most {apart:.1e} apart", near.len());
-    if near.len() == far.len() && apart < 1e-3 { Ok(said) } else { Err(said.into()) }
+    let (expected, got) = (predict_on(&Device::cpu())?, predict_on(gpu)?);
+    let difference = expected.iter().zip(&got).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let summary = format!("{} probabilities, largest difference {difference:.1e}", got.len());
+    let is_close = expected.len() == got.len() && difference < 1e-3;
+    if is_close { Ok(summary) } else { Err(summary.into()) }
 }
 
-/// Doubles the batch until the card is full; the processor, standing in, is never asked.
-fn full(_: &Data, card: &Device, _: Size) -> Result<String, Error> {
-    if !card.is_cuda() {
-        return Ok("left out: the processor's memory is not to be filled".to_owned());
+/// Doubles the batch size until the memory of the GPU is full.
+fn fill_memory(_: &Data, gpu: &Device, _: Size) -> Result<String, Error> {
+    if !gpu.is_cuda() {
+        return Ok("skipped on the CPU".to_owned());
     }
     for batch in (5..14).map(|power| 1 << power) {
         let mut network = Network::new(Architecture::ResNet50, LABELS, Seed::new(1))?;
-        network.to_device(card)?;
+        network.to_device(gpu)?;
         let outcome =
             SyntheticStep::new(network, batch, 512, Seed::new(1)).and_then(|mut it| it.steps(1));
         match outcome {
@@ -144,5 +146,5 @@ fn full(_: &Data, card: &Device, _: Size) -> Result<String, Error> {
             Err(error) => return Err(error.into()),
         }
     }
-    Err("the card was never full".into())
+    Err("the memory was never full".into())
 }

@@ -1,4 +1,4 @@
-//! A task that can be learnt, in a folder that goes when the check ends.
+//! Synthetic data set for the checks, in a temporary folder.
 
 use crate::{Error, Size};
 use hpa_artifacts::{ImageRow, ImageStore, ImageWriter, Provenance};
@@ -6,9 +6,9 @@ use hpa_core::{LabelNames, Rng, SampleId, Seed};
 use hpa_nn::{ChannelStatistics, Dataset, Sample, TrainData};
 
 pub(crate) const LABELS: usize = 2;
-/// Epochs that the steps are spread over, so that the way from one to the next is checked too.
+/// Epochs that the steps are divided into, so that the transition between epochs is checked too.
 pub(crate) const EPOCHS: usize = 4;
-/// Samples held out.
+/// Validation samples.
 const VALID: usize = 32;
 
 pub(crate) struct Data {
@@ -28,7 +28,7 @@ impl Data {
         let (mut rng, mut samples) = (Seed::new(11).rng(), Vec::new());
         for row in 0..size.batch * (size.steps / EPOCHS).max(1) + VALID {
             let present = [rng.bernoulli(0.5), rng.bernoulli(0.5)];
-            let image = picture(present, size.px, &mut rng);
+            let image = draw_image(present, size.px, &mut rng);
             let id: SampleId = format!("sample-{row}").parse()?;
             let (height, width) = (u32::try_from(size.px)?, u32::try_from(size.px)?);
             let (phash, digest) = ([0; 4], [0; 32]);
@@ -57,18 +57,18 @@ impl Data {
     }
 }
 
-/// A bright disc in the green channel is label 0, a bright bar in the blue one label 1.
-fn picture(present: [bool; LABELS], px: usize, rng: &mut Rng) -> Vec<u8> {
+/// A bright disc in the green channel is label 0, a bright bar in the blue channel label 1.
+fn draw_image(present: [bool; LABELS], px: usize, rng: &mut Rng) -> Vec<u8> {
     let side = px as f64;
-    let centre = [rng.range(side / 4.0, 0.75 * side), rng.range(side / 4.0, 0.75 * side)];
+    let center = [rng.range(side / 4.0, 0.75 * side), rng.range(side / 4.0, 0.75 * side)];
     let mut image: Vec<u8> =
         (0..4 * px * px).map(|_| u8::try_from(40 + rng.below(30)).unwrap_or(0)).collect();
-    for (pixel, place) in (0..px * px).map(|at| (at, [(at % px) as f64, (at / px) as f64])) {
-        let distance = (place[0] - centre[0]).hypot(place[1] - centre[1]);
+    for (pixel, position) in (0..px * px).map(|at| (at, [(at % px) as f64, (at / px) as f64])) {
+        let distance = (position[0] - center[0]).hypot(position[1] - center[1]);
         if present[0] && distance < side / 6.0 {
             image[px * px + pixel] = 200;
         }
-        if present[1] && (place[1] - centre[1]).abs() < side / 16.0 {
+        if present[1] && (position[1] - center[1]).abs() < side / 16.0 {
             image[2 * px * px + pixel] = 200;
         }
     }

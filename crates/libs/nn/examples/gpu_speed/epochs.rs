@@ -1,6 +1,6 @@
 //! Throughput of whole epochs, from a Parquet shard to the last step.
 
-use crate::{Error, LABELS, Work};
+use crate::{Benchmark, Error, LABELS};
 use hpa_artifacts::{ImageRow, ImageStore, ImageWriter, Provenance};
 use hpa_core::{LabelSet, Seed};
 use hpa_nn::{
@@ -14,11 +14,11 @@ const EPOCHS: usize = 3;
 /// Validation samples: few, because validation is within the time.
 const VALID: usize = 8;
 
-fn config(work: &Work, batch_size: usize) -> TrainConfig {
-    let mut config = TrainConfig::new(work.architecture);
+fn config(benchmark: &Benchmark, batch_size: usize) -> TrainConfig {
+    let mut config = TrainConfig::new(benchmark.architecture);
     config.run.epochs = EPOCHS + 1;
     config.run.batch_size = batch_size;
-    config.run.precision = work.precision;
+    config.run.precision = benchmark.precision;
     config.optimizer.kind = OptimizerKind::Sgd;
     config.optimizer.weight_decay = 0.0;
     config.schedule.kind = ScheduleKind::Constant;
@@ -36,10 +36,10 @@ fn config(work: &Work, batch_size: usize) -> TrainConfig {
 }
 
 /// Images per second of each epoch after the first.
-pub(crate) fn rates(work: &Work, batch: usize, count: usize) -> Result<Vec<f64>, Error> {
+pub(crate) fn rates(benchmark: &Benchmark, batch: usize, count: usize) -> Result<Vec<f64>, Error> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("images.parquet");
-    let mut samples = draw(&path, work.px, count + VALID)?;
+    let mut samples = draw(&path, benchmark.px, count + VALID)?;
     let store = ImageStore::open(&[path])?;
     let valid = samples.split_off(count);
     let data = TrainData {
@@ -50,7 +50,7 @@ pub(crate) fn rates(work: &Work, batch: usize, count: usize) -> Result<Vec<f64>,
         statistics: ChannelStatistics { mean: [0.2; 4], std: [0.2; 4] },
         workers: std::thread::available_parallelism().map_or(1, usize::from),
     };
-    let mut trainer = Trainer::new(data, config(work, batch), work.network()?)?;
+    let mut trainer = Trainer::new(data, config(benchmark, batch), benchmark.network()?)?;
     let mut rates = Vec::new();
     for _ in 0..=EPOCHS {
         let start = Instant::now();

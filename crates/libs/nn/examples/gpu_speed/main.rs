@@ -1,12 +1,12 @@
-//! Our side of `make bench-gpu`: whole training steps on data in memory, and epochs from Parquet.
+//! Training speed for `make bench-gpu`: steps on data in memory, and epochs from Parquet.
 //!
-//! `gpu_speed NETWORK PX DEVICE PRECISION` greets with a line of JSON, then answers each line of
+//! `gpu_speed NETWORK PX DEVICE PRECISION` prints a line of JSON, then answers each line of
 //! standard input with one:
-//! - `steps BATCH COUNT`: the seconds of so many steps, or the batch that would fit;
+//! - `steps BATCH COUNT`: seconds of that many steps, or the largest batch size that fits;
 //! - `epoch BATCH SAMPLES`: images per second of whole epochs from a shard that it writes first.
 //!
-//! It needs no file, so that it can be carried to a machine with a card.
-#![expect(clippy::print_stdout, reason = "the answers of a measurement")]
+//! It needs no files, so it can be copied to a machine with a GPU.
+#![expect(clippy::print_stdout, reason = "prints measurements")]
 
 mod epochs;
 
@@ -22,18 +22,19 @@ type Error = Box<dyn std::error::Error>;
 
 pub(crate) const LABELS: usize = 28;
 
-/// What is measured.
-pub(crate) struct Work {
+/// The network and device to measure.
+pub(crate) struct Benchmark {
     pub(crate) architecture: Architecture,
     pub(crate) px: usize,
     pub(crate) device: Device,
     pub(crate) precision: Precision,
-    drill: Option<(usize, SyntheticStep)>,
+    /// The step at a batch size, warmed up.
+    step: Option<(usize, SyntheticStep)>,
 }
 
-impl Work {
-    fn new(words: &[String]) -> Result<Self, Error> {
-        let [architecture, px, device, precision] = words else {
+impl Benchmark {
+    fn new(args: &[String]) -> Result<Self, Error> {
+        let [architecture, px, device, precision] = args else {
             return Err("usage: gpu_speed NETWORK PX DEVICE PRECISION".into());
         };
         hpa_ops::select_simd()?;
@@ -41,7 +42,7 @@ impl Work {
         let precision: Precision = precision.parse()?;
         device.check(precision)?;
         let (architecture, px) = (architecture.parse()?, px.parse()?);
-        Ok(Self { architecture, px, device, precision, drill: None })
+        Ok(Self { architecture, px, device, precision, step: None })
     }
 
     pub(crate) fn network(&self) -> Result<Network, NnError> {
@@ -51,7 +52,7 @@ impl Work {
         Ok(network)
     }
 
-    fn greeting(&self) -> Result<Value, Error> {
+    fn description(&self) -> Result<Value, Error> {
         let cost = self.network()?.step_cost(self.px)?;
         Ok(
             json!({ "version": env!("CARGO_PKG_VERSION"), "path": self.device.path(), "cost": cost }),
@@ -62,7 +63,7 @@ impl Work {
         match self.try_steps(batch, count) {
             Ok(seconds) => Ok(json!({ "seconds": seconds })),
             Err(NnError::OutOfMemory { fits, .. }) => {
-                self.drill = None;
+                self.step = None;
                 Ok(json!({ "full": true, "fits": fits }))
             }
             Err(error) => Err(error.into()),
@@ -70,16 +71,16 @@ impl Work {
     }
 
     fn try_steps(&mut self, batch: usize, count: usize) -> Result<f64, NnError> {
-        if self.drill.as_ref().is_none_or(|(size, _)| *size != batch) {
-            self.drill = None;
-            let drill = SyntheticStep::new(self.network()?, batch, self.px, Seed::new(1))?;
-            let (_, drill) = self.drill.insert((batch, drill));
-            // Algorithms are chosen and memory is had in the first steps.
-            drill.steps(3)?;
+        if self.step.as_ref().is_none_or(|(size, _)| *size != batch) {
+            self.step = None;
+            let step = SyntheticStep::new(self.network()?, batch, self.px, Seed::new(1))?;
+            let (_, step) = self.step.insert((batch, step));
+            // The first steps choose algorithms and allocate memory.
+            step.steps(3)?;
         }
-        let (_, drill) = self.drill.as_mut().expect("it was just made");
+        let (_, step) = self.step.as_mut().expect("it was just created");
         let start = Instant::now();
-        drill.steps(count)?;
+        step.steps(count)?;
         Ok(start.elapsed().as_secs_f64())
     }
 
@@ -88,7 +89,7 @@ impl Work {
         match words[..] {
             ["steps", batch, count] => self.steps(batch.parse()?, count.parse()?),
             ["epoch", batch, samples] => {
-                self.drill = None;
+                self.step = None;
                 let rates = epochs::rates(self, batch.parse()?, samples.parse()?)?;
                 Ok(json!({ "images_per_second": rates }))
             }
@@ -100,11 +101,11 @@ impl Work {
 }
 
 fn main() -> Result<(), Error> {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let mut work = Work::new(&words)?;
-    println!("{}", work.greeting()?);
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let mut benchmark = Benchmark::new(&args)?;
+    println!("{}", benchmark.description()?);
     for line in std::io::stdin().lines() {
-        println!("{}", work.answer(&line?)?);
+        println!("{}", benchmark.answer(&line?)?);
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ pub(crate) const STATISTICS: ChannelStatistics =
     ChannelStatistics { mean: [0.1, 0.2, 0.3, 0.4], std: [0.5, 0.25, 0.125, 0.3] };
 
 pub(crate) struct Fixture {
-    pub(crate) folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
     pub(crate) store: ImageStore,
     pub(crate) samples: Vec<Sample>,
 }
@@ -37,5 +37,5 @@ pub(crate) fn fixture() -> Fixture {
     }
     writer.finish().unwrap();
     let store = ImageStore::open(&[path]).unwrap();
-    Fixture { folder, store, samples }
+    Fixture { _folder: folder, store, samples }
 }

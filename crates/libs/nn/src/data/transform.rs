@@ -10,7 +10,7 @@ use crate::data::statistics::ChannelStatistics;
 use hpa_core::Channel;
 use hpa_imaging::{Affine, Dihedral, Lighting};
 #[cfg(any(test, feature = "cuda"))]
-use hpa_ops::upload::Shown;
+use hpa_ops::upload::TransformParams;
 
 /// One view of a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -160,13 +160,15 @@ impl Transform {
 
     /// The geometry of the view of sample number `index` of a batch, for the GPU's transform kernel.
     #[cfg(any(test, feature = "cuda"))]
-    pub(crate) fn gpu_params(&self, index: u32, side_px: usize) -> Shown {
+    pub(crate) fn gpu_params(&self, index: u32, side_px: usize) -> TransformParams {
         let (matrix, shift) = self.affine().matrix_and_shift();
-        let mut params = Shown { matrix, shift, picture: index, ..Shown::default() };
-        for (hole, rectangle) in params.hole.iter_mut().zip(self.cutout.rectangles(side_px)) {
+        let mut params =
+            TransformParams { matrix, shift, source: index, ..TransformParams::default() };
+        for (cutout, rectangle) in params.cutout.iter_mut().zip(self.cutout.rectangles(side_px)) {
             let Rectangle { left, right, top, bottom } = rectangle;
-            *hole = [left, right, top, bottom].map(|edge| i32::try_from(edge).unwrap_or(i32::MAX));
-            params.holes += 1;
+            *cutout =
+                [left, right, top, bottom].map(|edge| i32::try_from(edge).unwrap_or(i32::MAX));
+            params.cutouts += 1;
         }
         params
     }

@@ -10,7 +10,7 @@ use crate::models::{Network, to_weights};
 use candle_core::{CpuStorage, Device, Storage, Tensor, Var};
 use hpa_artifacts::Weights;
 #[cfg(feature = "cuda")]
-use hpa_ops::follow as ema_update;
+use hpa_ops::ema_update;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 

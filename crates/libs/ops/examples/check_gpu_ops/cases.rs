@@ -1,4 +1,4 @@
-//! Every operation at random shapes.
+//! Operations with random shapes.
 
 use crate::random::Random;
 use candle_core::{Result, Tensor};
@@ -8,7 +8,7 @@ use hpa_ops::{
     relu6, weighted_focal_loss, zero_pad2d,
 };
 
-/// What an input is: activations may be `bf16`, all else is `f32`.
+/// Activations may be `bf16`, other inputs are `f32`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Activations,
@@ -18,7 +18,7 @@ use Kind::{Activations, Other};
 
 type Run = dyn Fn(&[Tensor]) -> Result<Tensor>;
 
-/// An operation with the shapes of its inputs.
+/// An operation and the shapes of its inputs.
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) inputs: Vec<(Vec<usize>, Kind)>,
@@ -38,7 +38,7 @@ impl Case {
     }
 }
 
-/// One of each.
+/// One case of each operation.
 pub(crate) fn all(random: &mut Random) -> Vec<Case> {
     let mut cases = convolutions(random);
     cases.extend(norms(random));

@@ -1,4 +1,4 @@
-//! One case on both devices.
+//! Comparison of one case on both devices.
 
 use crate::cases::{Case, Kind};
 use crate::random::Random;
@@ -6,16 +6,16 @@ use candle_core::{
     CpuStorage, CudaStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, Var, bail,
 };
 
-/// The output and the gradients of all inputs, in `f32` on the processor.
-type Answer = Vec<Vec<f32>>;
+/// The output and the gradients of all inputs, in `f32` on the CPU.
+type Values = Vec<Vec<f32>>;
 
-/// The largest error of a case in units of what is allowed to be 1e-4 or 1e-2.
+/// The largest error of a case; up to 1e-4 is allowed, or 1e-2 for bf16.
 ///
 /// # Errors
-/// When it is too large, two runs differ, or an operation fails.
+/// When the error is too large, two runs differ, or an operation fails.
 pub(crate) fn check(case: &Case, device: &Device, is_bf16: bool) -> Result<f64> {
-    let expected = answer(case, &Device::Cpu, is_bf16)?;
-    let [first, second] = [answer(case, device, is_bf16)?, answer(case, device, is_bf16)?];
+    let expected = compute(case, &Device::Cpu, is_bf16)?;
+    let [first, second] = [compute(case, device, is_bf16)?, compute(case, device, is_bf16)?];
     let mut worst = 0.0;
     for (number, (got, expected)) in first.iter().zip(&expected).enumerate() {
         let same = second[number].iter().zip(got).all(|(a, b)| a.to_bits() == b.to_bits());
@@ -23,9 +23,9 @@ pub(crate) fn check(case: &Case, device: &Device, is_bf16: bool) -> Result<f64> 
             bail!("two runs differ in output {number} of output and gradients");
         }
         let error = difference(got, expected, is_bf16);
-        // A NaN is no small error.
-        let fits = error <= if is_bf16 { 1e-2 } else { 1e-4 };
-        if !fits {
+        // False for NaN.
+        let is_close = error <= if is_bf16 { 1e-2 } else { 1e-4 };
+        if !is_close {
             bail!("error {error:e} in output {number} of output and gradients");
         }
         worst = error.max(worst);
@@ -33,20 +33,21 @@ pub(crate) fn check(case: &Case, device: &Device, is_bf16: bool) -> Result<f64> 
     Ok(worst)
 }
 
-/// By the largest value, or for bf16 by the length of all.
-pub(crate) fn difference(got: &[f32], expected: &[f32], by_length: bool) -> f64 {
+/// The largest difference relative to the largest value, or for `by_norm` the L2 norm of the
+/// differences relative to that of the values.
+pub(crate) fn difference(got: &[f32], expected: &[f32], by_norm: bool) -> f64 {
     if got.len() != expected.len() {
         return f64::NAN;
     }
     let pairs = || got.iter().zip(expected).map(|(g, e)| (f64::from(*g), f64::from(*e)));
-    if by_length {
-        let length: f64 = pairs().map(|(_, e)| e * e).sum();
-        let off: f64 = pairs().map(|(g, e)| (g - e).powi(2)).sum();
-        return (off / length.max(1e-60)).sqrt();
+    if by_norm {
+        let norm: f64 = pairs().map(|(_, e)| e * e).sum();
+        let difference: f64 = pairs().map(|(g, e)| (g - e).powi(2)).sum();
+        return (difference / norm.max(1e-60)).sqrt();
     }
-    let largest = pairs().fold(1e-30_f64, |most, (_, e)| most.max(e.abs()));
+    let largest = pairs().fold(1e-30_f64, |max, (_, e)| max.max(e.abs()));
     let worst = pairs().map(|(g, e)| (g - e).abs());
-    worst.fold(0.0_f64, |most, d| if d.is_nan() || most.is_nan() { f64::NAN } else { most.max(d) })
+    worst.fold(0.0_f64, |max, d| if d.is_nan() || max.is_nan() { f64::NAN } else { max.max(d) })
         / largest
 }
 
@@ -54,12 +55,12 @@ pub(crate) fn floats(tensor: &Tensor) -> Result<Vec<f32>> {
     tensor.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
 }
 
-/// A scalar whose gradient is known: what it is worth does not matter.
-struct Weigh(Tensor);
+/// A scalar with a given gradient; its value is 0.
+struct WithGradient(Tensor);
 
-impl CustomOp1 for Weigh {
+impl CustomOp1 for WithGradient {
     fn name(&self) -> &'static str {
-        "weigh"
+        "with_gradient"
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
@@ -76,7 +77,7 @@ impl CustomOp1 for Weigh {
     }
 }
 
-fn answer(case: &Case, device: &Device, is_bf16: bool) -> Result<Answer> {
+fn compute(case: &Case, device: &Device, is_bf16: bool) -> Result<Values> {
     let mut random = Random::new(case.inputs.len() as u64 + 77);
     let mut vars = Vec::new();
     for (shape, kind) in &case.inputs {
@@ -84,7 +85,7 @@ fn answer(case: &Case, device: &Device, is_bf16: bool) -> Result<Answer> {
         let mut tensor = Tensor::from_vec(values, shape.as_slice(), &Device::Cpu)?;
         if *kind == Kind::Activations && is_bf16 {
             tensor = tensor.to_dtype(DType::BF16)?;
-            // On the processor: the same values, in f32.
+            // The CPU computes with the same values in f32.
             if device.is_cpu() {
                 tensor = tensor.to_dtype(DType::F32)?;
             }
@@ -93,15 +94,15 @@ fn answer(case: &Case, device: &Device, is_bf16: bool) -> Result<Answer> {
     }
     let inputs: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
     let y = (case.run)(&inputs)?;
-    let mut answer = vec![floats(&y)?];
+    let mut values = vec![floats(&y)?];
     if case.has_gradients {
         let weights = Tensor::from_vec(random.values(y.elem_count()), y.shape(), &Device::Cpu)?;
         let weights = weights.to_dtype(DType::BF16)?.to_dtype(y.dtype())?.to_device(device)?;
-        let gradients = y.apply_op1(Weigh(weights))?.backward()?;
+        let gradients = y.apply_op1(WithGradient(weights))?.backward()?;
         for var in &vars {
             let Some(gradient) = gradients.get(var) else { bail!("an input has no gradient") };
-            answer.push(floats(gradient)?);
+            values.push(floats(gradient)?);
         }
     }
-    Ok(answer)
+    Ok(values)
 }

@@ -1,8 +1,8 @@
-//! Buffers: aligned scratch that is kept and reused, outputs written once, shared pointers.
+//! Aligned scratch from a free list, outputs written once without zeroing, shared pointers.
 //!
-//! Scratch of the same size comes and goes with every layer of every step. Fresh memory costs a
-//! page fault for each 4 KiB; a free list by size class costs a lock. What is given back is handed
-//! out again with its old contents, so a kernel writes scratch before it reads it.
+//! Every layer of every step allocates and frees scratch of the same sizes. Fresh memory costs a
+//! page fault for each 4 KiB; a free list by size class costs a lock. Scratch keeps the contents of
+//! its last use, so a kernel writes it before it reads it.
 #![expect(unsafe_code, reason = "tasks write disjoint parts of one buffer")]
 
 use rayon::prelude::*;
@@ -27,12 +27,12 @@ impl Scratch {
     pub(crate) fn take(len: usize) -> Self {
         let class = size_class(len.div_ceil(16).max(1));
         let mut free = FREE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let kept = free.get_mut(&class).and_then(Vec::pop);
+        let reused = free.get_mut(&class).and_then(Vec::pop);
         drop(free);
-        Self { lines: kept.unwrap_or_else(|| vec![Line([0.0; 16]); class]) }
+        Self { lines: reused.unwrap_or_else(|| vec![Line([0.0; 16]); class]) }
     }
 
-    pub(crate) fn shared(&mut self) -> SharedMut {
+    pub(crate) fn shared_mut(&mut self) -> SharedMut {
         SharedMut(self.lines.as_mut_ptr().cast())
     }
 
@@ -61,7 +61,7 @@ pub(crate) fn size_class(len: usize) -> usize {
     len.next_multiple_of(step)
 }
 
-/// A pointer that several tasks write through, each to its own part.
+/// A pointer through which several tasks write, each to its own part.
 #[derive(Clone, Copy)]
 pub(crate) struct SharedMut(*mut f32);
 
@@ -80,7 +80,7 @@ impl SharedMut {
     }
 }
 
-/// A read-only pointer that several tasks read through.
+/// A pointer through which several tasks read.
 #[derive(Clone, Copy)]
 pub(crate) struct Shared(*const f32);
 
@@ -123,7 +123,7 @@ pub(crate) unsafe fn filled(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>
     values
 }
 
-/// A vector of `len` zeros, written by all threads: memory that is used again is not zero.
+/// A vector of `len` zeros, written by all threads: reused memory is not zero.
 pub(crate) fn zeros(len: usize) -> Vec<f32> {
     let fill = |values: &mut [MaybeUninit<f32>]| {
         values.par_chunks_mut(1 << 15).for_each(|part| part.fill(MaybeUninit::new(0.0)));

@@ -1,9 +1,9 @@
 //! Matrix product on register tiles: `C (+)= A B` with any strides of A and packed panels of B.
 //!
-//! B comes as panels of `SimdLevel::panel()` columns, each row of a panel contiguous and readable over
+//! B is packed in panels of `SimdLevel::panel_width()` columns, each row of a panel contiguous and readable over
 //! the whole panel width even where the matrix ends earlier (the surplus is computed and dropped).
 //! Each element of C is one chain of fused multiply-adds over `k` in blocks of [`DEPTH`], whatever
-//! the tile it falls into, so cutting the rows or columns of C differently does not change a bit.
+//! the tile it falls into, so partitioning the rows or columns of C differently changes no bit.
 #![expect(unsafe_code, reason = "register tiles over raw pointers; contracts are stated")]
 
 use crate::cpu::simd::{Simd, multiversion, multiversion_dtype};
@@ -35,31 +35,31 @@ pub(crate) struct Gemm {
 }
 
 multiversion! {
-    /// Runs the product.
+    /// Runs a product of `f32`.
     ///
     /// # Safety
-    /// `a` and `c` are valid over the strides and sizes given, `b` over whole panels, and nobody
-    /// else touches C meanwhile.
+    /// `a` and `c` are valid over the strides and sizes given, `b` over whole panels, and
+    /// nothing else accesses C meanwhile.
     pub(crate) fn gemm<S>(g: Gemm) {
-        product::<S>(g);
+        multiply::<S>(g);
     }
 }
 
 multiversion_dtype! {
     Bf16Dot:
-    /// Runs the product of single words or of pairs of bf16; `k` and the strides count words.
+    /// Runs a product of `f32` or of bf16 pairs; `k` and the strides count 32-bit words.
     ///
     /// # Safety
     /// As `gemm`.
-    pub(crate) fn gemm_words<S>(g: Gemm) {
-        product::<S>(g);
+    pub(crate) fn gemm_with_dtype<S>(g: Gemm) {
+        multiply::<S>(g);
     }
 }
 
 /// # Safety
 /// As `gemm`.
 #[inline(always)]
-unsafe fn product<S: Simd>(g: Gemm) {
+unsafe fn multiply<S: Simd>(g: Gemm) {
     if g.k == 0 {
         return;
     }
@@ -75,9 +75,9 @@ unsafe fn product<S: Simd>(g: Gemm) {
                     c: g.c.add(j * panel),
                     columns: panel.min(g.n - j * panel),
                     accumulate: g.accumulate || k0 > 0,
-                    of: &g,
+                    gemm: &g,
                 };
-                panel_rows::<S>(block);
+                multiply_panel::<S>(block);
             }
         }
     }
@@ -92,17 +92,17 @@ struct Tile<'a> {
     c: *mut f32,
     columns: usize,
     accumulate: bool,
-    of: &'a Gemm,
+    gemm: &'a Gemm,
 }
 
 /// # Safety
 /// As `gemm`.
 #[inline(always)]
-unsafe fn panel_rows<S: Simd>(block: Tile) {
+unsafe fn multiply_panel<S: Simd>(block: Tile) {
     let mut row = 0;
-    while row < block.of.m {
-        let left = block.of.m - row;
-        // Two even tiles beat a full one and a sliver.
+    while row < block.gemm.m {
+        let left = block.gemm.m - row;
+        // Two tiles of equal height are faster than a full one and a low one.
         let rows = if left <= S::ROWS {
             left
         } else if left < 2 * S::ROWS {
@@ -113,11 +113,11 @@ unsafe fn panel_rows<S: Simd>(block: Tile) {
         // SAFETY: the rows lie in A and C.
         unsafe {
             let tile = Tile {
-                a: block.a.add(row * block.of.a_row),
-                c: block.c.add(row * block.of.c_row),
+                a: block.a.add(row * block.gemm.a_row),
+                c: block.c.add(row * block.gemm.c_row),
                 ..block
             };
-            rows_of::<S>(tile, rows);
+            tile_of_height::<S>(tile, rows);
         }
         row += rows;
     }
@@ -126,23 +126,23 @@ unsafe fn panel_rows<S: Simd>(block: Tile) {
 /// # Safety
 /// As `gemm`; `rows <= S::ROWS`.
 #[inline(always)]
-unsafe fn rows_of<S: Simd>(tile: Tile, rows: usize) {
-    macro_rules! of {
+unsafe fn tile_of_height<S: Simd>(tile: Tile, rows: usize) {
+    macro_rules! heights {
         ($($n:literal)*) => {
             match rows {
                 // SAFETY: the caller's promise.
-                $($n if $n <= S::ROWS => unsafe { tile_of::<S, $n>(tile) },)*
+                $($n if $n <= S::ROWS => unsafe { multiply_tile::<S, $n>(tile) },)*
                 _ => unreachable!("a tile has at most S::ROWS rows"),
             }
         };
     }
-    of!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    heights!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
 }
 
 /// # Safety
 /// As `gemm`.
 #[inline(always)]
-unsafe fn tile_of<S: Simd, const ROWS: usize>(tile: Tile) {
+unsafe fn multiply_tile<S: Simd, const ROWS: usize>(tile: Tile) {
     // SAFETY: the caller's promise covers A, B and the columns of C that are written.
     unsafe {
         let mut sums = [[S::splat(0.0); 2]; ROWS];
@@ -150,20 +150,20 @@ unsafe fn tile_of<S: Simd, const ROWS: usize>(tile: Tile) {
         for _ in 0..tile.k {
             let (b0, b1) = (S::load(b), S::load(b.add(S::LANES)));
             for (i, sum) in sums.iter_mut().enumerate() {
-                let x = S::splat(*a.add(i * tile.of.a_row));
+                let x = S::splat(*a.add(i * tile.gemm.a_row));
                 *sum = [S::fma(x, b0, sum[0]), S::fma(x, b1, sum[1])];
             }
-            a = a.add(tile.of.a_col);
-            b = b.add(tile.of.b_row);
+            a = a.add(tile.gemm.a_col);
+            b = b.add(tile.gemm.b_row);
         }
         if tile.columns == 2 * S::LANES {
             for (i, sum) in sums.iter().enumerate() {
-                let c = tile.c.add(i * tile.of.c_row);
-                put::<S>(c, sum[0], tile.accumulate);
-                put::<S>(c.add(S::LANES), sum[1], tile.accumulate);
+                let c = tile.c.add(i * tile.gemm.c_row);
+                store_vector::<S>(c, sum[0], tile.accumulate);
+                store_vector::<S>(c.add(S::LANES), sum[1], tile.accumulate);
             }
         } else {
-            put_part::<S, ROWS>(tile, sums);
+            store_partial::<S, ROWS>(tile, sums);
         }
     }
 }
@@ -171,24 +171,24 @@ unsafe fn tile_of<S: Simd, const ROWS: usize>(tile: Tile) {
 /// # Safety
 /// `c` is valid for a vector.
 #[inline(always)]
-unsafe fn put<S: Simd>(c: *mut f32, sum: S::V, accumulate: bool) {
+unsafe fn store_vector<S: Simd>(c: *mut f32, sum: S::V, accumulate: bool) {
     // SAFETY: the caller's promise.
     unsafe { S::store(c, if accumulate { S::add(S::load(c), sum) } else { sum }) }
 }
 
-/// The last panel where C has fewer columns than the tile.
+/// Stores a tile that is wider than the columns left of C.
 ///
 /// # Safety
 /// As `gemm`.
 #[inline(always)]
-unsafe fn put_part<S: Simd, const ROWS: usize>(tile: Tile, sums: [[S::V; 2]; ROWS]) {
+unsafe fn store_partial<S: Simd, const ROWS: usize>(tile: Tile, sums: [[S::V; 2]; ROWS]) {
     let mut values = [0.0; MAX_PANEL];
     for (i, sum) in sums.iter().enumerate() {
         // SAFETY: a tile is at most `MAX_PANEL` wide, and only `columns` values of C are touched.
         unsafe {
             S::store(values.as_mut_ptr(), sum[0]);
             S::store(values.as_mut_ptr().add(S::LANES), sum[1]);
-            let c = std::slice::from_raw_parts_mut(tile.c.add(i * tile.of.c_row), tile.columns);
+            let c = std::slice::from_raw_parts_mut(tile.c.add(i * tile.gemm.c_row), tile.columns);
             for (c, value) in c.iter_mut().zip(values) {
                 *c = if tile.accumulate { *c + value } else { value };
             }
@@ -196,4 +196,4 @@ unsafe fn put_part<S: Simd, const ROWS: usize>(tile: Tile, sums: [[S::V; 2]; ROW
     }
 }
 
-const _: () = assert!(MAX_ROWS == 14, "rows_of lists the tile heights");
+const _: () = assert!(MAX_ROWS == 14, "tile_of_height lists the tile heights");

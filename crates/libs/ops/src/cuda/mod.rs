@@ -1,76 +1,52 @@
-//! The operations on a graphics card.
+//! The GPU backend: availability of CUDA, operations, and upload of batches.
 //!
-//! The public functions of this crate come here when their tensors lie on a card. Convolutions go
-//! through cuDNN, all else through kernels of our own (`kernels/*.cu`), compiled by NVRTC when the
-//! first operation runs on a card.
+//! The functions of `functional` come here if their tensors lie on a GPU (`dispatch_cuda!`).
+//! Convolutions run in cuDNN, everything else in the kernels of `kernels/*.cu`, which NVRTC
+//! compiles when the first operation runs.
 //!
-//! - Activations are `f32` or `bf16`, `[N, H, W, C]` as on the processor. A convolution asked for
-//!   [`Precision::Bf16`](crate::Precision) answers in `bf16`, every other operation in what it was
-//!   given; weights, statistics, logits, losses and the optimiser's state are `f32`, and sums are
-//!   taken in `f32` or wider.
-//! - Nothing waits for the card but what returns a number to the processor.
-//! - Every sum has a fixed order and algorithms that have none are not chosen: the same bits on
-//!   every run on one kind of card.
+//! - Activations are `f32` or `bf16`, `[N, H, W, C]` as on the CPU. The output of a convolution
+//!   with [`Precision::Bf16`](crate::Precision) is `bf16`, every other output has the type of its
+//!   input; weights, statistics, logits, losses and optimizer state are `f32`, and sums are `f32`
+//!   or wider.
+//! - Only functions that return a number to the CPU wait for the GPU.
+//! - Sums have a fixed order and algorithms that are not deterministic are not chosen: the same
+//!   bits in every run on one kind of GPU.
 //!
-//! `plan` says which kernel is launched with which blocks and arguments, and knows no CUDA; so the
-//! tests (`emulated`) run the very same launches of the very same sources on the processor.
+//! `launch` does not depend on CUDA; so the tests run the launches on the emulated GPU.
 
 #[cfg(feature = "cuda")]
-mod card;
-#[cfg(feature = "cuda")]
-mod convolution;
+mod context;
 #[cfg(feature = "cuda")]
 mod cudnn;
-#[cfg(feature = "cuda")]
-mod gradients;
-#[cfg(feature = "cuda")]
-mod head;
-#[cfg(feature = "cuda")]
-mod memory;
-#[cfg(feature = "cuda")]
-mod norm;
-#[cfg(feature = "cuda")]
-mod optim;
 #[cfg(any(test, feature = "cuda"))]
-mod plan;
+mod cudnn_status;
+#[cfg(any(test, feature = "emulator"))]
+pub mod emulator;
+#[cfg(any(test, feature = "cuda", feature = "emulator"))]
+#[cfg_attr(
+    not(any(test, feature = "cuda")),
+    expect(dead_code, reason = "the emulator alone runs the transform kernels only")
+)]
+pub(crate) mod launch;
 #[cfg(feature = "cuda")]
-mod pointwise;
-#[cfg(feature = "cuda")]
-mod pool;
+mod ops;
 mod probe;
 #[cfg(feature = "cuda")]
-mod table;
+mod staging;
 #[cfg(test)]
 mod tests;
 pub mod upload;
 
 #[cfg(feature = "cuda")]
-pub use probe::open_cuda;
-pub use probe::{NoCuda, find_cuda};
-
+pub use context::nan_fill_outputs;
 #[cfg(feature = "cuda")]
-pub use {memory::poison_outputs, optim::follow};
-
+pub use ops::ema_update;
 #[cfg(feature = "cuda")]
-pub(crate) use {
-    convolution::{conv2d, conv2d_bias_act},
-    gradients::{add_all, clip, norm, scale_all},
-    head::{linear, loss},
-    norm::{BatchNorm, batch_norm_eval, batch_norm_train},
-    optim::{OptimizerRow, adamw, sgd},
-    pointwise::{add, concat_affine, relu, zero_pad2d},
-    pool::{global_average_pool, max_pool2d},
+pub(crate) use ops::{
+    BatchNorm, OptimizerRow, adamw, add, add_all, batch_norm_eval, batch_norm_train, clip,
+    concat_affine, conv2d, conv2d_bias_act, global_average_pool, linear, loss, max_pool2d, norm,
+    relu, scale_all, sgd, zero_pad2d,
 };
-
-/// The sources of all kernels, in the order in which they are compiled as one program.
-#[cfg(any(test, feature = "cuda"))]
-const SOURCES: [&str; 8] = [
-    include_str!("../../kernels/prelude.cuh"),
-    include_str!("../../kernels/pointwise.cu"),
-    include_str!("../../kernels/norm.cu"),
-    include_str!("../../kernels/norm_backward.cu"),
-    include_str!("../../kernels/pool.cu"),
-    include_str!("../../kernels/head.cu"),
-    include_str!("../../kernels/convolution.cu"),
-    include_str!("../../kernels/table.cu"),
-];
+#[cfg(feature = "cuda")]
+pub use probe::open_cuda;
+pub use probe::{CudaUnavailable, probe_cuda};

@@ -91,9 +91,15 @@ impl AdamW {
             let keep = 1.0 - rate * weight_decay * group.weight_decay_factor;
             [rate / (1.0 - beta1.powi(power)), keep].map(narrow)
         })? {
-            let root = 1.0 / (1.0 - beta2.powi(power)).sqrt();
-            let coefficients = [beta1, beta2, 1.0 - beta1, 1.0 - beta2, root, eps].map(narrow);
-            crate::cuda::adamw(rows, coefficients)?;
+            let step = crate::cuda::launch::multi_tensor::AdamWStep {
+                beta1: narrow(beta1),
+                beta2: narrow(beta2),
+                one_minus_beta1: narrow(1.0 - beta1),
+                one_minus_beta2: narrow(1.0 - beta2),
+                inv_root: narrow(1.0 / (1.0 - beta2.powi(power)).sqrt()),
+                eps: narrow(eps),
+            };
+            crate::cuda::adamw(rows, &step)?;
             self.steps = steps;
             return Ok(());
         }

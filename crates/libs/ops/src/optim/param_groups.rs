@@ -209,8 +209,8 @@ impl OptimizerParams {
             for slot in slots {
                 tensors.push(slot.to_gpu(&parameter.var)?);
             }
-            let [rate, decay] = rate_and_decay(parameter.group);
-            rows.push(crate::cuda::OptimizerRow { tensors, rate, decay });
+            let [learning_rate, weight_decay] = rate_and_decay(parameter.group);
+            rows.push(crate::cuda::OptimizerRow { tensors, learning_rate, weight_decay });
         }
         Ok(Some(rows))
     }

@@ -1,5 +1,5 @@
-//! The GPU's transform kernels against the CPU loader, without a GPU: the kernels are compiled as C
-//! and run on the CPU, behind an uploader that copies late, as a GPU does.
+//! The GPU's transforms on the emulated GPU against the CPU loader, behind an uploader that copies
+//! late, as a GPU does.
 
 use super::prefetch::{HostBuffer, Uploader, prefetch};
 use super::{DeviceLoaderConfig, Targets, for_each_device_batch};
@@ -9,10 +9,8 @@ use crate::data::testing::{Fixture, SAMPLES, SIDE_PX, STATISTICS, fixture};
 use crate::{Dataset, LoaderConfig, MixupPair, NnError, TestTimeAugmentation};
 use candle_core::{Device, Result as TensorResult};
 use hpa_core::Seed;
-use hpa_ops::upload::Packet;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use hpa_ops::emulator::Emulator;
+use hpa_ops::upload::{BatchRequest, emulate};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,8 +31,7 @@ impl HostBuffer for LateBuffer {
 struct UploadedBatch {
     indices: Vec<usize>,
     bytes: Vec<u8>,
-    layout: Packet,
-    is_mixed: bool,
+    request: BatchRequest,
 }
 
 struct FakeUploader;
@@ -48,20 +45,19 @@ impl Uploader for FakeUploader {
         Ok(LateBuffer { copying: Arc::default(), bytes: vec![0xaa; bytes] })
     }
 
-    fn send(
+    fn start(
         &mut self,
         buffer: &LateBuffer,
-        layout: &Packet,
-        is_mixed: bool,
+        request: &BatchRequest,
     ) -> TensorResult<Self::Transfer> {
-        let (copying, bytes, layout) = (buffer.copying.clone(), buffer.bytes.clone(), *layout);
+        let (copying, bytes, request) = (buffer.copying.clone(), buffer.bytes.clone(), *request);
         let (started, is_started) = std::sync::mpsc::channel();
         let copy = std::thread::spawn(move || {
             let _copying = copying.lock().unwrap();
             started.send(()).unwrap();
             std::thread::sleep(Duration::from_millis(2));
-            let bytes = bytes[..layout.bytes()].to_vec();
-            UploadedBatch { indices: Vec::new(), bytes, layout, is_mixed }
+            let bytes = bytes[..request.layout.bytes()].to_vec();
+            UploadedBatch { indices: Vec::new(), bytes, request }
         });
         is_started.recv().unwrap();
         Ok(copy)
@@ -72,56 +68,9 @@ impl Uploader for FakeUploader {
     }
 }
 
-/// The kernels as a CPU program; none without a C compiler.
-fn compile_kernels(folder: &Path) -> Option<PathBuf> {
-    let sources =
-        [("input.cu", hpa_ops::upload::KERNELS), ("harness.c", include_str!("harness.c"))];
-    for (name, text) in sources {
-        hpa_artifacts::atomic::write_bytes(&folder.join(name), text.as_bytes()).unwrap();
-    }
-    let program = folder.join("kernels");
-    let compiler = Command::new("cc")
-        .args(["-O1", "-ffp-contract=off", "-o"])
-        .arg(&program)
-        .arg(folder.join("harness.c"))
-        .arg("-lm")
-        .status();
-    match compiler {
-        Err(error) => {
-            eprintln!("SKIPPED: no C compiler to run the kernels with ({error})");
-            None
-        }
-        Ok(status) => {
-            assert!(status.success(), "the kernels do not compile as C");
-            Some(program)
-        }
-    }
-}
-
-/// The images that the kernels make of a batch.
-fn run_kernels(program: &Path, batch: &UploadedBatch, side_px: usize) -> Vec<f32> {
-    let UploadedBatch { bytes, layout, is_mixed, .. } = batch;
-    let starts = [layout.tables_at(), layout.shown_at(), layout.places_at(), layout.shares_at()];
-    let sizes = [layout.pictures, layout.views, layout.side, layout.channels];
-    let arguments = [bytes.len()].into_iter().chain(starts).chain(sizes);
-    let arguments = arguments.chain([usize::from(*is_mixed), side_px]).map(|it| it.to_string());
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(bytes).unwrap();
-    drop(input);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    output.stdout.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
-}
-
 /// Compares every image and target of the CPU loader and of the kernels bit for bit.
 fn compare(fixture: &Fixture, loader: &LoaderConfig<'_>, views: usize, side_px: usize) {
-    let Some(program) = compile_kernels(fixture.folder.path()) else { return };
+    let Some(emulator) = Emulator::transform() else { return };
     let dataset = Dataset { store: &fixture.store, samples: &fixture.samples };
     let batches = ordered_batches(SAMPLES, 7);
     let make = |indices: &[usize], pairs: &[MixupPair]| {
@@ -146,11 +95,11 @@ fn compare(fixture: &Fixture, loader: &LoaderConfig<'_>, views: usize, side_px: 
     for (expected, batch) in on_cpu.iter().zip(&uploaded) {
         assert_eq!(expected.indices, batch.indices, "the order is kept");
         let images: Vec<f32> = expected.images.flatten_all().unwrap().to_vec1().unwrap();
-        assert_eq!(images, run_kernels(&program, batch, side_px));
+        assert_eq!(images, emulate(emulator, &batch.bytes, &batch.request));
         let targets = expected.targets.as_ref().unwrap().flatten_all().unwrap();
         let targets: Vec<u8> =
             targets.to_vec1::<f32>().unwrap().into_iter().flat_map(f32::to_le_bytes).collect();
-        assert_eq!(targets, batch.bytes[batch.layout.targets_at()..][..targets.len()]);
+        assert_eq!(targets, batch.bytes[batch.request.layout.targets_at()..][..targets.len()]);
     }
 }
 

@@ -4,8 +4,6 @@
 //! transforms them itself (`prefetch.rs`); the random numbers are the same, and so are the images
 //! up to rounding of the last bit.
 
-#[cfg(feature = "cuda")]
-mod cuda;
 #[cfg(test)]
 mod gpu_transform_tests;
 #[cfg(any(test, feature = "cuda"))]
@@ -63,8 +61,10 @@ pub(crate) fn for_each_device_batch<E: From<NnError>>(
 ) -> Result<(), E> {
     #[cfg(feature = "cuda")]
     if !config.device.is_cpu() {
+        let bytes = prefetch::max_bytes(dataset, batches, config);
         let mut uploader =
-            cuda::CudaUploader::new(dataset, batches, config).map_err(NnError::from)?;
+            hpa_ops::upload::Uploader::new(config.device, bytes, prefetch::DEVICE_BUFFERS)
+                .map_err(NnError::from)?;
         return prefetch::prefetch(dataset, batches, config, &mut uploader, consume);
     }
     let outcome = for_each_batch::<ConsumerError<E>>(dataset, batches, config.loader, |batch| {

@@ -12,13 +12,18 @@ use crate::data::dataset::Dataset;
 use crate::error::NnError;
 use candle_core::Result as TensorResult;
 use hpa_core::Channel;
-use hpa_ops::upload::Packet;
+use hpa_ops::upload::{BatchLayout, BatchRequest};
 use rayon::prelude::*;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+#[cfg(feature = "cuda")]
+use {super::DeviceBatch, hpa_ops::upload};
 
 pub(super) const WORKERS: usize = 2;
 /// Host buffers per worker: one is filled while the other is copied.
 pub(super) const BUFFERS: usize = 2;
+/// Batches in GPU memory: one is transformed, one waits, one is copied.
+#[cfg(feature = "cuda")]
+pub(super) const DEVICE_BUFFERS: usize = 3;
 /// Samples that one thread reads at once: few, so that all threads have some.
 const CHUNK: usize = 8;
 
@@ -38,11 +43,10 @@ pub(crate) trait Uploader {
     /// A host buffer of this many bytes.
     fn buffer(&self, bytes: usize) -> TensorResult<Self::Buffer>;
     /// Starts to copy a batch.
-    fn send(
+    fn start(
         &mut self,
         buffer: &Self::Buffer,
-        layout: &Packet,
-        is_mixed: bool,
+        request: &BatchRequest,
     ) -> TensorResult<Self::Transfer>;
     /// Enqueues the transforms of a batch after its copy.
     fn finish(
@@ -52,11 +56,45 @@ pub(crate) trait Uploader {
     ) -> TensorResult<Self::Output>;
 }
 
+#[cfg(feature = "cuda")]
+impl HostBuffer for upload::PinnedBuffer {
+    fn bytes_mut(&mut self) -> TensorResult<&mut [u8]> {
+        Self::bytes_mut(self)
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl Uploader for upload::Uploader {
+    type Buffer = upload::PinnedBuffer;
+    type Transfer = upload::Transfer;
+    type Output = DeviceBatch;
+
+    fn buffer(&self, bytes: usize) -> TensorResult<Self::Buffer> {
+        self.pinned_buffer(bytes)
+    }
+
+    fn start(
+        &mut self,
+        buffer: &Self::Buffer,
+        request: &BatchRequest,
+    ) -> TensorResult<Self::Transfer> {
+        Self::start(self, buffer, request)
+    }
+
+    fn finish(
+        &mut self,
+        indices: Vec<usize>,
+        transfer: Self::Transfer,
+    ) -> TensorResult<DeviceBatch> {
+        let upload::DeviceBatch { images, targets } = Self::finish(self, transfer)?;
+        Ok(DeviceBatch { indices, images, targets })
+    }
+}
+
 /// A batch in a host buffer.
 struct PackedBatch<B> {
     indices: Vec<usize>,
-    layout: Packet,
-    is_mixed: bool,
+    request: BatchRequest,
     buffer: B,
 }
 
@@ -73,13 +111,17 @@ struct Prefetched<T> {
 }
 
 /// The layout of a batch.
-const fn layout(dataset: Dataset<'_>, samples: usize, config: &DeviceLoaderConfig<'_>) -> Packet {
+const fn layout(
+    dataset: Dataset<'_>,
+    samples: usize,
+    config: &DeviceLoaderConfig<'_>,
+) -> BatchLayout {
     let labels = match config.targets {
         Some(targets) => targets.labels,
         None => 0,
     };
-    Packet {
-        pictures: samples,
+    BatchLayout {
+        samples,
         views: config.views,
         side: dataset.store.size_px(),
         channels: Channel::COUNT,
@@ -124,13 +166,13 @@ pub(crate) fn prefetch<U: Uploader, E: From<NnError>>(
                 ahead.take()
             } else {
                 let queue = &queues[number % WORKERS];
-                send(queue.packed.recv().ok(), queue, uploader)?
+                start(queue.packed.recv().ok(), queue, uploader)?
             };
             // A queue closes early only when its worker panicked; the scope then panics too.
             let Some(Prefetched { indices, transfer }) = prefetched else { break };
             if number + 1 < batches.len() {
                 let queue = &queues[(number + 1) % WORKERS];
-                ahead = send(queue.packed.try_recv().ok(), queue, uploader)?;
+                ahead = start(queue.packed.try_recv().ok(), queue, uploader)?;
             }
             consume(uploader.finish(indices, transfer).map_err(NnError::from)?)?;
         }
@@ -139,14 +181,14 @@ pub(crate) fn prefetch<U: Uploader, E: From<NnError>>(
 }
 
 /// Starts the copy of a packed batch, if there is one, and returns its buffer to the worker.
-fn send<U: Uploader>(
+fn start<U: Uploader>(
     packed: Option<Result<PackedBatch<U::Buffer>, NnError>>,
     queue: &WorkerQueue<U::Buffer>,
     uploader: &mut U,
 ) -> Result<Option<Prefetched<U::Transfer>>, NnError> {
     let Some(packed) = packed.transpose()? else { return Ok(None) };
-    let PackedBatch { indices, layout, is_mixed, buffer } = packed;
-    let transfer = uploader.send(&buffer, &layout, is_mixed)?;
+    let PackedBatch { indices, request, buffer } = packed;
+    let transfer = uploader.start(&buffer, &request)?;
     // The receiver is gone when the worker has packed all of its batches.
     queue.free.send(buffer).ok();
     Ok(Some(Prefetched { indices, transfer }))
@@ -178,21 +220,21 @@ fn pack<B: HostBuffer>(
 ) -> Result<PackedBatch<B>, NnError> {
     let layout = layout(dataset, indices.len(), config);
     let memory = buffer.bytes_mut()?;
-    let sample_bytes = layout.picture_bytes();
+    let sample_bytes = layout.image_bytes();
     layout
-        .pictures_mut(memory)
+        .pixels_mut(memory)
         .par_chunks_mut(sample_bytes * CHUNK)
         .zip(indices.par_chunks(CHUNK))
         .try_for_each(|(memory, indices)| {
-            let rows: Vec<usize> = indices.iter().map(|&at| dataset.samples[at].row).collect();
-            memory.copy_from_slice(&dataset.store.read_pixels(&rows)?);
-            Ok::<_, NnError>(())
-        })?;
+        let rows: Vec<usize> = indices.iter().map(|&at| dataset.samples[at].row).collect();
+        memory.copy_from_slice(&dataset.store.read_pixels(&rows)?);
+        Ok::<_, NnError>(())
+    })?;
     for (sample, &index) in indices.iter().enumerate() {
         for (view, transform) in (config.loader.transforms)(index).iter().enumerate() {
             let tables = transform.level_tables(&config.loader.statistics).concat();
             let params = transform.gpu_params(to_u32(sample), layout.side);
-            layout.put_image(memory, sample * layout.views + view, &params, &tables);
+            layout.put_transform(memory, sample * layout.views + view, &params, &tables);
         }
     }
     let pairs = config.loader.mixup_pairs(dataset, indices);
@@ -200,7 +242,8 @@ fn pack<B: HostBuffer>(
     let index_and_lambda: Vec<(u32, f32)> =
         pairs.iter().map(|pair| (to_u32(pair.index), pair.lambda)).collect();
     layout.put_labels(memory, &index_and_lambda, &targets.unwrap_or_default());
-    Ok(PackedBatch { indices: indices.to_vec(), layout, is_mixed: !pairs.is_empty(), buffer })
+    let request = BatchRequest { layout, is_mixed: !pairs.is_empty(), side: config.side_px };
+    Ok(PackedBatch { indices: indices.to_vec(), request, buffer })
 }
 
 /// An index in a batch.

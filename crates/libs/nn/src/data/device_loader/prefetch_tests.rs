@@ -6,7 +6,7 @@ use crate::data::dataset::ordered_batches;
 use crate::data::testing::{STATISTICS, fixture};
 use crate::{Dataset, LoaderConfig, NnError, TestTimeAugmentation};
 use candle_core::{Device, Result as TensorResult};
-use hpa_ops::upload::Packet;
+use hpa_ops::upload::BatchRequest;
 use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ const BATCHES: usize = 12;
 enum Event {
     /// This worker starts to pack its next batch: those before it are in its queue.
     Pack(usize),
-    Send(usize),
+    Start(usize),
     Finish(usize),
     Consume(usize),
 }
@@ -75,7 +75,7 @@ struct LoggedUploader {
     /// The second worker packs after this event.
     after: Option<Event>,
     buffers: Cell<usize>,
-    sent: usize,
+    started: usize,
 }
 
 impl Uploader for LoggedUploader {
@@ -89,10 +89,10 @@ impl Uploader for LoggedUploader {
         Ok(LoggedBuffer { worker, after, log: self.log.clone(), bytes: vec![0; bytes] })
     }
 
-    fn send(&mut self, _: &LoggedBuffer, _: &Packet, _: bool) -> TensorResult<usize> {
-        let number = self.sent;
-        self.sent += 1;
-        self.log.push(Event::Send(number));
+    fn start(&mut self, _: &LoggedBuffer, _: &BatchRequest) -> TensorResult<usize> {
+        let number = self.started;
+        self.started += 1;
+        self.log.push(Event::Start(number));
         Ok(number)
     }
 
@@ -138,15 +138,15 @@ fn a_packed_batch_is_copied_before_the_previous_one_is_transformed() {
     })
     .unwrap();
     for number in 0..BATCHES {
-        let [sent, finished, consumed] =
-            [Event::Send, Event::Finish, Event::Consume].map(|event| log.position(event(number)));
-        assert!(sent < finished && finished < consumed, "batch {number}");
+        let [started, finished, consumed] =
+            [Event::Start, Event::Finish, Event::Consume].map(|event| log.position(event(number)));
+        assert!(started < finished && finished < consumed, "batch {number}");
         if number + 1 < BATCHES {
             let next = log.position(Event::Finish(number + 1));
             assert!(consumed < next, "batch {number} waits for the copy of the next one");
         }
         if number + 2 < BATCHES {
-            let ahead = log.position(Event::Send(number + 2));
+            let ahead = log.position(Event::Start(number + 2));
             assert!(consumed < ahead, "two batches are ahead of {number}");
             if number + 2 * WORKERS < BATCHES {
                 let next = log.position(Event::Finish(number + 1));
@@ -166,7 +166,7 @@ fn a_batch_that_is_not_packed_yet_does_not_delay_the_previous_one() {
         Ok(())
     })
     .unwrap();
-    assert!(log.position(Event::Consume(0)) < log.position(Event::Send(1)));
+    assert!(log.position(Event::Consume(0)) < log.position(Event::Start(1)));
     assert_eq!(log.count(Event::Pack(0)) + log.count(Event::Pack(1)), BATCHES);
 }
 

@@ -1,6 +1,6 @@
-//! Grouped and depthwise convolution, straight from the definition.
+//! Grouped and depthwise convolution by definition.
 //!
-//! Weights are turned to `[ky, kx, i, o]` within a group first, so that the inner loop runs over
+//! Weights are reordered to `[ky, kx, i, o]` within a group first, so that the inner loop runs over
 //! contiguous channels; for depthwise (one input channel a group) it runs over all of them.
 
 use crate::cpu::buffers::zeros;
@@ -8,10 +8,10 @@ use crate::cpu::simd::{SimdLevel, multiversion_loops};
 use crate::geometry::ConvGeometry;
 use rayon::prelude::*;
 
-/// Parts that the batch's rows are cut into for the weight gradient.
+/// Parts of the batch's rows in the weight gradient.
 const PARTS: usize = 32;
 
-/// Sizes of one group and the place of each weight in `[tap, i, o]`.
+/// Sizes of one group, whose weights are `[tap, i, o]`.
 struct Group {
     c_in: usize,
     c_out: usize,
@@ -26,22 +26,22 @@ impl Group {
 }
 
 /// `[o, i, taps]` to `[taps, i, o]` with all groups' outputs side by side.
-fn turn(g: &ConvGeometry, w: &[f32]) -> Vec<f32> {
+fn reorder(g: &ConvGeometry, w: &[f32]) -> Vec<f32> {
     let group = Group::of(g);
-    let mut turned = vec![0.0; w.len()];
+    let mut reordered = vec![0.0; w.len()];
     for (o, kernels) in w.chunks_exact(group.c_in * group.taps).enumerate() {
         for (i, kernel) in kernels.chunks_exact(group.taps).enumerate() {
             for (tap, value) in kernel.iter().enumerate() {
-                turned[(tap * group.c_in + i) * g.c_out + o] = *value;
+                reordered[(tap * group.c_in + i) * g.c_out + o] = *value;
             }
         }
     }
-    turned
+    reordered
 }
 
 /// `y = conv(x, w)`.
 pub(super) fn forward(level: SimdLevel, g: &ConvGeometry, x: &[f32], w: &[f32]) -> Vec<f32> {
-    let w = turn(g, w);
+    let w = reorder(g, w);
     let mut y = zeros(g.len_out());
     y.par_chunks_mut(g.w_out * g.c_out)
         .enumerate()
@@ -56,12 +56,12 @@ pub(super) fn input_gradient(
     dy: &[f32],
     w: &[f32],
 ) -> Vec<f32> {
-    let w = turn(g, w);
+    let w = reorder(g, w);
     let mut dx = zeros(g.len_in());
     let image = g.h * g.w * g.c_in;
     dx.par_chunks_mut(image).enumerate().for_each(|(n, dx)| {
         for row in n * g.h_out..(n + 1) * g.h_out {
-            input_row(level, g, dy, &w, row, dx);
+            input_gradient_row(level, g, dy, &w, row, dx);
         }
     });
     dx
@@ -75,13 +75,13 @@ pub(super) fn weight_gradient(
     dy: &[f32],
 ) -> Vec<f32> {
     let rows = g.n * g.h_out;
-    let share = rows.div_ceil(PARTS);
-    let parts: Vec<Vec<f32>> = (0..rows.div_ceil(share))
+    let rows_per_part = rows.div_ceil(PARTS);
+    let parts: Vec<Vec<f32>> = (0..rows.div_ceil(rows_per_part))
         .into_par_iter()
         .map(|part| {
             let mut sum = vec![0.0; g.len_weight()];
-            for row in part * share..((part + 1) * share).min(rows) {
-                weight_row(level, g, x, dy, row, &mut sum);
+            for row in part * rows_per_part..((part + 1) * rows_per_part).min(rows) {
+                weight_gradient_row(level, g, x, dy, row, &mut sum);
             }
             sum
         })
@@ -91,15 +91,15 @@ pub(super) fn weight_gradient(
     for (o, kernels) in dw.chunks_exact_mut(group.c_in * group.taps).enumerate() {
         for (i, kernel) in kernels.chunks_exact_mut(group.taps).enumerate() {
             for (tap, value) in kernel.iter_mut().enumerate() {
-                let at = (tap * group.c_in + i) * g.c_out + o;
-                *value = parts.iter().map(|part| part[at]).sum();
+                let index = (tap * group.c_in + i) * g.c_out + o;
+                *value = parts.iter().map(|part| part[index]).sum();
             }
         }
     }
     dw
 }
 
-/// Calls `visit(tap, input pixel, output column)` for every tap of an output row that is inside.
+/// Calls `visit(tap, input pixel, output column)` for every tap of an output row inside the image.
 #[inline(always)]
 fn each_tap(g: &ConvGeometry, row: usize, mut visit: impl FnMut(usize, usize, usize)) {
     let (image, y) = (row / g.h_out, row % g.h_out);
@@ -141,8 +141,8 @@ multiversion_loops! {
 }
 
 multiversion_loops! {
-    /// `dx` is the image of the row.
-    fn input_row(g: &ConvGeometry, dy: &[f32], w: &[f32], row: usize, dx: &mut [f32]) {
+    /// `dx` is the input image of the row.
+    fn input_gradient_row(g: &ConvGeometry, dy: &[f32], w: &[f32], row: usize, dx: &mut [f32]) {
         let group = Group::of(g);
         let first = row / g.h_out * g.h * g.w;
         each_tap(g, row, |tap, pixel, column| {
@@ -166,7 +166,7 @@ multiversion_loops! {
 }
 
 multiversion_loops! {
-    fn weight_row(g: &ConvGeometry, x: &[f32], dy: &[f32], row: usize, sum: &mut [f32]) {
+    fn weight_gradient_row(g: &ConvGeometry, x: &[f32], dy: &[f32], row: usize, sum: &mut [f32]) {
         let group = Group::of(g);
         each_tap(g, row, |tap, pixel, column| {
             let x = &x[pixel * g.c_in..][..g.c_in];

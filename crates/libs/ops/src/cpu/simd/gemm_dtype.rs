@@ -34,8 +34,8 @@ impl GemmDtype {
     }
 
     /// Columns of a GEMM tile.
-    pub(crate) fn panel(self) -> usize {
-        self.level.panel()
+    pub(crate) fn panel_width(self) -> usize {
+        self.level.panel_width()
     }
 }
 

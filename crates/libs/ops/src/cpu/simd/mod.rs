@@ -39,7 +39,7 @@ impl SimdLevel {
     }
 
     /// Columns of a GEMM tile: two vectors.
-    pub(crate) fn panel(self) -> usize {
+    pub(crate) fn panel_width(self) -> usize {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => 2 * Avx512::LANES,

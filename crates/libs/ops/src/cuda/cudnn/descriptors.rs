@@ -1,126 +1,128 @@
-//! What cuDNN is told of a convolution, made once and destroyed with its plan.
+//! cuDNN descriptors of one convolution.
 
-use super::super::card::wrap;
-use super::super::plan::Real;
+use crate::cuda::launch::ActDtype;
 use crate::geometry::ConvGeometry;
 use candle_core::cuda_backend::cudarc::cudnn::{CudnnError, result, sys};
 use candle_core::{Error, Result};
 use std::ffi::c_int;
 
-/// Activations.
+/// Shape of activations.
 pub(super) struct Activations(pub(super) sys::cudnnTensorDescriptor_t);
-/// Weights.
+/// Shape of weights.
 pub(super) struct Filter(pub(super) sys::cudnnFilterDescriptor_t);
-/// Stride, padding, groups and arithmetic, which is for activations of this kind.
-pub(super) struct Convolution(pub(super) sys::cudnnConvolutionDescriptor_t, Real);
+/// Stride, padding, groups and math type, for activations of this type.
+pub(super) struct Conv(pub(super) sys::cudnnConvolutionDescriptor_t, ActDtype);
 
-impl Drop for Activations {
-    fn drop(&mut self) {
-        // SAFETY: it is this value's own. Nothing is left to be done about an error, here and below.
-        let _ = unsafe { result::destroy_tensor_descriptor(self.0) };
-    }
+macro_rules! destroy_on_drop {
+    ($($descriptor:ty => $destroy:path;)*) => {$(
+        impl Drop for $descriptor {
+            fn drop(&mut self) {
+                // SAFETY: this value owns the descriptor. An error cannot be handled here.
+                let _ = unsafe { $destroy(self.0) };
+            }
+        }
+    )*};
 }
 
-impl Drop for Filter {
-    fn drop(&mut self) {
-        // SAFETY: as above.
-        let _ = unsafe { result::destroy_filter_descriptor(self.0) };
-    }
+destroy_on_drop! {
+    Activations => result::destroy_tensor_descriptor;
+    Filter => result::destroy_filter_descriptor;
+    Conv => result::destroy_convolution_descriptor;
 }
 
-impl Drop for Convolution {
-    fn drop(&mut self) {
-        // SAFETY: as above.
-        let _ = unsafe { result::destroy_convolution_descriptor(self.0) };
-    }
-}
-
-/// All that describes one convolution.
+/// All descriptors of one convolution.
 pub(super) struct Descriptors {
     pub(super) x: Activations,
     pub(super) y: Activations,
     pub(super) filter: Filter,
-    pub(super) convolution: Convolution,
+    pub(super) conv: Conv,
 }
 
-/// cuDNN counts in 32 bits.
-fn counts<const N: usize>(sizes: [usize; N]) -> Result<[c_int; N]> {
-    let counts = sizes.map(|size| c_int::try_from(size).ok());
-    if counts.contains(&None) {
-        return Err(Error::msg(format!("a convolution with sides {sizes:?} is too large")));
+/// Sizes as the 32-bit integers that cuDNN takes.
+fn sizes<const N: usize>(sizes: [usize; N]) -> Result<[c_int; N]> {
+    let converted = sizes.map(|size| c_int::try_from(size).ok());
+    if converted.contains(&None) {
+        return Err(Error::msg(format!(
+            "a convolution with sizes {sizes:?} is too large for cuDNN"
+        )));
     }
-    Ok(counts.map(Option::unwrap_or_default))
+    Ok(converted.map(Option::unwrap_or_default))
 }
 
 const LAYOUT: sys::cudnnTensorFormat_t = sys::cudnnTensorFormat_t::CUDNN_TENSOR_NHWC;
 
-const fn type_of(real: Real) -> sys::cudnnDataType_t {
-    match real {
-        Real::F32 => sys::cudnnDataType_t::CUDNN_DATA_FLOAT,
-        Real::Bf16 => sys::cudnnDataType_t::CUDNN_DATA_BFLOAT16,
+const fn data_type(dtype: ActDtype) -> sys::cudnnDataType_t {
+    match dtype {
+        ActDtype::F32 => sys::cudnnDataType_t::CUDNN_DATA_FLOAT,
+        ActDtype::Bf16 => sys::cudnnDataType_t::CUDNN_DATA_BFLOAT16,
     }
 }
 
 impl Descriptors {
-    pub(super) fn new(real: Real, g: &ConvGeometry) -> Result<Self> {
+    pub(super) fn new(dtype: ActDtype, g: &ConvGeometry) -> Result<Self> {
         let [kh, kw] = g.kernel;
         Ok(Self {
-            x: Activations::new(real, counts([g.n, g.c_in, g.h, g.w])?)?,
-            y: Activations::new(real, counts([g.n, g.c_out, g.h_out, g.w_out])?)?,
-            filter: Filter::new(real, counts([g.c_out, g.c_in / g.groups, kh, kw])?)?,
-            convolution: Convolution::new(real, counts([g.padding, g.stride, g.groups])?)?,
+            x: Activations::new(dtype, sizes([g.n, g.c_in, g.h, g.w])?)?,
+            y: Activations::new(dtype, sizes([g.n, g.c_out, g.h_out, g.w_out])?)?,
+            filter: Filter::new(dtype, sizes([g.c_out, g.c_in / g.groups, kh, kw])?)?,
+            conv: Conv::new(dtype, sizes([g.padding, g.stride, g.groups])?)?,
         })
     }
 }
 
 impl Activations {
-    /// Sides are given as N, C, H, W whatever the layout.
-    fn new(real: Real, sides: [c_int; 4]) -> Result<Self> {
-        let it = Self(result::create_tensor_descriptor().map_err(wrap)?);
-        // SAFETY: the descriptor was just made.
-        let set = unsafe { result::set_tensor4d_descriptor(it.0, LAYOUT, type_of(real), sides) };
-        set.map_err(wrap)?;
+    /// Sizes are N, C, H, W whatever the layout.
+    fn new(dtype: ActDtype, sizes: [c_int; 4]) -> Result<Self> {
+        let it = Self(result::create_tensor_descriptor().map_err(Error::wrap)?);
+        // SAFETY: the descriptor was just created.
+        unsafe { result::set_tensor4d_descriptor(it.0, LAYOUT, data_type(dtype), sizes) }
+            .map_err(Error::wrap)?;
         Ok(it)
     }
 }
 
 impl Filter {
-    fn new(real: Real, sides: [c_int; 4]) -> Result<Self> {
-        let it = Self(result::create_filter_descriptor().map_err(wrap)?);
-        // SAFETY: the descriptor was just made.
-        let set = unsafe { result::set_filter4d_descriptor(it.0, type_of(real), LAYOUT, sides) };
-        set.map_err(wrap)?;
+    fn new(dtype: ActDtype, sizes: [c_int; 4]) -> Result<Self> {
+        let it = Self(result::create_filter_descriptor().map_err(Error::wrap)?);
+        // SAFETY: the descriptor was just created.
+        unsafe { result::set_filter4d_descriptor(it.0, data_type(dtype), LAYOUT, sizes) }
+            .map_err(Error::wrap)?;
         Ok(it)
     }
 }
 
-impl Convolution {
-    fn new(real: Real, [padding, stride, groups]: [c_int; 3]) -> Result<Self> {
+impl Conv {
+    fn new(dtype: ActDtype, [padding, stride, groups]: [c_int; 3]) -> Result<Self> {
         use sys::cudnnMathType_t as Math;
-        let it = Self(result::create_convolution_descriptor().map_err(wrap)?, real);
+        let it = Self(result::create_convolution_descriptor().map_err(Error::wrap)?, dtype);
         let mode = sys::cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION;
-        // What is called default may round operands to TF32.
-        let math = match real {
-            Real::F32 => Math::CUDNN_FMA_MATH,
-            Real::Bf16 => Math::CUDNN_TENSOR_OP_MATH,
+        let sums = sys::cudnnDataType_t::CUDNN_DATA_FLOAT;
+        // The default math type may round operands to TF32.
+        let math = match dtype {
+            ActDtype::F32 => Math::CUDNN_FMA_MATH,
+            ActDtype::Bf16 => Math::CUDNN_TENSOR_OP_MATH,
         };
-        // SAFETY: the descriptor was just made.
+        // SAFETY: the descriptor was just created.
         unsafe {
-            let (pad, step, sums) = (padding, stride, sys::cudnnDataType_t::CUDNN_DATA_FLOAT);
-            result::set_convolution2d_descriptor(it.0, pad, pad, step, step, 1, 1, mode, sums)
-                .and_then(|()| result::set_convolution_group_count(it.0, groups))
-                .and_then(|()| result::set_convolution_math_type(it.0, math))
+            result::set_convolution2d_descriptor(
+                it.0, padding, padding, stride, stride, 1, 1, mode, sums,
+            )
+            .and_then(|()| result::set_convolution_group_count(it.0, groups))
+            .and_then(|()| result::set_convolution_math_type(it.0, math))
         }
-        .map_err(wrap)?;
+        .map_err(Error::wrap)?;
         Ok(it)
     }
 
-    /// Goes over to an algorithm's arithmetic; false where that would round operands.
-    pub(super) fn take(&self, math: sys::cudnnMathType_t) -> std::result::Result<bool, CudnnError> {
+    /// Sets the math type of an algorithm; false if it would round operands.
+    pub(super) fn set_math(
+        &self,
+        math: sys::cudnnMathType_t,
+    ) -> std::result::Result<bool, CudnnError> {
         use sys::cudnnMathType_t as Math;
         let is_exact = match self.1 {
-            Real::F32 => math == Math::CUDNN_FMA_MATH,
-            Real::Bf16 => math != Math::CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION,
+            ActDtype::F32 => math == Math::CUDNN_FMA_MATH,
+            ActDtype::Bf16 => math != Math::CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION,
         };
         if is_exact {
             // SAFETY: the descriptor is alive.

@@ -1,20 +1,50 @@
-//! From bytes of pictures to images on a graphics card.
+//! Upload of batches to the GPU.
 //!
-//! A batch lies in one piece of page-locked memory ([`Packet`]), goes to the card in one copy on a
-//! stream of its own while the card computes the batch before, and becomes images there: looked
-//! at through a map and a table of grey levels, mixed, shrunk (kernels/input.cu).
+//! A batch is one block of page-locked memory ([`BatchLayout`]). It is copied on a stream of its
+//! own while the GPU computes the previous batch, and transformed into network inputs there: affine
+//! sampling through lookup tables, mixup, area resize (kernels/transform.cu).
 
+mod layout;
 #[cfg(feature = "cuda")]
-mod courier;
-mod packet;
-#[cfg(feature = "cuda")]
-mod pinned;
+mod uploader;
 
+pub use layout::{BatchLayout, TransformParams};
 #[cfg(feature = "cuda")]
-pub use courier::{Arrived, Courier, Parcel, Wanted};
-pub use packet::{Packet, Shown};
-#[cfg(feature = "cuda")]
-pub use pinned::Pinned;
+pub use uploader::{DeviceBatch, PinnedBuffer, Transfer, Uploader};
 
-/// The kernels' source, for NVRTC and for tests.
-pub const KERNELS: &str = include_str!("../../../kernels/input.cu");
+/// A batch to upload, and how to transform it.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchRequest {
+    /// The layout of the batch.
+    pub layout: BatchLayout,
+    /// Whether images are mixed with their partners.
+    pub is_mixed: bool,
+    /// Side of the network inputs, at most that of the stored images.
+    pub side: usize,
+}
+
+/// The network inputs `[images, side, side, channels]` of a batch, transformed on the emulated GPU.
+///
+/// # Panics
+/// When the batch is shorter than its layout says.
+#[cfg(any(test, feature = "emulator"))]
+#[must_use]
+pub fn emulate(
+    emulator: &super::emulator::Emulator,
+    batch: &[u8],
+    request: &BatchRequest,
+) -> Vec<f32> {
+    use super::emulator::ThreadOrder::Ascending;
+    assert!(batch.len() >= request.layout.bytes(), "the batch is incomplete");
+    super::launch::transform::transform(
+        batch.as_ptr() as u64,
+        request,
+        |len| Ok(vec![f32::NAN; len]),
+        |images| images.as_ptr() as u64,
+        |launch| {
+            emulator.run(launch, Ascending);
+            Ok(())
+        },
+    )
+    .expect("the emulated GPU always has memory")
+}

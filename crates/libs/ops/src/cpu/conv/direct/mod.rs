@@ -1,27 +1,28 @@
-//! Any kernel and stride straight from the map, on single words or on pairs of bf16.
+//! Direct convolution of any kernel and stride, in `f32` or with bf16 products.
 //!
-//! In NHWC the inputs that one row of the kernel sees are `kw * c` neighbours in memory, so a
-//! pixel's patch is `kh` runs of words. The map is copied once into a frame of zeros (and rounded
-//! to bf16 where pairs are wanted); register tiles then read their pixels' runs from it in place,
-//! and no patch is ever written. The input gradient is the same with one pass for each of the
-//! `stride x stride` phases of the input's pixels, each with the taps that reach it. The weight
-//! gradient packs patches by panels, a block of pixels at a time, and is a product over pixels.
+//! In NHWC the inputs that one row of the kernel covers are `kw * c` neighbours in memory, so a
+//! pixel's patch is `kh` runs of words (32 bits: one `f32` or two bf16). The input is copied once
+//! into a zero-padded buffer (and rounded to bf16 if products are); register tiles then read their
+//! pixels' runs from it in place, without im2col. The input gradient is the same, with one pass for
+//! each of the `stride x stride` phases of the input's pixels, each with the taps that reach it.
+//! The weight gradient packs patches by panels, a block of pixels at a time, and is a product over
+//! pixels.
 #![expect(unsafe_code, reason = "tasks write disjoint pixels of one buffer")]
 
-mod kernel;
+mod direct_conv;
+mod packed_weights;
 mod padded_input;
-mod pass;
+mod tile;
 mod weight_gradient;
-mod weights;
 
 use super::Epilogue;
 use crate::cpu::buffers::{SharedMut, output, zeros};
 use crate::cpu::simd::GemmDtype;
 use crate::geometry::ConvGeometry;
-use padded_input::{Frame, Framed};
-use pass::{Pass, Places};
+use direct_conv::{DirectConv, OutputRegion};
+use packed_weights::{Weights, pack};
+use padded_input::{PaddedInput, PaddedLayout};
 pub(super) use weight_gradient::weight_gradient;
-use weights::{Weights, pack};
 
 /// `y = epilogue(conv(x, w))`.
 pub(super) fn forward(
@@ -31,22 +32,28 @@ pub(super) fn forward(
     w: &[f32],
     epilogue: &Epilogue,
 ) -> Vec<f32> {
-    let framed = Framed::new(dtype, x, &Frame::around(g));
+    let input = PaddedInput::new(dtype, x, &PaddedLayout::of_input(g));
     let [kh, kw] = g.kernel;
     let taps: Vec<usize> = (0..kh * kw).collect();
-    let weights = Weights { values: w, inner: kh * kw, outer: g.c_in * kh * kw };
+    let weights = Weights { values: w, input_stride: kh * kw, output_stride: g.c_in * kh * kw };
     let packed = pack(dtype, [g.c_in, g.c_out], &taps, weights);
-    let row = framed.row();
-    let places = Places {
+    let region = OutputRegion {
         count: [g.n, g.h_out, g.w_out],
-        from: [framed.image(), g.stride * row, g.stride * framed.pixel],
-        from_first: 0,
-        to: [g.h_out * g.w_out * g.c_out, g.w_out * g.c_out, g.c_out],
-        to_first: 0,
+        input_strides: [input.image_len(), g.stride * input.row_len(), g.stride * input.pixel_len],
+        input_start: 0,
+        output_strides: [g.h_out * g.w_out * g.c_out, g.w_out * g.c_out, g.c_out],
+        output_start: 0,
     };
-    let pass = Pass { dtype, framed: &framed, taps: [kh, kw], packed: &packed, n: g.c_out, places };
-    // SAFETY: the places are all pixels of the output, each once.
-    unsafe { output(g.len_out(), |y| pass.run(y, epilogue)) }
+    let conv = DirectConv {
+        dtype,
+        input: &input,
+        taps: [kh, kw],
+        packed: &packed,
+        c_out: g.c_out,
+        region,
+    };
+    // SAFETY: the region is all pixels of the output, each once.
+    unsafe { output(g.len_out(), |y| conv.run(y, epilogue)) }
 }
 
 /// The gradient of `x`.
@@ -56,18 +63,18 @@ pub(super) fn input_gradient(
     dy: &[f32],
     w: &[f32],
 ) -> Vec<f32> {
-    let framed = Framed::new(dtype, dy, &Frame::behind(g));
-    let phases = |axis| (0..g.stride).map(move |p| Phase::new(g, axis, p));
-    let is_reached = |axis| phases(axis).all(|phase| phase.taps > 0 || phase.count == 0);
+    let input = PaddedInput::new(dtype, dy, &PaddedLayout::of_output_gradient(g));
+    let phases = |axis| (0..g.stride).map(move |first_tap| Phase::new(g, axis, first_tap));
+    let is_covered = |axis| phases(axis).all(|phase| phase.taps > 0 || phase.count == 0);
     let fill = |dx: SharedMut| {
         for down in phases(0) {
             for across in phases(1) {
                 // SAFETY: the phases partition the pixels of `dx`.
-                unsafe { run_phase(dtype, g, (&framed, w), [&down, &across], dx) };
+                unsafe { run_phase(dtype, g, &input, w, &down, &across, dx) };
             }
         }
     };
-    if is_reached(0) && is_reached(1) {
+    if is_covered(0) && is_covered(1) {
         // SAFETY: every phase writes all of its pixels.
         return unsafe { output(g.len_in(), fill) };
     }
@@ -77,62 +84,66 @@ pub(super) fn input_gradient(
     dx
 }
 
-/// The pixels `y` of one axis with `(y + padding) % stride = p`, which the taps `p`, `p + stride`,
-/// ... reach.
+/// The pixels `y` of one axis with `(y + padding) % stride = first_tap`, which the taps
+/// `first_tap`, `first_tap + stride`, ... reach.
 struct Phase {
-    p: usize,
+    first_tap: usize,
     taps: usize,
     /// First of its pixels, and how many there are.
     first: usize,
     count: usize,
-    /// Where in the framed gradient the first pixel's run begins.
-    from: usize,
+    /// Where the first pixel's run begins in the padded gradient.
+    input_start: usize,
 }
 
 impl Phase {
-    fn new(g: &ConvGeometry, axis: usize, p: usize) -> Self {
+    fn new(g: &ConvGeometry, axis: usize, first_tap: usize) -> Self {
         let (kernel, size) = (g.kernel[axis], [g.h, g.w][axis]);
-        let taps = kernel.saturating_sub(p).div_ceil(g.stride);
-        let first = (p + g.stride - g.padding % g.stride) % g.stride;
+        let taps = kernel.saturating_sub(first_tap).div_ceil(g.stride);
+        let first = (first_tap + g.stride - g.padding % g.stride) % g.stride;
         let count = size.saturating_sub(first).div_ceil(g.stride);
-        let from = (first + g.padding - p) / g.stride + kernel.div_ceil(g.stride) - taps;
-        Self { p, taps, first, count, from }
+        let input_start =
+            (first + g.padding - first_tap) / g.stride + kernel.div_ceil(g.stride) - taps;
+        Self { first_tap, taps, first, count, input_start }
     }
 
     /// The kernel's taps in the order of the gradient's pixels: from last to first.
     fn taps(&self, stride: usize) -> impl Iterator<Item = usize> + use<> {
-        let p = self.p;
-        (0..self.taps).rev().map(move |tap| p + stride * tap)
+        let first_tap = self.first_tap;
+        (0..self.taps).rev().map(move |tap| first_tap + stride * tap)
     }
 }
 
 /// # Safety
-/// `dx` is writable for the input, and nobody else writes the phase's pixels.
+/// `dx` is writable for the input, and nothing else writes the phase's pixels.
 unsafe fn run_phase(
     dtype: GemmDtype,
     g: &ConvGeometry,
-    (framed, w): (&Framed, &[f32]),
-    [down, across]: [&Phase; 2],
+    input: &PaddedInput,
+    w: &[f32],
+    down: &Phase,
+    across: &Phase,
     dx: SharedMut,
 ) {
     if down.taps * across.taps * down.count * across.count == 0 {
         return;
     }
-    let [kernel, c_in] = [g.kernel[0] * g.kernel[1], g.c_in];
+    let kernel_len = g.kernel[0] * g.kernel[1];
     let columns = |ky: usize| across.taps(g.stride).map(move |kx| ky * g.kernel[1] + kx);
     let taps: Vec<usize> = down.taps(g.stride).flat_map(columns).collect();
-    let weights = Weights { values: w, inner: c_in * kernel, outer: kernel };
-    let packed = pack(dtype, [g.c_out, c_in], &taps, weights);
-    let (row, s) = (framed.row(), g.stride);
-    let places = Places {
+    let weights =
+        Weights { values: w, input_stride: g.c_in * kernel_len, output_stride: kernel_len };
+    let packed = pack(dtype, [g.c_out, g.c_in], &taps, weights);
+    let row_len = input.row_len();
+    let region = OutputRegion {
         count: [g.n, down.count, across.count],
-        from: [framed.image(), row, framed.pixel],
-        from_first: down.from * row + across.from * framed.pixel,
-        to: [g.h * g.w * c_in, s * g.w * c_in, s * c_in],
-        to_first: (down.first * g.w + across.first) * c_in,
+        input_strides: [input.image_len(), row_len, input.pixel_len],
+        input_start: down.input_start * row_len + across.input_start * input.pixel_len,
+        output_strides: [g.h * g.w * g.c_in, g.stride * g.w * g.c_in, g.stride * g.c_in],
+        output_start: (down.first * g.w + across.first) * g.c_in,
     };
     let taps = [down.taps, across.taps];
-    let pass = Pass { dtype, framed, taps, packed: &packed, n: c_in, places };
+    let conv = DirectConv { dtype, input, taps, packed: &packed, c_out: g.c_in, region };
     // SAFETY: the caller's promise.
-    unsafe { pass.run(dx, &Epilogue::default()) };
+    unsafe { conv.run(dx, &Epilogue::NONE) };
 }

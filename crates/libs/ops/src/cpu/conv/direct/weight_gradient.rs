@@ -1,67 +1,78 @@
-//! The weight gradient: a product over pixels, `dw [o, patch] = dy^T [o, pixels] patches`.
+//! The weight gradient as a product over pixels: `dw [o, patch] = dy^T [o, pixels] patches`.
 //!
 //! Tasks own some columns of the patch and a part of the pixels. A task packs its columns of a
 //! block of patches into panels, which stay in its cache, and adds their product to its sum; the
-//! parts are added in order. With pairs of bf16 a word holds one value of two neighbouring pixels.
+//! parts are added in order. With bf16 pairs a word holds one value of two neighbouring pixels.
 #![expect(unsafe_code, reason = "tasks write disjoint parts of shared buffers")]
 
-use super::padded_input::{Frame, Framed};
+use super::padded_input::{PaddedInput, PaddedLayout};
 use crate::cpu::buffers::{Scratch, Shared, zeros};
-use crate::cpu::gemm::{DEPTH, Gemm, gemm_words};
+use crate::cpu::gemm::{DEPTH, Gemm, gemm_with_dtype};
 use crate::cpu::simd::{GemmDtype, bf16_pair, multiversion_loops};
 use crate::geometry::ConvGeometry;
 use rayon::prelude::*;
 use std::ops::Range;
 
 /// Panels of a task.
-const GROUP: usize = 4;
-/// Tasks, at least, where there are enough pixels.
-const TASKS: usize = 16;
+const PANELS_PER_TASK: usize = 4;
+/// The least number of tasks, if there are enough pixels.
+const MIN_TASKS: usize = 16;
 
-/// How the work is cut.
-struct Plan<'a> {
+/// How the work is partitioned.
+struct Partition<'a> {
     dtype: GemmDtype,
     g: &'a ConvGeometry,
-    framed: Framed<'a>,
-    /// GemmDtype of the sum over pixels.
+    input: PaddedInput<'a>,
+    /// Words of the sum over pixels.
     steps: usize,
     /// Values of a run of the patch, and the panels that it fills.
-    run: usize,
-    panels_a_run: usize,
-    /// Tasks across, their columns, and parts of the steps.
+    run_len: usize,
+    panels_per_run: usize,
+    /// Tasks across the patch, and the columns of each.
     groups: usize,
-    width: usize,
-    share: usize,
+    group_width: usize,
+    /// Parts of the steps, and the steps of each.
     parts: usize,
+    steps_per_part: usize,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> Partition<'a> {
     fn new(dtype: GemmDtype, g: &'a ConvGeometry, x: &'a [f32]) -> Self {
-        let framed = Framed::new(dtype, x, &Frame::around(g));
+        let input = PaddedInput::new(dtype, x, &PaddedLayout::of_input(g));
         let steps = g.rows_out().div_ceil(dtype.values_per_word());
-        let run = g.kernel[1] * framed.pixel * dtype.values_per_word();
-        let panels_a_run = run.div_ceil(dtype.panel());
-        let panels = g.kernel[0] * panels_a_run;
-        let group = GROUP.min(panels);
-        let groups = panels.div_ceil(group);
-        let share = steps.div_ceil(TASKS.div_ceil(groups)).next_multiple_of(DEPTH);
-        let (width, parts) = (group * dtype.panel(), steps.div_ceil(share));
-        Self { dtype, g, framed, steps, run, panels_a_run, groups, width, share, parts }
+        let run_len = g.kernel[1] * input.pixel_len * dtype.values_per_word();
+        let panels_per_run = run_len.div_ceil(dtype.panel_width());
+        let panels = g.kernel[0] * panels_per_run;
+        let panels_per_group = PANELS_PER_TASK.min(panels);
+        let groups = panels.div_ceil(panels_per_group);
+        let steps_per_part = steps.div_ceil(MIN_TASKS.div_ceil(groups)).next_multiple_of(DEPTH);
+        Self {
+            dtype,
+            g,
+            input,
+            steps,
+            run_len,
+            panels_per_run,
+            groups,
+            group_width: panels_per_group * dtype.panel_width(),
+            parts: steps.div_ceil(steps_per_part),
+            steps_per_part,
+        }
     }
 
     /// Where the patch of an output pixel begins.
     fn patch(&self, pixel: usize) -> usize {
         let g = self.g;
         let (x, y, n) = (pixel % g.w_out, pixel / g.w_out % g.h_out, pixel / (g.w_out * g.h_out));
-        n * self.framed.image()
-            + y * g.stride * self.framed.row()
-            + x * g.stride * self.framed.pixel
+        n * self.input.image_len()
+            + y * g.stride * self.input.row_len()
+            + x * g.stride * self.input.pixel_len
     }
 
-    /// The panels of a group that exist.
+    /// The panels of a group; the last group may have fewer.
     fn panels(&self, group: usize) -> Range<usize> {
-        let width = self.width / self.dtype.panel();
-        group * width..((group + 1) * width).min(self.g.kernel[0] * self.panels_a_run)
+        let count = self.group_width / self.dtype.panel_width();
+        group * count..((group + 1) * count).min(self.g.kernel[0] * self.panels_per_run)
     }
 }
 
@@ -73,83 +84,89 @@ pub(in crate::cpu::conv) fn weight_gradient(
     dy: &[f32],
 ) -> Vec<f32> {
     assert_eq!(dy.len(), g.len_out(), "the gradient has the size of the output");
-    let plan = Plan::new(dtype, g, x);
+    let partition = Partition::new(dtype, g, x);
     let paired = dtype.is_bf16().then(|| pair_rows(dtype, dy, g.c_out));
     let dy = Shared::new(paired.as_ref().map_or(dy.as_ptr(), Scratch::as_ptr));
-    let size = g.c_out * plan.width;
-    let mut sums = Scratch::take(plan.parts * plan.groups * size);
-    let shared = sums.shared();
-    (0..plan.parts * plan.groups).into_par_iter().with_max_len(1).for_each(|task| {
+    let sum_len = g.c_out * partition.group_width;
+    let tasks = partition.parts * partition.groups;
+    let mut sums = Scratch::take(tasks * sum_len);
+    let shared = sums.shared_mut();
+    (0..tasks).into_par_iter().with_max_len(1).for_each(|task| {
         // SAFETY: each task has its own sum; the gradient has a row for each step.
-        unsafe { sum_part(&plan, task, dy, shared.get().add(task * size)) }
+        unsafe { sum_part(&partition, task, dy, shared.get().add(task * sum_len)) }
     });
-    let sums = &*sums.slice(plan.parts * plan.groups * size);
+    let sums = &*sums.slice(tasks * sum_len);
     let mut dw = zeros(g.len_weight());
     dw.par_chunks_mut(g.len_weight() / g.c_out).with_min_len(8).enumerate().for_each(|(o, dw)| {
-        turn(&plan, sums, o, dw);
+        unpack(&partition, sums, o, dw);
     });
     dw
 }
 
 /// # Safety
-/// `dy` has a row of `c_out` words for each step; `sum` is writable for `[c_out, width]`.
-unsafe fn sum_part(plan: &Plan, task: usize, dy: Shared, sum: *mut f32) {
-    let (part, panels) = (task / plan.groups, plan.panels(task % plan.groups));
-    let (panel, c_out) = (plan.dtype.panel(), plan.g.c_out);
-    let mut block = Scratch::take(DEPTH * plan.width);
-    let steps = part * plan.share..((part + 1) * plan.share).min(plan.steps);
+/// `dy` has a row of `c_out` words for each step; `sum` is writable for `[c_out, group_width]`.
+unsafe fn sum_part(partition: &Partition, task: usize, dy: Shared, sum: *mut f32) {
+    let part = task / partition.groups;
+    let panels = partition.panels(task % partition.groups);
+    let (panel_width, c_out) = (partition.dtype.panel_width(), partition.g.c_out);
+    let mut packed = Scratch::take(DEPTH * partition.group_width);
+    let steps_per_part = partition.steps_per_part;
+    let steps = part * steps_per_part..((part + 1) * steps_per_part).min(partition.steps);
     for start in steps.clone().step_by(DEPTH) {
         let k = DEPTH.min(steps.end - start);
-        gather(plan, panels.clone(), start..start + k, block.slice(k * panels.len() * panel));
+        let block = packed.slice(k * panels.len() * panel_width);
+        pack_patches(partition, panels.clone(), start..start + k, block);
         // SAFETY: the panels are this task's scratch, the rest is the caller's promise.
         unsafe {
             let product = Gemm {
                 m: c_out,
-                n: panels.len() * panel,
+                n: panels.len() * panel_width,
                 k,
                 a: dy.get().add(start * c_out),
                 a_row: 1,
                 a_col: c_out,
-                b: block.as_ptr(),
-                b_panel: k * panel,
-                b_row: panel,
+                b: packed.as_ptr(),
+                b_panel: k * panel_width,
+                b_row: panel_width,
                 c: sum,
-                c_row: plan.width,
+                c_row: partition.group_width,
                 accumulate: start > steps.start,
             };
-            gemm_words(plan.dtype, product);
+            gemm_with_dtype(partition.dtype, product);
         }
     }
 }
 
 /// Packs some panels of the patches of some steps: `[panel][step][column]`.
-fn gather(plan: &Plan, panels: Range<usize>, steps: Range<usize>, to: &mut [f32]) {
-    let (panel, k) = (plan.dtype.panel(), steps.len());
-    let values = plan.dtype.values_per_word();
-    let last = plan.g.rows_out() - 1;
-    // Of an odd number of pixels the last goes with itself: its gradient there is zero.
-    let pixels = steps.start * values..steps.end * values;
-    let patches: Vec<usize> = pixels.map(|pixel| plan.patch(pixel.min(last))).collect();
-    for (j, to) in panels.zip(to.chunks_exact_mut(k * panel)) {
-        let column = j % plan.panels_a_run * panel;
-        let shift = j / plan.panels_a_run * plan.framed.row() + column / values;
-        let x = &plan.framed.words()[shift..];
-        if plan.dtype.is_bf16() {
-            cross(plan.dtype.level, to, x, &patches);
+fn pack_patches(partition: &Partition, panels: Range<usize>, steps: Range<usize>, to: &mut [f32]) {
+    let dtype = partition.dtype;
+    let (panel_width, k) = (dtype.panel_width(), steps.len());
+    let values_per_word = dtype.values_per_word();
+    let last = partition.g.rows_out() - 1;
+    // The last of an odd number of pixels is paired with itself; its gradient there is zero.
+    let pixels = steps.start * values_per_word..steps.end * values_per_word;
+    let patches: Vec<usize> = pixels.map(|pixel| partition.patch(pixel.min(last))).collect();
+    for (j, to) in panels.zip(to.chunks_exact_mut(k * panel_width)) {
+        let column = j % partition.panels_per_run * panel_width;
+        let shift =
+            j / partition.panels_per_run * partition.input.row_len() + column / values_per_word;
+        let x = &partition.input.words()[shift..];
+        if dtype.is_bf16() {
+            interleave_rows(dtype.level, to, x, &patches);
         } else {
-            copy(plan.dtype.level, to, x, (&patches, panel.min(plan.run - column)));
+            let columns = panel_width.min(partition.run_len - column);
+            copy_rows(dtype.level, to, x, &patches, columns);
         }
     }
 }
 
 multiversion_loops! {
-    /// One row of a panel a patch.
-    fn copy(to: &mut [f32], x: &[f32], patches: (&[usize], usize)) {
-        let (patches, columns) = patches;
-        let panel = to.len() / patches.len();
-        for (to, patch) in to.chunks_exact_mut(panel).zip(patches) {
+    /// One row of a panel per patch.
+    fn copy_rows(to: &mut [f32], x: &[f32], patches: &[usize], columns: usize) {
+        let panel_width = to.len() / patches.len();
+        for (to, patch) in to.chunks_exact_mut(panel_width).zip(patches) {
             to[..columns].copy_from_slice(&x[*patch..][..columns]);
-            // What lies beyond the run is multiplied too, and then left out.
+            // The product of what lies beyond the run is dropped.
             to[columns..].fill(0.0);
         }
     }
@@ -157,7 +174,7 @@ multiversion_loops! {
 
 multiversion_loops! {
     /// One row of a panel for two patches: their values side by side.
-    fn cross(to: &mut [f32], x: &[f32], patches: &[usize]) {
+    fn interleave_rows(to: &mut [f32], x: &[f32], patches: &[usize]) {
         for (to, patches) in to.chunks_exact_mut(32).zip(patches.chunks_exact(2)) {
             let (a, b) = (&x[patches[0]..][..16], &x[patches[1]..][..16]);
             for i in 0..16 {
@@ -169,12 +186,13 @@ multiversion_loops! {
     }
 }
 
-/// Two neighbouring rows as one of dtype; a missing last row is zero.
+/// Two neighbouring rows as one of bf16 pairs; a missing last row is zero.
 fn pair_rows(dtype: GemmDtype, rows: &[f32], columns: usize) -> Scratch {
     let len = rows.len().div_ceil(2 * columns) * columns;
     let mut paired = Scratch::take(len);
-    let (to, zero) = (paired.slice(len).par_chunks_mut(columns), vec![0.0; columns]);
-    to.zip(rows.par_chunks(2 * columns)).with_min_len(16).for_each(|(to, rows)| {
+    let zero = vec![0.0; columns];
+    let pairs = paired.slice(len).par_chunks_mut(columns).zip(rows.par_chunks(2 * columns));
+    pairs.with_min_len(16).for_each(|(to, rows)| {
         let (a, b) = rows.split_at(columns);
         pair_all(dtype.level, to, a, if b.is_empty() { &zero } else { b });
     });
@@ -189,34 +207,37 @@ multiversion_loops! {
     }
 }
 
-/// Adds the parts in order and turns `[(ky), (kx, i)]` of one output channel into `[i, ky, kx]`.
-fn turn(plan: &Plan, sums: &[f32], o: usize, dw: &mut [f32]) {
-    let ([kh, kw], c_in, width) = (plan.g.kernel, plan.g.c_in, plan.width);
-    let (size, pixel) = (plan.g.c_out * width, plan.framed.pixel * plan.dtype.values_per_word());
+/// Adds the parts in order and reorders `[(ky), (kx, i)]` of one output channel to `[i, ky, kx]`.
+fn unpack(partition: &Partition, sums: &[f32], o: usize, dw: &mut [f32]) {
+    let ([kh, kw], c_in) = (partition.g.kernel, partition.g.c_in);
+    let width = partition.group_width;
+    let sum_len = partition.g.c_out * width;
+    let pixel_values = partition.input.pixel_len * partition.dtype.values_per_word();
+    let run_stride = partition.panels_per_run * partition.dtype.panel_width();
     for ky in 0..kh {
         for kx in 0..kw {
-            let first = ky * plan.panels_a_run * plan.dtype.panel() + kx * pixel;
+            let first = ky * run_stride + kx * pixel_values;
             let mut i = 0;
-            // As far as one group of columns goes.
+            // One group of columns at a time.
             while i < c_in {
                 let (group, column) = ((first + i) / width, (first + i) % width);
                 let count = (width - column).min(c_in - i);
-                let at = group * size + o * width + column;
+                let start = group * sum_len + o * width + column;
                 let to = dw[(i * kh + ky) * kw + kx..].iter_mut().step_by(kh * kw).take(count);
-                add_parts(to, &sums[at..], plan.groups * size);
+                add_parts(to, &sums[start..], partition.groups * sum_len);
                 i += count;
             }
         }
     }
 }
 
-/// Sums of values that are `step` apart, in order.
-fn add_parts<'a>(to: impl Iterator<Item = &'a mut f32>, sums: &[f32], step: usize) {
-    if sums.len() <= step {
+/// Sums of values that are `stride` apart, in order.
+fn add_parts<'a>(to: impl Iterator<Item = &'a mut f32>, sums: &[f32], stride: usize) {
+    if sums.len() <= stride {
         to.zip(sums).for_each(|(to, sum)| *to = *sum);
         return;
     }
     for (i, to) in to.enumerate() {
-        *to = sums[i..].iter().step_by(step).sum();
+        *to = sums[i..].iter().step_by(stride).sum();
     }
 }

@@ -1,174 +1,180 @@
-//! One pass of Winograd from map to map.
+//! Winograd convolution of a map: forward pass and input gradient.
 //!
-//! Many tiles: the kernels are transformed once and each task owns a chunk of tiles end to end, so
-//! that its transformed tiles stay in its second-level cache. Few tiles (small maps, where the
+//! Many tiles: the kernels are transformed once and each task owns a chunk of tiles from input to
+//! output, so that its transformed tiles stay in its second-level cache. Few tiles (small maps, where the
 //! transformed kernels outweigh them): the tiles are transformed once and each task owns a panel
-//! of output channels, transforming its kernels piece by piece as it goes.
+//! of output channels, whose kernels it transforms block by block.
 #![expect(unsafe_code, reason = "tasks write disjoint parts of shared buffers")]
 
-use super::tiles::{End, Window, input_tile, output_tile};
-use super::weights::{Block, Kernels, transform_block};
-use super::{POSITIONS, Pass};
+use super::tiles::{TileEpilogue, TileWindow, input_tile, output_tile};
+use super::weights::{KernelBlock, Kernels, transform_block};
+use super::{POSITIONS, SKEW, TileOrigin, WinogradConv};
 use crate::cpu::buffers::{Scratch, Shared, SharedMut, output};
 use crate::cpu::conv::Epilogue;
 use crate::cpu::gemm::{Gemm, gemm};
 use crate::cpu::simd::GemmDtype;
 use rayon::prelude::*;
 
-/// Up to here, each task owns a panel of channels instead of a chunk of tiles.
+/// Up to this many tiles, each task owns a panel of channels instead of a chunk of tiles.
 const FEW_TILES: usize = 256;
 /// Transformed tiles of one task, in bytes.
 const CHUNK_BYTES: usize = 640 << 10;
 /// Input channels whose kernels are transformed at once when each task owns a panel.
-const INNER: usize = 64;
-/// Keeps the 36 matrices from falling onto the same cache sets.
-const SKEW: usize = 48;
+const KERNEL_BLOCK: usize = 64;
 
 /// Convolves the map `x` with `kernels`.
 pub(super) fn run(
     dtype: GemmDtype,
-    pass: &Pass,
-    (x, kernels): (&[f32], &Kernels),
+    conv: &WinogradConv,
+    x: &[f32],
+    kernels: &Kernels,
     epilogue: &Epilogue,
 ) -> Vec<f32> {
-    assert_eq!(x.len(), pass.n * pass.h * pass.w * pass.inner, "the map has the size of the pass");
     assert_eq!(
-        kernels.values.len(),
-        pass.inner * pass.outer * 9,
-        "one 3x3 kernel per channel pair"
+        x.len(),
+        conv.n * conv.h * conv.w * conv.c_in,
+        "the map has the size of the convolution"
     );
-    let work = Work { dtype, pass, x: Shared::new(x.as_ptr()), epilogue };
-    let len = pass.n * pass.h_out * pass.w_out * pass.outer;
+    assert_eq!(kernels.values.len(), conv.c_in * conv.c_out * 9, "one 3x3 kernel per channel pair");
+    let ctx = Context { dtype, conv, x: Shared::new(x.as_ptr()), epilogue };
+    let len = conv.n * conv.h_out * conv.w_out * conv.c_out;
     // SAFETY: the tiles and panels cover the whole output, each pixel and channel once.
     unsafe {
         output(len, |y| {
-            if pass.tiles() <= FEW_TILES {
-                by_panel(&work, kernels, y);
+            if conv.tiles() <= FEW_TILES {
+                by_panel(&ctx, kernels, y);
             } else {
-                by_tiles(&work, kernels, y);
+                by_tiles(&ctx, kernels, y);
             }
         })
     }
 }
 
-struct Work<'a> {
+/// The arguments that all tasks share.
+struct Context<'a> {
     dtype: GemmDtype,
-    pass: &'a Pass,
+    conv: &'a WinogradConv,
     x: Shared,
     epilogue: &'a Epilogue<'a>,
 }
 
-impl Work<'_> {
+impl Context<'_> {
     fn panels(&self) -> usize {
-        self.pass.outer.div_ceil(self.dtype.panel())
+        self.conv.c_out.div_ceil(self.dtype.panel_width())
     }
 
-    /// Columns of a panel that exist.
+    /// Output channels of a panel; the last may have fewer than its width.
     fn columns(&self, panel: usize) -> usize {
-        self.dtype.panel().min(self.pass.outer - panel * self.dtype.panel())
+        self.dtype.panel_width().min(self.conv.c_out - panel * self.dtype.panel_width())
     }
 }
 
 /// # Safety
-/// `y` is writable for the output of the pass.
-unsafe fn by_tiles(work: &Work, kernels: &Kernels, y: SharedMut) {
-    let (pass, width) = (work.pass, work.dtype.panel());
-    let position = work.panels() * pass.inner * width;
-    let mut transformed = Scratch::take(POSITIONS * position);
-    let u = transformed.shared();
-    (0..work.panels() * pass.inner.div_ceil(INNER)).into_par_iter().for_each(|task| {
-        let (panel, i) = (task % work.panels(), task / work.panels() * INNER);
+/// `y` is writable for the output of the convolution.
+unsafe fn by_tiles(ctx: &Context, kernels: &Kernels, y: SharedMut) {
+    let (conv, width) = (ctx.conv, ctx.dtype.panel_width());
+    let matrix_stride = ctx.panels() * conv.c_in * width;
+    let mut transformed = Scratch::take(POSITIONS * matrix_stride);
+    let u = transformed.shared_mut();
+    (0..ctx.panels() * conv.c_in.div_ceil(KERNEL_BLOCK)).into_par_iter().for_each(|task| {
+        let (panel, i) = (task % ctx.panels(), task / ctx.panels() * KERNEL_BLOCK);
         // SAFETY: each task writes its own rows of its own panel.
         unsafe {
-            let to = u.get().add((panel * pass.inner + i) * width);
-            let block = Block { to, position, column: panel * width, columns: work.columns(panel) };
-            transform_block(work.dtype, *kernels, i..(i + INNER).min(pass.inner), block);
+            let to = u.get().add((panel * conv.c_in + i) * width);
+            let block = KernelBlock {
+                to,
+                matrix_stride,
+                column: panel * width,
+                columns: ctx.columns(panel),
+            };
+            transform_block(ctx.dtype, *kernels, i..(i + KERNEL_BLOCK).min(conv.c_in), block);
         }
     });
-    let chunk = tiles_per_task(pass);
-    (0..pass.tiles().div_ceil(chunk)).into_par_iter().with_max_len(1).for_each(|task| {
-        let tiles = task * chunk..((task + 1) * chunk).min(pass.tiles());
-        let v_position = chunk * pass.inner + SKEW;
-        let mut v = Scratch::take(POSITIONS * v_position);
+    let chunk = tiles_per_task(conv);
+    (0..conv.tiles().div_ceil(chunk)).into_par_iter().with_max_len(1).for_each(|task| {
+        let tiles = task * chunk..((task + 1) * chunk).min(conv.tiles());
+        let v_stride = chunk * conv.c_in + SKEW;
+        let mut v = Scratch::take(POSITIONS * v_stride);
         // SAFETY: scratch of this task; its tiles are its own.
         unsafe {
-            transform_tiles(work, tiles.clone(), v.shared().get(), v_position);
-            for panel in 0..work.panels() {
-                let b = u.get().add(panel * pass.inner * width);
-                let products = Products { v: v.as_ptr(), v_position, u: b, u_position: position };
-                one_panel(work, tiles.clone(), panel, y, |m| {
-                    products.add(work, [tiles.len(), pass.inner], m, false);
+            transform_tiles(ctx, tiles.clone(), v.shared_mut().get(), v_stride);
+            for panel in 0..ctx.panels() {
+                let b = u.get().add(panel * conv.c_in * width);
+                let products = Products { v: v.as_ptr(), v_stride, u: b, u_stride: matrix_stride };
+                one_panel(ctx, tiles.clone(), panel, y, |m| {
+                    products.multiply(ctx, tiles.len(), conv.c_in, m, false);
                 });
             }
         }
     });
 }
 
-/// Chunks of equal size, by the shape alone.
-fn tiles_per_task(pass: &Pass) -> usize {
-    let fit = (CHUNK_BYTES / (POSITIONS * 4 * pass.inner)).clamp(28, 112);
-    let tasks = pass.tiles().div_ceil(fit).next_multiple_of(4);
-    pass.tiles().div_ceil(tasks)
+/// Tiles of a task: chunks of equal size that depend on the shape alone.
+fn tiles_per_task(conv: &WinogradConv) -> usize {
+    let fit = (CHUNK_BYTES / (POSITIONS * 4 * conv.c_in)).clamp(28, 112);
+    let tasks = conv.tiles().div_ceil(fit).next_multiple_of(4);
+    conv.tiles().div_ceil(tasks)
 }
 
 /// # Safety
 /// As `by_tiles`.
-unsafe fn by_panel(work: &Work, kernels: &Kernels, y: SharedMut) {
-    let (pass, width, tiles) = (work.pass, work.dtype.panel(), work.pass.tiles());
-    let v_position = tiles * pass.inner + SKEW;
-    let mut v = Scratch::take(POSITIONS * v_position);
-    let shared = v.shared();
+unsafe fn by_panel(ctx: &Context, kernels: &Kernels, y: SharedMut) {
+    let (conv, width) = (ctx.conv, ctx.dtype.panel_width());
+    let tiles = conv.tiles();
+    let v_stride = tiles * conv.c_in + SKEW;
+    let mut v = Scratch::take(POSITIONS * v_stride);
+    let shared = v.shared_mut();
     (0..tiles.div_ceil(4)).into_par_iter().for_each(|task| {
         let tiles = task * 4..(task * 4 + 4).min(tiles);
         // SAFETY: each task writes the rows of its own tiles.
         unsafe {
             transform_tiles(
-                work,
+                ctx,
                 tiles.clone(),
-                shared.get().add(tiles.start * pass.inner),
-                v_position,
+                shared.get().add(tiles.start * conv.c_in),
+                v_stride,
             );
         }
     });
-    (0..work.panels()).into_par_iter().with_max_len(1).for_each(|panel| {
-        let u_position = INNER.min(pass.inner) * width;
-        let mut u = Scratch::take(POSITIONS * u_position);
-        let u = u.shared().get();
+    (0..ctx.panels()).into_par_iter().with_max_len(1).for_each(|panel| {
+        let u_stride = KERNEL_BLOCK.min(conv.c_in) * width;
+        let mut u = Scratch::take(POSITIONS * u_stride);
+        let u = u.shared_mut().get();
         // SAFETY: scratch of this task; its panel of the output is its own.
         unsafe {
-            one_panel(work, 0..tiles, panel, y, |m| {
-                for i in (0..pass.inner).step_by(INNER) {
-                    let inner = i..(i + INNER).min(pass.inner);
-                    let size = [tiles, inner.len()];
-                    let block = Block {
+            one_panel(ctx, 0..tiles, panel, y, |m| {
+                for i in (0..conv.c_in).step_by(KERNEL_BLOCK) {
+                    let channels = i..(i + KERNEL_BLOCK).min(conv.c_in);
+                    let inner_len = channels.len();
+                    let block = KernelBlock {
                         to: u,
-                        position: u_position,
+                        matrix_stride: u_stride,
                         column: panel * width,
-                        columns: work.columns(panel),
+                        columns: ctx.columns(panel),
                     };
-                    transform_block(work.dtype, *kernels, inner, block);
-                    let products = Products { v: shared.get().add(i), v_position, u, u_position };
-                    products.add(work, size, m, i > 0);
+                    transform_block(ctx.dtype, *kernels, channels, block);
+                    let products = Products { v: shared.get().add(i), v_stride, u, u_stride };
+                    products.multiply(ctx, tiles, inner_len, m, i > 0);
                 }
             });
         }
     });
 }
 
-/// The 36 products of one panel.
+/// The operands of one panel's 36 matrix products: tiles `v`, kernels `u`.
 #[derive(Clone, Copy)]
 struct Products {
     v: *const f32,
-    v_position: usize,
+    v_stride: usize,
     u: *const f32,
-    u_position: usize,
+    u_stride: usize,
 }
 
 impl Products {
     /// # Safety
-    /// The pointers are valid for 36 matrices of the size `[tiles, inner]`.
-    unsafe fn add(self, work: &Work, [m, k]: [usize; 2], to: *mut f32, accumulate: bool) {
-        let width = work.dtype.panel();
+    /// The pointers are valid for 36 matrices, of `[m, k]` for `v`.
+    unsafe fn multiply(self, ctx: &Context, m: usize, k: usize, to: *mut f32, accumulate: bool) {
+        let width = ctx.dtype.panel_width();
         for xi in 0..POSITIONS {
             // SAFETY: the caller's promise.
             unsafe {
@@ -176,91 +182,91 @@ impl Products {
                     m,
                     n: width,
                     k,
-                    a: self.v.add(xi * self.v_position),
-                    a_row: work.pass.inner,
+                    a: self.v.add(xi * self.v_stride),
+                    a_row: ctx.conv.c_in,
                     a_col: 1,
-                    b: self.u.add(xi * self.u_position),
+                    b: self.u.add(xi * self.u_stride),
                     b_panel: 0,
                     b_row: width,
                     c: to.add(xi * (m * width + SKEW)),
                     c_row: width,
                     accumulate,
                 };
-                gemm(work.dtype.level, product);
+                gemm(ctx.dtype.level, product);
             }
         }
     }
 }
 
-/// Products of one panel and a range of tiles, transformed back into the output.
+/// Multiplies a range of tiles by one panel of kernels and transforms the products to the output.
 ///
 /// # Safety
-/// `multiply` fills 36 matrices of `[tiles, panel]`; nobody else writes the tiles' channels.
+/// `multiply` fills 36 matrices of `[tiles, panel]`; nothing else writes the tiles' channels.
 unsafe fn one_panel(
-    work: &Work,
+    ctx: &Context,
     tiles: std::ops::Range<usize>,
     panel: usize,
     y: SharedMut,
     multiply: impl FnOnce(*mut f32),
 ) {
-    let (pass, width) = (work.pass, work.dtype.panel());
-    let position = tiles.len() * width + SKEW;
-    let mut products = Scratch::take(POSITIONS * position);
-    let m = products.shared().get();
+    let (conv, width) = (ctx.conv, ctx.dtype.panel_width());
+    let matrix_stride = tiles.len() * width + SKEW;
+    let mut products = Scratch::take(POSITIONS * matrix_stride);
+    let m = products.shared_mut().get();
     multiply(m);
     for (row, tile) in tiles.enumerate() {
-        let [image, top, left] = pass.place(tile);
-        let first = image * pass.h_out * pass.w_out * pass.outer + panel * width;
+        let TileOrigin { image, top, left } = conv.tile_origin(tile);
+        let first = image * conv.h_out * conv.w_out * conv.c_out + panel * width;
         // SAFETY: the tile's pixels lie in the output.
         unsafe {
-            let window = Window {
+            let window = TileWindow {
                 image: y.get().add(first),
-                h: pass.h_out,
-                w: pass.w_out,
-                pixel: pass.outer,
-                channels: work.columns(panel),
+                h: conv.h_out,
+                w: conv.w_out,
+                pixel_stride: conv.c_out,
+                channels: ctx.columns(panel),
                 y: top.cast_signed(),
                 x: left.cast_signed(),
             };
             let channel = panel * width;
-            let end = End { epilogue: work.epilogue, place: first, channel };
-            output_tile(work.dtype.level, window, (m.add(row * width), position), end);
+            let epilogue = TileEpilogue { epilogue: ctx.epilogue, start: first, channel };
+            output_tile(ctx.dtype.level, window, m.add(row * width), matrix_stride, epilogue);
         }
     }
 }
 
 /// # Safety
-/// `to` is writable for the tiles at the 36 positions.
+/// `to` is writable for the tiles in the 36 matrices.
 unsafe fn transform_tiles(
-    work: &Work,
+    ctx: &Context,
     tiles: std::ops::Range<usize>,
     to: *mut f32,
-    position: usize,
+    matrix_stride: usize,
 ) {
     for (row, tile) in tiles.enumerate() {
         // SAFETY: the caller's promise.
         unsafe {
-            let to = to.add(row * work.pass.inner);
-            input_tile(work.dtype, input_window(work.pass, work.x, tile), to, position);
+            let to = to.add(row * ctx.conv.c_in);
+            input_tile(ctx.dtype, input_window(ctx.conv, ctx.x, tile), to, matrix_stride);
         }
     }
 }
 
-/// The 6x6 window of a tile; only reads go through it.
+/// The 6x6 input window of a tile, used for reading only.
 ///
 /// # Safety
-/// `x` is the map of the pass.
-pub(super) unsafe fn input_window(pass: &Pass, x: Shared, tile: usize) -> Window {
-    let [image, top, left] = pass.place(tile);
+/// `x` is the map of the convolution.
+pub(super) unsafe fn input_window(conv: &WinogradConv, x: Shared, tile: usize) -> TileWindow {
+    let TileOrigin { image, top, left } = conv.tile_origin(tile);
     // SAFETY: the image lies in the map.
-    let image = unsafe { x.get().add(image * pass.h * pass.w * pass.inner) };
-    Window {
+    let image = unsafe { x.get().add(image * conv.h * conv.w * conv.c_in) };
+    TileWindow {
         image: image.cast_mut(),
-        h: pass.h,
-        w: pass.w,
-        pixel: pass.inner,
-        channels: pass.inner,
-        y: top.cast_signed() - pass.padding.cast_signed(),
-        x: left.cast_signed() - pass.padding.cast_signed(),
+        h: conv.h,
+        w: conv.w,
+        pixel_stride: conv.c_in,
+        channels: conv.c_in,
+        y: top.cast_signed() - conv.padding.cast_signed(),
+        x: left.cast_signed() - conv.padding.cast_signed(),
     }
 }

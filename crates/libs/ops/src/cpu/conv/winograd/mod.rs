@@ -1,16 +1,16 @@
-//! Winograd's F(4x4, 3x3): 36 products where the direct way takes 144.
+//! Winograd F(4x4, 3x3): 36 products where direct convolution takes 144.
 //!
 //! An output tile of 4x4 pixels depends on 6x6 inputs. With `d` the inputs and `g` the kernel,
-//! `y = A^T [(G g G^T) . (B^T d B)] A`, where the dot is a product per position `xi` of the 36.
+//! `y = A^T [(G g G^T) . (B^T d B)] A`, where the dot is a product per matrix_stride `xi` of the 36.
 //! Over channels and tiles each `xi` is a matrix product `[tiles, in] x [in, out]`. The input
-//! gradient is the same with the kernel turned round and the channels swapped; the weight gradient
+//! gradient is the same with the kernel rotated by 180 degrees and the channels swapped; the weight gradient
 //! is `G^T [(B^T d B) . (A dy A^T)] G`.
 //!
-//! In bf16 the operands are rounded as they are read; transforms and products stay in `f32`, where
-//! they take less time than the direct way does on pairs.
+//! In bf16 the operands are rounded as they are loaded; transforms and products stay in `f32`,
+//! which is faster than direct convolution with bf16 products.
 //!
-//! Error: the transforms multiply by up to 8 and cancel, so the result is off by at most about 1e-5 of the
-//! largest output, where the direct sum has 1e-7; tests hold it below 2e-5.
+//! Error: the transforms multiply by up to 8 and cancel, so the error is up to about 1e-5 of the
+//! largest output, where the direct sum has 1e-7; tests require less than 2e-5.
 //! Source: Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks* (2015), points
 //! 0, 1, -1, 2, -2 and infinity.
 
@@ -25,10 +25,12 @@ use crate::cpu::simd::GemmDtype;
 use crate::geometry::ConvGeometry;
 pub(super) use weight_gradient::weight_gradient;
 
-/// Positions of a transformed tile.
+/// Elements of a transformed tile, and so matrices of transformed tiles.
 const POSITIONS: usize = 36;
+/// Extra distance of the 36 matrices, so that they do not fall onto the same cache sets.
+const SKEW: usize = 48;
 
-/// Winograd takes 3x3 kernels with stride 1 and whole vectors of channels.
+/// 3x3 kernels with stride 1 and whole vectors of channels.
 pub(super) fn fits(g: &ConvGeometry) -> bool {
     g.kernel == [3, 3]
         && g.stride == 1
@@ -37,28 +39,35 @@ pub(super) fn fits(g: &ConvGeometry) -> bool {
         && g.c_out.is_multiple_of(16)
 }
 
-/// One pass from a map to a map.
+/// The sizes of one convolution, forward or of the gradient.
 #[derive(Clone, Copy)]
-struct Pass {
+struct WinogradConv {
     n: usize,
     h: usize,
     w: usize,
     h_out: usize,
     w_out: usize,
     padding: usize,
-    /// Channels that are read.
-    inner: usize,
-    /// Channels that are written.
-    outer: usize,
+    /// Input channels of this pass.
+    c_in: usize,
+    /// Output channels of this pass.
+    c_out: usize,
 }
 
-impl Pass {
+/// Image, first row and first column of a tile.
+struct TileOrigin {
+    image: usize,
+    top: usize,
+    left: usize,
+}
+
+impl WinogradConv {
     fn forward(g: &ConvGeometry) -> Self {
         let ConvGeometry { n, h, w, h_out, w_out, padding, .. } = *g;
-        Self { n, h, w, h_out, w_out, padding, inner: g.c_in, outer: g.c_out }
+        Self { n, h, w, h_out, w_out, padding, c_in: g.c_in, c_out: g.c_out }
     }
 
-    /// From the output's gradient back to the input's.
+    /// From the gradient of the output to that of the input.
     fn backward(g: &ConvGeometry) -> Self {
         Self {
             n: g.n,
@@ -67,8 +76,8 @@ impl Pass {
             h_out: g.h,
             w_out: g.w,
             padding: 2 - g.padding,
-            inner: g.c_out,
-            outer: g.c_in,
+            c_in: g.c_out,
+            c_out: g.c_in,
         }
     }
 
@@ -80,11 +89,11 @@ impl Pass {
         self.n * self.tiles_per_image()
     }
 
-    /// Image, first row and first column of a tile of the output.
-    fn place(&self, tile: usize) -> [usize; 3] {
+    /// Where a tile of the output begins.
+    fn tile_origin(&self, tile: usize) -> TileOrigin {
         let (image, rest) = (tile / self.tiles_per_image(), tile % self.tiles_per_image());
         let across = self.w_out.div_ceil(4);
-        [image, rest / across * 4, rest % across * 4]
+        TileOrigin { image, top: rest / across * 4, left: rest % across * 4 }
     }
 }
 
@@ -96,8 +105,8 @@ pub(super) fn forward(
     w: &[f32],
     epilogue: &Epilogue,
 ) -> Vec<f32> {
-    let kernel = weights::Kernels { values: w, c_in: g.c_in, turned: false };
-    forward::run(dtype, &Pass::forward(g), (x, &kernel), epilogue)
+    let kernel = weights::Kernels { values: w, c_in: g.c_in, rotated: false };
+    forward::run(dtype, &WinogradConv::forward(g), x, &kernel, epilogue)
 }
 
 /// The gradient of `x`.
@@ -107,6 +116,6 @@ pub(super) fn input_gradient(
     dy: &[f32],
     w: &[f32],
 ) -> Vec<f32> {
-    let kernel = weights::Kernels { values: w, c_in: g.c_in, turned: true };
-    forward::run(dtype, &Pass::backward(g), (dy, &kernel), &Epilogue::default())
+    let kernel = weights::Kernels { values: w, c_in: g.c_in, rotated: true };
+    forward::run(dtype, &WinogradConv::backward(g), dy, &kernel, &Epilogue::NONE)
 }
