@@ -1,7 +1,5 @@
 //! The networks that can be trained, by name.
 
-use crate::models::layers::Layers;
-use crate::models::{efficientnet, resnet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,15 +40,6 @@ impl Architecture {
             Self::ResNet34 => "resnet34",
             Self::ResNet50 => "resnet50",
             Self::EfficientNetLite0 => "efficientnet-lite0",
-        }
-    }
-
-    pub(crate) fn layers(self, num_labels: usize, in_channels: usize) -> Layers {
-        match self {
-            Self::ResNet18 => resnet::layers(resnet::RESNET18, num_labels, in_channels),
-            Self::ResNet34 => resnet::layers(resnet::RESNET34, num_labels, in_channels),
-            Self::ResNet50 => resnet::layers(resnet::RESNET50, num_labels, in_channels),
-            Self::EfficientNetLite0 => efficientnet::lite0(num_labels, in_channels),
         }
     }
 }

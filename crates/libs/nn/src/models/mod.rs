@@ -38,6 +38,17 @@ pub struct Network {
     precision: Precision,
 }
 
+impl Architecture {
+    pub(crate) fn layers(self, num_labels: usize, in_channels: usize) -> Layers {
+        match self {
+            Self::ResNet18 => resnet::layers(resnet::RESNET18, num_labels, in_channels),
+            Self::ResNet34 => resnet::layers(resnet::RESNET34, num_labels, in_channels),
+            Self::ResNet50 => resnet::layers(resnet::RESNET50, num_labels, in_channels),
+            Self::EfficientNetLite0 => efficientnet::lite0(num_labels, in_channels),
+        }
+    }
+}
+
 impl Network {
     /// A network for samples of four channels, with random weights.
     ///
