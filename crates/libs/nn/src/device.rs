@@ -134,6 +134,7 @@ impl std::str::FromStr for DeviceKind {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "stands in for a function that may fail")]
     fn opened() -> Result<Device, NnError> {
         Ok(Device { notice: Some("GPU".into()), ..Device::cpu() })
     }

@@ -16,8 +16,8 @@ fn sketch(gradient: &[f32]) -> [f64; 64] {
     let mut sums = [0.0; 64];
     for (index, &value) in gradient.iter().enumerate() {
         let word = bits(1000, index);
-        for (place, sum) in sums.iter_mut().enumerate() {
-            let sign = ((word >> place) & 1) as f64 * 2.0 - 1.0;
+        for (bit, sum) in sums.iter_mut().enumerate() {
+            let sign = ((word >> bit) & 1) as f64 * 2.0 - 1.0;
             *sum += sign * f64::from(value);
         }
     }
@@ -27,10 +27,10 @@ fn sketch(gradient: &[f32]) -> [f64; 64] {
 const RESNETS: [Architecture; 3] =
     [Architecture::ResNet18, Architecture::ResNet34, Architecture::ResNet50];
 
-/// A gradient that is zero but for rounding: a bias that the next batch norm takes away.
-const NOTHING: f64 = 1e-9;
+/// Norm of a gradient that is zero up to rounding: of a bias that the next batch norm cancels.
+const ZERO_NORM: f64 = 1e-9;
 
-fn loss(network: &mut Network, golden: &Golden) -> (Tensor, Tensor) {
+fn loss(network: &Network, golden: &Golden) -> (Tensor, Tensor) {
     let logits = network.forward_train(&images(golden.images)).unwrap();
     let loss = LossConfig { kind: LossKind::Bce, ..LossConfig::default() };
     (loss.loss(&logits, &targets(), &[]).unwrap(), logits)
@@ -44,8 +44,9 @@ fn loss_logits_and_running_statistics_are_pytorchs() {
 }
 
 fn check_forward(architecture: Architecture) {
-    let (golden, mut network) = (golden(architecture), network(architecture));
-    let (loss, logits) = loss(&mut network, &golden);
+    let golden = golden(architecture);
+    let network = network(architecture);
+    let (loss, logits) = loss(&network, &golden);
     let loss = f64::from(loss.to_scalar::<f32>().unwrap());
     assert!((loss / golden.loss - 1.0).abs() < 1e-4, "{loss} {}", golden.loss);
     let logits: Vec<f32> = logits.flatten_all().unwrap().to_vec1().unwrap();
@@ -63,28 +64,30 @@ fn check_forward(architecture: Architecture) {
     }
 }
 
-/// Every gradient's error in multiples of PyTorch's own; every parameter has a gradient.
+/// Error of the gradient of each parameter in multiples of PyTorch's own.
 fn ratios(architecture: Architecture, precision: Precision) -> Vec<(f64, String)> {
-    let (golden, mut network) = (golden(architecture), network(architecture));
+    let golden = golden(architecture);
+    let mut network = network(architecture);
     assert_eq!(golden.gradients.len(), network.parameters().len());
     network.set_precision(precision);
-    let gradients = loss(&mut network, &golden).0.backward().unwrap();
+    let gradients = loss(&network, &golden).0.backward().unwrap();
     let ratio = |(name, var): (&String, &candle_core::Var)| {
         let gradient = gradients.get(var).unwrap_or_else(|| panic!("{name} has no gradient"));
         let ours = sketch(&gradient.flatten_all().unwrap().to_vec1::<f32>().unwrap());
         let expected = &golden.gradients[name];
         let squares = ours.iter().zip(&expected.projections).map(|(a, b)| (a - b).powi(2));
         let error = (squares.sum::<f64>() / 64.0).sqrt();
-        if expected.norm < NOTHING {
-            assert!(error < 1e-4, "{name} should have no gradient: {error:.1e}");
+        if expected.norm < ZERO_NORM {
+            assert!(error < 1e-4, "{name} should have a gradient of zero: {error:.1e}");
             return (0.0, name.clone());
         }
         let error = error / expected.norm;
-        let theirs = match precision {
+        let torch_error = match precision {
             Precision::F32 => expected.torch_f32_error,
             Precision::Bf16 => expected.torch_bf16_error.unwrap(),
         };
-        (error / theirs, format!("{name}: {error:.2e}, {:.1} times PyTorch's", error / theirs))
+        let ratio = error / torch_error;
+        (ratio, format!("{name}: {error:.2e}, {ratio:.1} times PyTorch's"))
     };
     network.parameters().iter().map(ratio).collect()
 }
@@ -98,9 +101,9 @@ fn check_gradients(architecture: Architecture, precision: Precision) {
     assert!(*worst <= 5.0, "{architecture} in {precision:?}: {line}");
 }
 
-/// On these images neither network has a rectifier whose input is within rounding of zero. The deeper
-/// ones do, and their gradients jump, in PyTorch's `channels_last` f32 as here: a unit test of hpa-nn
-/// holds each gradient of all residual networks to the bound with the decisions fixed.
+/// On these images neither network has a `ReLU` whose input is within rounding of zero. The deeper
+/// ones have, and their gradients jump, in PyTorch's `channels_last` f32 as here: `gradient_tests`
+/// of the crate compares all residual networks with the `ReLU` masks fixed.
 #[test]
 fn every_gradient_is_as_exact_as_five_times_pytorchs_own_rounding() {
     for architecture in [Architecture::ResNet18, Architecture::EfficientNetLite0] {

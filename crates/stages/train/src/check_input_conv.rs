@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Args, context: &RunContext) -> anyhow::Result<InputConv
     for check in &checks {
         context.info(line(check));
     }
-    let failed = checks.iter().filter(|check| !check.holds).map(|check| check.first_conv.name());
+    let failed = checks.iter().filter(|check| !check.passes).map(|check| check.first_conv.name());
     let failed: Vec<&str> = failed.collect();
     let report = InputConvReport {
         verdict: if failed.is_empty() { "equal" } else { "different" },
@@ -51,19 +51,19 @@ pub(crate) fn run(args: &Args, context: &RunContext) -> anyhow::Result<InputConv
         return Err(CheckFailed::new(message, &report)?.into());
     }
     context.info(format!(
-        "equal: with `zero` the four-channel {architecture} of {source} has the logits of the three-channel one on red, green and blue; the other initializations keep their promises"
+        "equal: with `zero` the four-channel {architecture} of {source} has the logits of the three-channel one on red, green and blue; the other initializations match their references"
     ));
     Ok(report)
 }
 
 fn line(check: &InputConvCheck) -> String {
-    let InputConvCheck { first_conv, promise, difference, holds } = check;
+    let InputConvCheck { first_conv, reference, difference, passes } = check;
     let found = match difference {
         None => "not compared".to_owned(),
         Some(difference) => {
-            let word = if *holds { "equal" } else { "DIFFERENT" };
+            let word = if *passes { "equal" } else { "DIFFERENT" };
             format!("{word}, difference {difference:.1e} of the largest logit")
         }
     };
-    format!("{:<14} {found}; promise: {promise}", first_conv.name())
+    format!("{:<14} {found}; reference: {reference}", first_conv.name())
 }

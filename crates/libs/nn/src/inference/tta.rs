@@ -124,23 +124,4 @@ mod tests {
         }
         assert!("mix".parse::<TestTimeAugmentation>().unwrap_err().contains("fastai"));
     }
-
-    #[test]
-    fn probabilities_are_combined_as_each_mode_says() {
-        for (mode, expected) in
-            [("d4", 0.5), ("d4-max", 0.9), ("fastai", 0.4 * 0.2 + 0.6 * 0.5), ("crops:3", 0.5)]
-        {
-            assert!((tta(mode).combine([0.2, 0.4, 0.9].into_iter()) - expected).abs() < 1e-15);
-        }
-    }
-
-    #[test]
-    fn views_differ_and_are_as_many_as_documented() {
-        for (mode, count) in [("none", 1), ("d4", 8), ("d4-max", 8), ("fastai", 8), ("crops:5", 5)]
-        {
-            let views = tta(mode).views();
-            assert_eq!(views.len(), count);
-            assert!(views.iter().enumerate().all(|(at, view)| !views[..at].contains(view)));
-        }
-    }
 }

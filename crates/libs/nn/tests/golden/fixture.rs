@@ -1,5 +1,5 @@
-//! Weights, images and labels of the golden files: the formula of their script, and what it stored.
-#![expect(dead_code, reason = "each test uses its own part")]
+//! Weights, images, labels and stored results of the golden files: `common.py` in Rust.
+#![expect(dead_code, reason = "each test uses a part")]
 
 use candle_core::{Device, Tensor};
 use hpa_artifacts::Weights;
@@ -10,7 +10,7 @@ pub(crate) const BATCH: usize = 4;
 pub(crate) const SIZE: usize = 64;
 pub(crate) const LABELS: usize = 28;
 
-/// 64 random bits for an element of a numbered stream: `bits` of the script.
+/// 64 random bits for an element of a numbered stream: `bits` of `common.py`.
 pub(crate) fn bits(stream: u64, index: usize) -> u64 {
     let start = stream.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let place = (index as u64 + 1).wrapping_mul(0xd1b5_4a32_d192_ed03);
@@ -20,7 +20,7 @@ pub(crate) fn bits(stream: u64, index: usize) -> u64 {
     z ^ (z >> 31)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the script rounds in the same way")]
+#[expect(clippy::cast_possible_truncation, reason = "common.py rounds in the same way")]
 fn uniform(stream: u64, count: usize, low: f64, high: f64) -> Vec<f32> {
     let unit = |index| (bits(stream, index) >> 40) as f64 / f64::from(1 << 24);
     (0..count).map(|index| (low + (high - low) * unit(index)) as f32).collect()
@@ -40,7 +40,7 @@ fn value(stream: u64, name: &str, shape: &[usize]) -> Vec<f32> {
     uniform(stream, count, low, high)
 }
 
-/// The script's network: parameters are numbered in the order of their names.
+/// The network of the golden file: parameters are numbered in the order of their names.
 pub(crate) fn network(architecture: Architecture) -> Network {
     let start = Network::new(architecture, LABELS, hpa_core::Seed::new(0)).unwrap();
     let mut tensors = start.tensors().unwrap();
@@ -52,7 +52,7 @@ pub(crate) fn network(architecture: Architecture) -> Network {
     Network::from_tensors(architecture, LABELS, tensors).unwrap()
 }
 
-/// The script's images, `[N, 4, S, S]` there, `[N, S, S, 4]` here.
+/// The images `[N, S, S, 4]` of the golden file; `[N, 4, S, S]` in `PyTorch`.
 pub(crate) fn images(stream: u64) -> Tensor {
     let planes = uniform(stream, BATCH * 4 * SIZE * SIZE, -1.0, 3.0);
     let planes = Tensor::from_vec(planes, (BATCH, 4, SIZE, SIZE), &Device::Cpu).unwrap();
@@ -81,7 +81,7 @@ pub(crate) struct Golden {
 pub(crate) struct Gradient {
     pub(crate) norm: f64,
     pub(crate) torch_f32_error: f64,
-    /// Against f64 with the decisions of PyTorch's f32.
+    /// Against f64 with the `ReLU` masks of PyTorch's f32.
     pub(crate) torch_f32_rounding: Option<f64>,
     pub(crate) torch_bf16_error: Option<f64>,
     pub(crate) projections: Vec<f64>,

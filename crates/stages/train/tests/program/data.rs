@@ -147,7 +147,7 @@ fn the_input_convolution_is_checked_without_data() {
         assert_eq!(verdict["verdict"], "equal");
         let checks = verdict["checks"].as_array().unwrap();
         assert_eq!(checks.len(), 7);
-        assert!(checks.iter().all(|check| check["holds"] == true));
+        assert!(checks.iter().all(|check| check["passes"] == true));
     }
     let other = [
         "--check-input-conv",
