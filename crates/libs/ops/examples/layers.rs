@@ -58,11 +58,12 @@ fn times(
         let loss = || bce_with_logits(&global_average_pool(&y()?)?, &targets, Reduction::Mean);
         measure(repetitions, || value_and_grad(loss).map(drop))
     };
-    // What stands behind the convolution costs something too, and a whole step its forward pass.
+    // A step also runs the forward pass, and the pooling and the loss after the convolution.
     let yv = Var::from_tensor(&y)?;
-    let behind = step(&|| Ok(yv.as_tensor().clone()))?;
+    let pool_and_loss = step(&|| Ok(yv.as_tensor().clone()))?;
     let (xv, wv) = (Var::from_tensor(x)?, Var::from_tensor(w)?);
-    let gradient = |x: &Tensor, w: &Tensor| Ok::<_, Error>(step(&|| run(x, w))? - behind - forward);
+    let gradient =
+        |x: &Tensor, w: &Tensor| Ok::<_, Error>(step(&|| run(x, w))? - pool_and_loss - forward);
     Ok([forward, gradient(&xv, w)?, gradient(x, &wv)?])
 }
 

@@ -1,11 +1,12 @@
-//! An allocator that keeps large blocks for the next step.
+//! A global allocator that keeps large freed blocks in free lists.
 //!
-//! Every training step asks for the same buffers of megabytes and gives them back. The system's
-//! allocator returns them to the kernel, and the next step pays a page fault for each 4 KiB: up to
-//! a third of a step. Candle owns the outputs of operations, so they can only be reclaimed below
-//! it, here: blocks from [`LARGE`] on go to a free list by size class and come out of it again;
-//! smaller ones go to the system as before.
-#![expect(unsafe_code, reason = "an allocator hands out raw memory")]
+//! Every training step allocates and frees the same buffers of megabytes. The system's allocator
+//! returns them to the kernel, and the next step pays a page fault for each 4 KiB: up to a third of
+//! a step. Candle owns the outputs of operations, so they can only be reused below it, here: blocks
+//! of at least [`LARGE`] bytes are reused by size class; smaller ones come from the system's
+//! allocator. General allocators such as mimalloc map the largest blocks, which are most of a step,
+//! one by one and unmap them when they are freed.
+#![expect(unsafe_code, reason = "an allocator returns raw memory")]
 #![expect(clippy::cast_ptr_alignment, reason = "kept blocks start on a cache line")]
 
 use crate::cpu::buffers::size_class;
@@ -13,14 +14,14 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Blocks from here on are kept.
+/// Blocks of at least so many bytes are kept when they are freed.
 const LARGE: usize = 128 << 10;
-/// Kept blocks start on a cache line.
+/// Alignment of kept blocks: a cache line.
 const LINE: usize = 64;
 /// Size classes: eight per power of two, from 128 KiB to 64 GiB.
 const CLASSES: usize = 8 * 20;
 
-/// Install it in a program that trains:
+/// For programs that train:
 ///
 /// ```
 /// #[global_allocator]
@@ -57,7 +58,7 @@ fn class(layout: Layout) -> Option<(usize, Layout)> {
 }
 
 impl ReusingAllocator {
-    /// An allocator that keeps nothing yet.
+    /// An allocator with empty free lists.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -66,7 +67,7 @@ impl ReusingAllocator {
         }
     }
 
-    /// Runs `change` on the head of a list while nobody else does.
+    /// Runs `change` on the head of a list under the lock.
     fn with_head<T>(&self, index: usize, change: impl FnOnce(&mut *mut u8) -> T) -> T {
         // A spin lock: a mutex may allocate, and the work inside is two words.
         while self
@@ -95,7 +96,7 @@ impl ReusingAllocator {
 }
 
 // SAFETY: blocks come from the system allocator with the layout of their class, which is a
-// function of the requested layout alone, and are handed out to one owner at a time.
+// function of the requested layout alone, and have one owner at a time.
 unsafe impl GlobalAlloc for ReusingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let Some((index, whole)) = class(layout) else {

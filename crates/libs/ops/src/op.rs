@@ -1,11 +1,11 @@
 //! Computed operations: an output, and the backward pass that autograd may record for it.
 //!
-//! The functions of `functional` compute the output on the CPU or the GPU first and then hand it to
+//! The functions of `functional` compute the output on the CPU or the GPU first and then pass it to
 //! autograd with the closure that computes the gradients of the inputs.
 
 use candle_core::{CpuStorage, Result, Shape, Storage, Tensor};
 
-/// What the backward pass of an operation is given.
+/// The arguments of an operation's backward pass.
 #[derive(Clone, Copy)]
 pub(crate) struct BackwardContext<'a, const N: usize> {
     pub(crate) inputs: [&'a Tensor; N],

@@ -1,10 +1,10 @@
-//! Sums, lengths and clipping of gradients.
+//! Sums, norms and clipping of gradients.
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod common;
 
 use candle_core::{Device, Tensor, Var};
-use common::values;
+use common::{assert_same_for_any_threads, values};
 use hpa_ops::{Gradients, Reduction, bce_with_logits, value_and_grad};
 
 /// The gradients of a loss of `a [2, 2]` alone.
@@ -46,15 +46,11 @@ fn clipping_is_pytorchs() {
 }
 
 #[test]
-fn the_length_is_the_same_for_any_number_of_threads() {
+fn the_norm_is_the_same_for_any_number_of_threads() {
     let start: Vec<f32> = (0_u16..60_000).map(|n| (f32::from(n) * 0.37).sin()).collect();
     let a = Var::from_slice(&start, (300, 200), &Device::Cpu).unwrap();
     let targets = Tensor::zeros((300, 200), candle_core::DType::F32, &Device::Cpu).unwrap();
     let loss = || bce_with_logits(&a, &targets, Reduction::SumOverLabelsMeanOverBatch);
     let gradients = value_and_grad(loss).unwrap().1;
-    let norm = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| gradients.norm([&a].into_iter()).unwrap()).to_bits()
-    };
-    assert!(norm(1) == norm(2) && norm(1) == norm(3));
+    assert_same_for_any_threads(|| gradients.norm([&a].into_iter()).unwrap().to_bits());
 }

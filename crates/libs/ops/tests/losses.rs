@@ -14,7 +14,7 @@ fn pair(logits: &[f32], targets: &[f32], labels: usize) -> (Var, Tensor) {
     (Var::from_tensor(&logits).unwrap(), Tensor::from_slice(targets, shape, &Device::Cpu).unwrap())
 }
 
-/// The textbook form, good for moderate logits.
+/// The textbook form, accurate for moderate logits.
 fn textbook(x: f64, t: f64, gamma: f64) -> f64 {
     let p = 1.0 / (1.0 + (-x).exp());
     let weight = (1.0 / (1.0 + (x * (2.0 * t - 1.0)).exp())).powf(gamma);
@@ -80,7 +80,7 @@ fn logits() -> impl Strategy<Value = Vec<f32>> {
     prop::collection::vec(logit, TERMS)
 }
 
-/// Holds a loss and its gradient to the mean over `parts`, the value and slope of each term.
+/// Checks a loss and its gradient against the mean over `parts`, the value and slope of each term.
 fn check(loss: &Tensor, x: &Var, parts: &[(f64, f64)]) {
     let value = parts.iter().map(|(v, _)| v).sum::<f64>() / parts.len() as f64;
     let slopes: Vec<f64> = parts.iter().map(|(_, d)| d / parts.len() as f64).collect();

@@ -1,20 +1,23 @@
-//! Batch normalisation, with and without residual and rectifier, against its definition in f64.
+//! Batch normalisation, with and without residual and ReLU, against its definition in f64.
 //!
 //! Inputs are uniform with variance 1 around an offset, and in training every channel has at least
 //! 18 values: over very few, or all alike, the gradient is a difference of nearly equal numbers, and
-//! f32 has no digits left for it. Where the rectifier's input lies within 1e-3 of the kink, rounding may decide
-//! the side; the gradient from above is made zero there, for the reference and for ours alike.
+//! f32 has no digits left for it. Where ReLU's input lies within 1e-3 of 0, rounding may decide the
+//! side; the gradient of the output is set to zero there, for the reference and for ours alike.
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod common;
 
 use candle_core::{Device, Tensor, Var};
 use common::{error, numbers, tensor, values, var};
-use hpa_ops::{BatchNormEval, RunningStatistics, batch_norm_eval, batch_norm_train};
+use hpa_ops::{
+    BatchNormEval, Conv2d, RunningStatistics, batch_norm_eval, batch_norm_train, conv2d,
+    conv2d_bias_act, fold_batch_norm,
+};
 use proptest::prelude::*;
 
 const EPS: f64 = 1e-5;
-/// Bounds relative to the largest value, before the rectifier: what it lets through may be tiny.
+/// Bounds relative to the largest value, before ReLU: its outputs may be tiny.
 const FORWARD: f64 = 1e-5;
 const GRADIENT: f64 = 1e-4;
 /// Bound of gamma's and beta's gradients relative to the largest sum of their terms' magnitudes:
@@ -64,7 +67,7 @@ struct Layer {
     scale: Vec<f64>,
     /// `(x - mean) * scale`.
     normal: Vec<f64>,
-    /// Before the rectifier.
+    /// Before ReLU.
     y: Vec<f64>,
 }
 
@@ -222,4 +225,65 @@ fn the_reference_is_a_derivative() {
         let difference = (loss(1e-5) - loss(-1e-5)) / 2e-5;
         assert!((difference - slope).abs() < 1e-8, "{difference} {slope}");
     }
+}
+
+#[test]
+fn batch_norm_in_evaluation_equals_its_folding_into_the_convolution() {
+    let (x, w) = (tensor(&[2, 7, 5, 16], 1), tensor(&[32, 16, 3, 3], 2));
+    let (gamma, beta, mean) = (tensor(&[32], 3), tensor(&[32], 4), tensor(&[32], 5));
+    let variance = tensor(&[32], 6).abs().unwrap();
+    let statistics = RunningStatistics { mean: &mean, variance: &variance };
+    let spec = Conv2d { stride: 1, padding: 1, groups: 1 };
+    let y = conv2d(&x, &w, &spec).unwrap();
+    let arguments = BatchNormEval {
+        weight: &gamma,
+        bias: &beta,
+        statistics,
+        residual: None,
+        relu: true,
+        eps: EPS,
+    };
+    let expected = batch_norm_eval(&y, &arguments).unwrap();
+    let (w, bias) = fold_batch_norm(&w, (&gamma, &beta), statistics, EPS).unwrap();
+    let got = conv2d_bias_act(&x, (&w, &bias), &spec, None, true).unwrap();
+    assert!(error(&values(&got), &wide(&expected)) < 2e-5);
+}
+
+#[test]
+fn batch_norm_gives_gradients_only_where_they_are_required() {
+    let (x, gamma, beta) = (var(&[2, 3, 2, 3], 1), var(&[3], 2), var(&[3], 3));
+    let (mean, variance) = (tensor(&[3], 4), tensor(&[3], 5).abs().unwrap());
+    let statistics = RunningStatistics { mean: &mean, variance: &variance };
+    let gradients = |x: &Tensor, weight: &Tensor, bias: &Tensor, is_frozen: bool| {
+        let (residual, relu, eps) = (None, true, EPS);
+        let frozen = BatchNormEval { weight, bias, statistics, residual, relu, eps };
+        let y = if is_frozen {
+            batch_norm_eval(x, &frozen).unwrap()
+        } else {
+            batch_norm_train(x, (weight, bias), residual, relu, eps).unwrap().0
+        };
+        y.sqr().unwrap().sum_all().unwrap().backward().unwrap()
+    };
+    for is_frozen in [false, true] {
+        let all = gradients(&x, &gamma, &beta, is_frozen);
+        let of_weights = gradients(&x.detach(), &gamma, &beta, is_frozen);
+        let of_input = gradients(&x, &gamma.detach(), &beta.detach(), is_frozen);
+        assert_eq!(values(all.get(&x).unwrap()), values(of_input.get(&x).unwrap()));
+        for weight in [&gamma, &beta] {
+            assert_eq!(values(all.get(weight).unwrap()), values(of_weights.get(weight).unwrap()));
+            assert!(of_input.get(weight).is_none());
+        }
+        assert!(of_weights.get(&x).is_none());
+    }
+}
+
+#[test]
+fn a_large_mean_does_not_cancel_the_variance() {
+    let x: Vec<f32> = (0..4096).map(|i| 1000.0 + (i % 7) as f32 * 0.125).collect();
+    let x = Tensor::from_vec(x, (1, 64, 64, 1), &Device::Cpu).unwrap();
+    let (one, zero) = (tensor(&[1], 1).ones_like().unwrap(), tensor(&[1], 1).zeros_like().unwrap());
+    let (_, statistics) = batch_norm_train(&x, (&one, &zero), None, false, EPS).unwrap();
+    let [_, variance] = moments(&wide(&x), 1);
+    let unbiased = variance[0] * 4096.0 / 4095.0;
+    assert!(error(&values(&statistics.variance_unbiased), &[unbiased]) < 1e-4);
 }

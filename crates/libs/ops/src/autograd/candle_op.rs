@@ -8,7 +8,7 @@ use candle_core::{
 };
 use std::sync::{Mutex, PoisonError};
 
-/// An operation whose forward pass hands over the output that is computed already.
+/// An operation whose forward pass returns the output that is computed already.
 pub(crate) struct CandleOp<const N: usize> {
     name: &'static str,
     output: Mutex<Option<(Storage, Shape)>>,
@@ -35,6 +35,12 @@ impl<const N: usize> CandleOp<N> {
 }
 
 macro_rules! impl_custom_op {
+    (@tuple $only:ident) => {
+        $only
+    };
+    (@tuple $($gradient:ident)+) => {
+        ($($gradient),+)
+    };
     ($count:literal, $trait:ident, $apply:ident, [$first:ident $($rest:ident)*], $gradients:ty) => {
         impl $trait for CandleOp<$count> {
             fn name(&self) -> &'static str {
@@ -77,7 +83,7 @@ macro_rules! impl_custom_op {
                 let inputs = [$first, $($rest),*];
                 let [$first, $($rest),*] =
                     run_backward(&self.backward, inputs, output, grad_output)?;
-                Ok(($first $(, $rest)*))
+                Ok(impl_custom_op!(@tuple $first $($rest)*))
             }
         }
 

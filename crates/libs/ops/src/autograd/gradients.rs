@@ -120,13 +120,11 @@ impl Gradients {
 
     /// Keeps the first gradient of a tensor, adds later ones to it in place.
     pub(super) fn accumulate(&mut self, tensor: &Tensor, gradient: Tensor) -> Result<()> {
-        match self.get(tensor) {
-            Some(sum) => add_in_place(sum, &gradient),
-            None => {
-                self.0.insert(tensor.id(), gradient);
-                Ok(())
-            }
+        if let Some(sum) = self.get(tensor) {
+            return add_in_place(sum, &gradient);
         }
+        self.0.insert(tensor.id(), gradient);
+        Ok(())
     }
 }
 

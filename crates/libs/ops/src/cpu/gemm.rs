@@ -6,14 +6,12 @@
 //! the tile it falls into, so partitioning the rows or columns of C differently changes no bit.
 #![expect(unsafe_code, reason = "register tiles over raw pointers; contracts are stated")]
 
-use crate::cpu::simd::{Simd, multiversion, multiversion_dtype};
+use crate::cpu::simd::{Simd, match_tile_height, multiversion, multiversion_dtype};
 
 /// Values of `k` per block: a panel's block stays in the first-level cache.
 pub(crate) const DEPTH: usize = 256;
-/// The widest panel of any path.
+/// The widest panel of any SIMD level.
 const MAX_PANEL: usize = 32;
-/// The highest tile of any path.
-const MAX_ROWS: usize = 14;
 
 /// One product; all strides in values.
 #[derive(Clone, Copy)]
@@ -101,15 +99,7 @@ struct Tile<'a> {
 unsafe fn multiply_panel<S: Simd>(block: Tile) {
     let mut row = 0;
     while row < block.gemm.m {
-        let left = block.gemm.m - row;
-        // Two tiles of equal height are faster than a full one and a low one.
-        let rows = if left <= S::ROWS {
-            left
-        } else if left < 2 * S::ROWS {
-            left.div_ceil(2)
-        } else {
-            S::ROWS
-        };
+        let rows = S::tile_height(block.gemm.m - row);
         // SAFETY: the rows lie in A and C.
         unsafe {
             let tile = Tile {
@@ -117,26 +107,10 @@ unsafe fn multiply_panel<S: Simd>(block: Tile) {
                 c: block.c.add(row * block.gemm.c_row),
                 ..block
             };
-            tile_of_height::<S>(tile, rows);
+            match_tile_height!(S, rows, |ROWS| multiply_tile::<S, ROWS>(tile));
         }
         row += rows;
     }
-}
-
-/// # Safety
-/// As `gemm`; `rows <= S::ROWS`.
-#[inline(always)]
-unsafe fn tile_of_height<S: Simd>(tile: Tile, rows: usize) {
-    macro_rules! heights {
-        ($($n:literal)*) => {
-            match rows {
-                // SAFETY: the caller's promise.
-                $($n if $n <= S::ROWS => unsafe { multiply_tile::<S, $n>(tile) },)*
-                _ => unreachable!("a tile has at most S::ROWS rows"),
-            }
-        };
-    }
-    heights!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
 }
 
 /// # Safety
@@ -195,5 +169,3 @@ unsafe fn store_partial<S: Simd, const ROWS: usize>(tile: Tile, sums: [[S::V; 2]
         }
     }
 }
-
-const _: () = assert!(MAX_ROWS == 14, "tile_of_height lists the tile heights");

@@ -132,7 +132,7 @@ fn concat_affine(weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
     record([weight, bias], op)
 }
 
-/// What is fused with the normalisation, and where its statistics come from.
+/// The operations fused with the normalisation, and the source of its statistics.
 #[derive(Clone, Copy)]
 struct FusedNorm {
     has_residual: bool,

@@ -25,7 +25,7 @@ pub enum Reduction {
 ///
 /// # Errors
 /// When the shapes differ or are empty, a tensor is not `f32` on the CPU, or the targets ask for a
-/// gradient, which nobody defines here.
+/// gradient, which is not implemented.
 pub fn bce_with_logits(logits: &Tensor, targets: &Tensor, reduction: Reduction) -> Result<Tensor> {
     focal_loss(logits, targets, 0.0, reduction)
 }

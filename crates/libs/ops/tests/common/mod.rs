@@ -1,7 +1,9 @@
-//! Naive references in f64 and helpers that several test files share.
+//! Naive references in f64 and helpers shared by the test files.
 #![expect(dead_code, reason = "each test file uses its own part")]
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Device, Result, Tensor, Var};
+use hpa_ops::Conv2d;
+use proptest::prelude::*;
 
 /// Numbers in [-0.5, 0.5) from a seed.
 pub(crate) fn numbers(len: usize, seed: u32) -> Vec<f32> {
@@ -58,6 +60,46 @@ pub(crate) struct Case {
 }
 
 impl Case {
+    /// From `[n, h, w, c_in, c_out]`, `[kh, kw]` and `[stride, padding, groups]`.
+    pub(crate) fn new(sizes: [usize; 5], kernel: [usize; 2], spec: [usize; 3]) -> Self {
+        let [n, h, w, c_in, c_out] = sizes;
+        let ([kh, kw], [stride, padding, groups]) = (kernel, spec);
+        Self { n, h, w, c_in, c_out, kh, kw, stride, padding, groups }
+    }
+
+    /// A 1x1 convolution.
+    pub(crate) fn pointwise([n, h, w]: [usize; 3], [c_in, c_out]: [usize; 2]) -> Self {
+        Self::new([n, h, w, c_in, c_out], [1, 1], [1, 0, 1])
+    }
+
+    pub(crate) fn spec(&self) -> Conv2d {
+        Conv2d { stride: self.stride, padding: self.padding, groups: self.groups }
+    }
+
+    /// Whether the kernel fits into the padded image.
+    pub(crate) fn fits(&self) -> bool {
+        self.h + 2 * self.padding >= self.kh && self.w + 2 * self.padding >= self.kw
+    }
+
+    /// Errors of the output and of both gradients of `conv(x, w)` against the definition on operands
+    /// after `round`.
+    pub(crate) fn errors(
+        &self,
+        conv: impl Fn(&Tensor, &Tensor) -> Result<Tensor>,
+        round: impl Fn(f32) -> f32,
+    ) -> [f64; 3] {
+        let (x, w) = (var(&self.x(), 1), var(&self.weight(), 2));
+        let dy = tensor(&self.y(), 3);
+        let y = conv(&x, &w).unwrap();
+        assert_eq!(y.dims(), self.y());
+        let gradients = y.mul(&dy).unwrap().sum_all().unwrap().backward().unwrap();
+        let [rx, rw, rdy] = [x.as_tensor(), w.as_tensor(), &dy]
+            .map(|t| values(t).into_iter().map(&round).collect::<Vec<f32>>());
+        let expected = reference(self, &rx, &rw, &rdy);
+        let got = [&y, gradients.get(&x).unwrap(), gradients.get(&w).unwrap()];
+        std::array::from_fn(|i| error(&values(got[i]), &expected[i]))
+    }
+
     pub(crate) fn x(&self) -> [usize; 4] {
         [self.n, self.h, self.w, self.c_in]
     }
@@ -111,4 +153,24 @@ pub(crate) fn reference(case: &Case, x: &[f32], w: &[f32], dy: &[f32]) -> [Vec<f
         dw[wi] += f64::from(dy[yi]) * f64::from(x[xi]);
     });
     [y, dx, dw]
+}
+
+/// Groups, input channels and output channels: two groups, four, or one per channel (depthwise, with
+/// one or two outputs each).
+pub(crate) fn grouped_channels() -> impl Strategy<Value = [usize; 3]> {
+    prop_oneof![
+        (prop::sample::select(vec![2_usize, 4]), 1_usize..13, 1_usize..13)
+            .prop_map(|(groups, i, o)| [groups, groups * i, groups * o]),
+        (2_usize..70, 1_usize..3).prop_map(|(c, multiplier)| [c, c, c * multiplier]),
+    ]
+}
+
+/// Runs `run` on thread pools of 1, 2 and 3 threads and requires equal bits.
+pub(crate) fn assert_same_for_any_threads<T: PartialEq + Send>(run: impl Fn() -> T + Sync) {
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(&run)
+    };
+    let one = with(1);
+    assert!(one == with(2) && one == with(3), "the bits depend on the number of threads");
 }

@@ -62,8 +62,8 @@ fn merge(total: &mut Moments, sums: &[f32], seen: f64, rows: f64) {
 }
 
 multiversion_loops! {
-    /// Per channel: a rounded mean, the sum of differences from it, which tells by how much the
-    /// rounding was off, and the sum of their squares.
+    /// Per channel: a rounded mean, the sum of differences from it, which corrects the rounding, and
+    /// the sum of their squares.
     fn chunk_moments(x: &[f32], sums: &mut [f32]) {
         let channels = sums.len() / 3;
         let (mean, rest) = sums.split_at_mut(channels);

@@ -165,8 +165,20 @@ pub(crate) trait Simd: Copy {
     type V: Copy;
     /// Values in a vector.
     const LANES: usize;
-    /// Rows of a GEMM tile that leave no accumulator in memory.
+    /// Rows of a GEMM tile whose accumulators all fit into registers; at most 14.
     const ROWS: usize;
+    /// Height of the next tile of `left` rows: two tiles of equal height are faster than a full one
+    /// and a low one.
+    #[inline(always)]
+    fn tile_height(left: usize) -> usize {
+        if left <= Self::ROWS {
+            left
+        } else if left < 2 * Self::ROWS {
+            left.div_ceil(2)
+        } else {
+            Self::ROWS
+        }
+    }
     unsafe fn splat(value: f32) -> Self::V;
     unsafe fn load(from: *const f32) -> Self::V;
     /// Loads an operand of a product, rounded to bf16 by [`Bf16Round`].
@@ -237,6 +249,25 @@ macro_rules! multiversion {
     };
 }
 pub(crate) use multiversion;
+
+/// Evaluates an expression for a tile of `$height` rows, at most `$s::ROWS`, as the constant `$rows`.
+macro_rules! match_tile_height {
+    ($s:ident, $height:expr, |$rows:ident| $body:expr) => {
+        $crate::cpu::simd::match_tile_height!(
+            $s, $height, $rows, $body, 1 2 3 4 5 6 7 8 9 10 11 12 13 14
+        )
+    };
+    ($s:ident, $height:expr, $rows:ident, $body:expr, $($value:literal)*) => {
+        match $height {
+            $($value if $value <= $s::ROWS => {
+                const $rows: usize = $value;
+                $body
+            })*
+            _ => unreachable!("a tile has at most ROWS rows"),
+        }
+    };
+}
+pub(crate) use match_tile_height;
 
 /// Compiles a safe function of plain loops once per level, so that the compiler may use the wider
 /// vectors; the results do not depend on the level because nothing is fused or reordered.

@@ -97,7 +97,7 @@ impl DirectConv<'_> {
                     epilogue,
                 };
                 if self.taps == [1, 1] && run_len >= DEEP {
-                    run_deep(self.dtype, block);
+                    run_deep(self.dtype, &block);
                 } else {
                     tile::run(self.dtype, block);
                 }
@@ -130,7 +130,7 @@ impl DirectConv<'_> {
 ///
 /// # Safety
 /// As [`tile::run`], for patches of one run.
-unsafe fn run_deep(dtype: GemmDtype, block: PixelBlock) {
+unsafe fn run_deep(dtype: GemmDtype, block: &PixelBlock) {
     let mut copy = Scratch::take(block.pixels.len() * DEEP_STRIDE);
     let words = copy.slice(block.pixels.len() * DEEP_STRIDE);
     let pixels: Vec<OutputPixel> = block
@@ -156,8 +156,7 @@ unsafe fn run_deep(dtype: GemmDtype, block: PixelBlock) {
                 panels: block.panels.add(start * dtype.panel_width()),
                 accumulate: start > 0,
                 epilogue: if is_last { block.epilogue } else { &Epilogue::NONE },
-                channels: block.channels.clone(),
-                ..block
+                ..block.clone()
             };
             tile::run(dtype, part);
         }

@@ -5,7 +5,7 @@
 #![expect(unsafe_code, reason = "register tiles over raw pointers; contracts are stated")]
 
 use crate::cpu::conv::Epilogue;
-use crate::cpu::simd::{Simd, multiversion_dtype};
+use crate::cpu::simd::{Simd, match_tile_height, multiversion_dtype};
 use std::ops::Range;
 
 /// One output pixel: offsets of its patch in the input and of its channels in the output.
@@ -50,55 +50,21 @@ multiversion_dtype! {
             let panel = block.panels.add(j * block.panel_stride);
             let mut rest = block.pixels;
             while !rest.is_empty() {
-                let (pixels, behind) = rest.split_at(tile_height::<S>(rest.len()));
+                let (pixels, remaining) = rest.split_at(S::tile_height(rest.len()));
                 // Only the first panel reads the patches from memory; a patch of one run is
                 // prefetched for the tile after.
-                let next = behind.first().filter(|_| j == 0 && block.runs == 1);
+                let next = remaining.first().filter(|_| j == 0 && block.runs == 1);
                 let next = next.map_or(block.input, |pixel| block.input.add(pixel.patch));
-                tile_of_height::<S>(&block, pixels, panel, channel, next);
-                rest = behind;
+                match_tile_height!(S, pixels.len(), |ROWS| {
+                    multiply_tile::<S, ROWS>(&block, pixels, panel, channel, next);
+                });
+                rest = remaining;
             }
         }
         if block.non_temporal {
             S::fence();
         }
     }
-}
-
-/// Height of the next tile: two tiles of equal height are faster than a full one and a low one.
-#[inline(always)]
-fn tile_height<S: Simd>(left: usize) -> usize {
-    if left <= S::ROWS {
-        left
-    } else if left < 2 * S::ROWS {
-        left.div_ceil(2)
-    } else {
-        S::ROWS
-    }
-}
-
-/// # Safety
-/// As `run`; at most `S::ROWS` pixels.
-#[inline(always)]
-unsafe fn tile_of_height<S: Simd>(
-    block: &PixelBlock,
-    pixels: &[OutputPixel],
-    panel: *const f32,
-    channel: usize,
-    next: *const f32,
-) {
-    macro_rules! heights {
-        ($($n:literal)*) => {
-            match pixels.len() {
-                $($n if $n <= S::ROWS => {
-                    // SAFETY: the caller's promise.
-                    unsafe { multiply_tile::<S, $n>(block, pixels, panel, channel, next) }
-                })*
-                _ => unreachable!("a tile has at most S::ROWS rows"),
-            }
-        };
-    }
-    heights!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
 }
 
 /// # Safety

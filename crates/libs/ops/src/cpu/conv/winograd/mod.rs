@@ -1,8 +1,8 @@
 //! Winograd F(4x4, 3x3): 36 products where direct convolution takes 144.
 //!
 //! An output tile of 4x4 pixels depends on 6x6 inputs. With `d` the inputs and `g` the kernel,
-//! `y = A^T [(G g G^T) . (B^T d B)] A`, where the dot is a product per matrix_stride `xi` of the 36.
-//! Over channels and tiles each `xi` is a matrix product `[tiles, in] x [in, out]`. The input
+//! `y = A^T [(G g G^T) . (B^T d B)] A`, where the dot is a product for each of the 36 elements `xi`.
+//! Over channels and tiles each is a matrix product `[tiles, in] x [in, out]`. The input
 //! gradient is the same with the kernel rotated by 180 degrees and the channels swapped; the weight gradient
 //! is `G^T [(B^T d B) . (A dy A^T)] G`.
 //!

@@ -1,5 +1,4 @@
-//! Shapes that take ways of their own: patches of many channels, outputs past the caches.
-#![expect(clippy::many_single_char_names, reason = "n, h, w, x and y are the field's own words")]
+//! Large shapes with code paths of their own: patches of many channels, non-temporal stores.
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod common;
@@ -7,13 +6,13 @@ mod common;
 use common::{Case, bits, error, reference, tensor, values};
 use hpa_ops::{Conv2d, Precision, ReusingAllocator, conv2d, conv2d_with_precision};
 
-/// Outputs are written past the caches only where they begin on a whole vector, as its blocks do.
+/// Stores are non-temporal only into outputs aligned to a vector, as this allocator's blocks are.
 #[global_allocator]
 static ALLOCATOR: ReusingAllocator = ReusingAllocator::new();
 
 /// A 1x1 convolution, and the error of its outputs.
-fn point([n, h, w]: [usize; 3], [c_in, c_out]: [usize; 2]) -> f64 {
-    let case = Case { n, h, w, c_in, c_out, kh: 1, kw: 1, stride: 1, padding: 0, groups: 1 };
+fn pointwise_error(size: [usize; 3], channels: [usize; 2]) -> f64 {
+    let case = Case::pointwise(size, channels);
     let (x, weight) = (tensor(&case.x(), 1), tensor(&case.weight(), 2));
     let y = conv2d(&x, &weight, &Conv2d::default()).unwrap();
     let dy = vec![0.0; case.y().iter().product()];
@@ -21,27 +20,27 @@ fn point([n, h, w]: [usize; 3], [c_in, c_out]: [usize; 2]) -> f64 {
 }
 
 #[test]
-fn patches_of_many_channels_are_taken_in_blocks_and_summed_as_one() {
+fn patches_of_many_channels_are_read_in_blocks_and_summed_as_one() {
     for c_in in [1023, 1024, 1025, 1536, 2100] {
         for c_out in [7, 32, 40] {
-            let e = point([2, 5, 13], [c_in, c_out]);
+            let e = pointwise_error([2, 5, 13], [c_in, c_out]);
             assert!(e < 1e-5, "{c_in} to {c_out}: {e}");
         }
     }
 }
 
 #[test]
-fn an_output_written_past_the_caches_equals_the_definition() {
+fn an_output_of_non_temporal_stores_equals_the_definition() {
     // 16 MiB and one row more; then the same with channels that end within a vector.
     for c_out in [1024, 1030] {
-        let e = point([1, 65, 64], [5, c_out]);
+        let e = pointwise_error([1, 65, 64], [5, c_out]);
         assert!(e < 1e-5, "{c_out}: {e}");
     }
 }
 
-/// Both ways give the bits of the small case that they are cut from.
+/// The last rows of a large output have the bits that they have alone.
 #[test]
-fn how_an_output_is_cut_and_written_does_not_change_its_bits() {
+fn how_an_output_is_partitioned_and_stored_does_not_change_its_bits() {
     let (x, w) = (tensor(&[1, 66, 64, 1100], 1), tensor(&[1024, 1100, 1, 1], 2));
     let all = bits(&conv2d(&x, &w, &Conv2d::default()).unwrap());
     let last = x.narrow(1, 65, 1).unwrap().contiguous().unwrap();
@@ -60,18 +59,7 @@ fn many_channels_of_bf16_are_summed_as_one() {
         eprintln!("skipped: {error}");
         return;
     }
-    let case = Case {
-        n: 1,
-        h: 5,
-        w: 6,
-        c_in: 2051,
-        c_out: 40,
-        kh: 1,
-        kw: 1,
-        stride: 1,
-        padding: 0,
-        groups: 1,
-    };
+    let case = Case::pointwise([1, 5, 6], [2051, 40]);
     let (x, w) = (tensor(&case.x(), 1), tensor(&case.weight(), 2));
     let y = conv2d_with_precision(&x, &w, &Conv2d::default(), Precision::Bf16).unwrap();
     let rounded =

@@ -1,4 +1,4 @@
-//! Optimisers against their formulas written out, and their state saved and restored.
+//! Saved and restored state of optimizers, and frozen parameter groups; `golden.rs` has the steps.
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod common;
@@ -19,51 +19,6 @@ fn gradients(of: &[&Var]) -> GradStore {
         loss = (loss + (var.sqr().unwrap().sum_all().unwrap() * 0.5).unwrap()).unwrap();
     }
     loss.backward().unwrap()
-}
-
-#[test]
-fn sgd_follows_pytorchs_formula_with_and_without_nesterov() {
-    for nesterov in [false, true] {
-        let settings = SgdConfig { momentum: 0.9, nesterov, weight_decay: 0.1 };
-        let p = parameter("p", &[1.0, -2.0], ParamGroup::default());
-        let var = p.var.clone();
-        let mut sgd = Sgd::new(vec![p], settings).unwrap();
-        let (mut x, mut v) = ([1.0_f64, -2.0], [0.0_f64; 2]);
-        for _ in 0..5 {
-            sgd.step(&gradients(&[&var]), 0.05).unwrap();
-            for (x, v) in x.iter_mut().zip(&mut v) {
-                let d = *x + 0.1 * *x;
-                *v = 0.9 * *v + d;
-                *x -= 0.05 * if nesterov { d + 0.9 * *v } else { *v };
-            }
-        }
-        for (got, expected) in values(&var).iter().zip(x) {
-            assert!((f64::from(*got) - expected).abs() < 1e-6);
-        }
-    }
-}
-
-#[test]
-fn adamw_follows_its_formula() {
-    let settings = AdamWConfig::default();
-    let p = parameter("p", &[1.0, -2.0], ParamGroup::default());
-    let var = p.var.clone();
-    let mut adam = AdamW::new(vec![p], settings).unwrap();
-    let (mut x, mut m, mut v) = ([1.0_f64, -2.0], [0.0_f64; 2], [0.0_f64; 2]);
-    for t in 1..=5 {
-        adam.step(&gradients(&[&var]), 0.05).unwrap();
-        for i in 0..2 {
-            let slope = x[i];
-            x[i] *= 1.0 - 0.05 * 0.01;
-            m[i] = 0.9 * m[i] + 0.1 * slope;
-            v[i] = 0.999 * v[i] + 0.001 * slope * slope;
-            let (mean, square) = (m[i] / (1.0 - 0.9_f64.powi(t)), v[i] / (1.0 - 0.999_f64.powi(t)));
-            x[i] -= 0.05 * mean / (square.sqrt() + 1e-8);
-        }
-    }
-    for (got, expected) in values(&var).iter().zip(x) {
-        assert!((f64::from(*got) - expected).abs() < 1e-6);
-    }
 }
 
 #[test]
@@ -97,7 +52,7 @@ fn a_factor_of_zero_freezes_a_parameter() {
 }
 
 #[test]
-fn a_foreign_state_is_refused_and_changes_nothing() {
+fn the_state_of_another_optimizer_is_refused_and_changes_nothing() {
     let settings = SgdConfig { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
     let mut sgd =
         Sgd::new(vec![parameter("p", &[1.0, 2.0], ParamGroup::default())], settings).unwrap();

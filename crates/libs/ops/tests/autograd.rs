@@ -1,4 +1,4 @@
-//! The way backward of this crate against candle's own.
+//! Gradients of `value_and_grad` against candle's own backward pass.
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod common;
@@ -11,7 +11,7 @@ use hpa_ops::{
 };
 
 #[test]
-fn gradients_have_the_bits_of_candles_own_way() {
+fn gradients_have_the_bits_of_candles_own_backward_pass() {
     let x = tensor(&[2, 8, 8, 16], 1);
     let (w, gamma, beta) = (var(&[16, 16, 3, 3], 2), var(&[16], 3), var(&[16], 4));
     let (head, bias, targets) = (var(&[28, 16], 5), var(&[28], 6), tensor(&[2, 28], 7));
@@ -34,7 +34,7 @@ fn gradients_have_the_bits_of_candles_own_way() {
 }
 
 #[test]
-fn a_gradient_that_would_stop_in_silence_is_an_error() {
+fn a_gradient_that_would_silently_stop_is_an_error() {
     let (x, head, bias) = (var(&[2, 4], 1), var(&[3, 4], 2), var(&[3], 3));
     let after = value_and_grad(|| linear(&x, &head, &bias)?.sum_all()).unwrap_err().to_string();
     assert!(after.contains("linear") && after.contains("candle"), "{after}");

@@ -1,4 +1,4 @@
-//! What mobile networks need beside ordinary layers: the cut-off rectifier and "SAME" padding.
+//! ReLU, ReLU6 and "SAME" padding.
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod common;
@@ -6,7 +6,7 @@ mod common;
 use candle_core::{Device, Tensor, Var};
 use common::{numbers, tensor, values, var};
 use hpa_ops::{
-    Conv2d, Padding, conv2d, global_average_pool, linear, relu6, value_and_grad, zero_pad2d,
+    Conv2d, Padding, conv2d, global_average_pool, linear, relu, relu6, value_and_grad, zero_pad2d,
 };
 
 #[test]
@@ -23,7 +23,7 @@ fn relu6_and_its_gradient_are_pytorchs() {
 }
 
 #[test]
-fn relu6_lets_a_nan_through_in_both_directions() {
+fn relu6_passes_a_nan_forward_and_its_gradient_backward() {
     let x = Var::from_tensor(&Tensor::new(&[f32::NAN, 2.0], &Device::Cpu).unwrap()).unwrap();
     let y = relu6(&x).unwrap();
     assert!(values(&y)[0].is_nan());
@@ -33,7 +33,7 @@ fn relu6_lets_a_nan_through_in_both_directions() {
 
 #[test]
 fn same_padding_is_tensorflows() {
-    // TensorFlow's rule by hand: ceil(side / stride) outputs, the odd zero behind.
+    // TensorFlow's rule by hand: ceil(side / stride) outputs, the odd zero after.
     for (side, kernel, stride, before, behind) in [
         (224, 3, 2, 0, 1),
         (112, 5, 2, 1, 2),
@@ -92,9 +92,9 @@ fn padding_by_hand_and_by_the_convolution_agree() {
     }
 }
 
-/// The tape follows both operations: its gradients are those of candle's own way backward.
+/// The tape records both operations: its gradients are those of candle's own backward pass.
 #[test]
-fn the_tape_goes_back_through_padding_and_rectifier() {
+fn the_tape_records_padding_and_relu6() {
     let x = Tensor::from_vec(
         numbers(2 * 6 * 6 * 4, 1).iter().map(|v| v * 30.0).collect::<Vec<_>>(),
         (2, 6, 6, 4),
@@ -121,4 +121,11 @@ fn the_tape_goes_back_through_padding_and_rectifier() {
         assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= 1e-6 * b.abs().max(1e-3)));
         assert!(a.iter().any(|g| *g != 0.0));
     }
+}
+
+#[test]
+fn relu_has_no_gradient_at_zero() {
+    let x = Var::new(&[-1.0_f32, 0.0, 2.0], &Device::Cpu).unwrap();
+    let gradients = relu(&x).unwrap().sum_all().unwrap().backward().unwrap();
+    assert_eq!(values(gradients.get(&x).unwrap()), [0.0, 0.0, 1.0]);
 }

@@ -1,10 +1,10 @@
-//! Any number of threads gives the same bits, and the SIMD paths agree.
+//! Equal bits for any number of threads, and agreement of the SIMD levels.
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod common;
 
 use candle_core::Result;
-use common::{Case, bits, error, tensor, values, var};
+use common::{Case, assert_same_for_any_threads, bits, error, tensor, values, var};
 use hpa_ops::{
     Conv2d, Precision, Reduction, SimdError, batch_norm_train, bce_with_logits, conv2d,
     conv2d_with_precision, global_average_pool, linear, max_pool2d, pin_simd, select_simd,
@@ -12,7 +12,7 @@ use hpa_ops::{
 };
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The pinned path is one for the whole process: tests that touch it take turns.
+/// The pinned SIMD path is global: tests that change it take turns.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn turn() -> MutexGuard<'static, ()> {
@@ -52,15 +52,10 @@ fn one_two_and_three_threads_give_the_same_bits_on_every_path() {
     let _turn = turn();
     for path in ["avx512", "avx2", "portable"] {
         if pin_simd(path).is_err() {
-            eprintln!("skipped: this processor has no {path}");
+            eprintln!("skipped: this CPU has no {path}");
             continue;
         }
-        let with = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| network().unwrap().iter().map(bits).collect::<Vec<_>>())
-        };
-        let one = with(1);
-        assert!(one == with(2) && one == with(3), "the bits depend on the threads on {path}");
+        assert_same_for_any_threads(|| network().unwrap().iter().map(bits).collect::<Vec<_>>());
     }
 }
 
@@ -72,7 +67,7 @@ fn the_simd_paths_agree() {
         network().unwrap().iter().map(|t| values(t).into_iter().map(f64::from).collect()).collect();
     for path in ["avx512", "avx2"] {
         if pin_simd(path).is_err() {
-            eprintln!("skipped: this processor has no {path}");
+            eprintln!("skipped: this CPU has no {path}");
             continue;
         }
         assert_eq!(simd_path(), path);
@@ -84,15 +79,15 @@ fn the_simd_paths_agree() {
 }
 
 #[test]
-fn every_convolution_kernel_agrees_between_the_paths() {
+fn every_convolution_algorithm_agrees_between_the_paths() {
     let _turn = turn();
-    let cases =
-        [([2, 9, 7, 48, 80], 3, 1, 1), ([1, 8, 8, 24, 20], 3, 2, 1), ([3, 5, 5, 33, 65], 1, 1, 0)];
-    for ([n, h, w, c_in, c_out], kernel, stride, padding) in cases {
-        let case =
-            Case { n, h, w, c_in, c_out, kh: kernel, kw: kernel, stride, padding, groups: 1 };
+    for case in [
+        Case::new([2, 9, 7, 48, 80], [3, 3], [1, 1, 1]),
+        Case::new([1, 8, 8, 24, 20], [3, 3], [2, 1, 1]),
+        Case::new([3, 5, 5, 33, 65], [1, 1], [1, 0, 1]),
+    ] {
         let (x, weight) = (tensor(&case.x(), 1), tensor(&case.weight(), 2));
-        let run = || values(&conv2d(&x, &weight, &Conv2d { stride, padding, groups: 1 }).unwrap());
+        let run = || values(&conv2d(&x, &weight, &case.spec()).unwrap());
         pin_simd("portable").unwrap();
         let expected: Vec<f64> = run().into_iter().map(f64::from).collect();
         for path in ["avx512", "avx2"].into_iter().filter(|path| pin_simd(path).is_ok()) {
