@@ -1,6 +1,6 @@
 //! ReLU and ReLU6.
 //!
-//! Source of ReLU6: Howard et al., *MobileNets* (2017), arXiv 1704.04861.
+//! Source of ReLU6: Howard et al. (2017), arXiv 1704.04861.
 
 use crate::autograd::record;
 use crate::cpu::{activation, simd};
