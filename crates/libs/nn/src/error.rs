@@ -141,7 +141,7 @@ fn fitting_batch(fits: Option<usize>) -> String {
 fn smaller_batch_hint(fits: Option<usize>) -> String {
     fits.map_or_else(
         || ", use smaller images, or see what else uses the GPU (nvidia-smi)".to_owned(),
-        |fits| format!(" to {fits} (accumulate makes one step of several batches), or use precision = \"bf16\""),
+        |fits| format!(" to {fits} (gradient_accumulation_steps makes one step of several batches), or use precision = \"bf16\""),
     )
 }
 

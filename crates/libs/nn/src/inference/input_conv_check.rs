@@ -98,8 +98,7 @@ fn rgb_network(
 
 /// Normalised pixels, `[N · S · S]` of four channels.
 fn random_pixels(seed: Seed) -> Vec<[f32; Channel::COUNT]> {
-    // The stream's name is part of the random numbers.
-    let mut rng = seed.derive("pictures of the surgery check").rng();
+    let mut rng = seed.derive("images of the input-convolution check").rng();
     #[expect(clippy::cast_possible_truncation, reason = "pixels are 32-bit")]
     let mut level = || rng.range(-1.0, 3.0) as f32;
     (0..IMAGES * SIZE * SIZE).map(|_| std::array::from_fn(|_| level())).collect()
