@@ -8,29 +8,17 @@ use hpa_core::{FoldCount, LabelNames, LabelSet, SampleId, Seed, Threshold};
 use std::path::{Path, PathBuf};
 
 /// A sample id from text.
-///
-/// # Panics
-/// When the text is no id.
-#[must_use]
 pub fn id(text: &str) -> SampleId {
     text.parse().expect("a sample id")
 }
 
 /// Label names from text.
-///
-/// # Panics
-/// When they are none.
-#[must_use]
 pub fn label_names(names: &[&str]) -> LabelNames {
     let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
     LabelNames::try_from(names).expect("label names")
 }
 
 /// Labels of samples: `labels(&LabelNames::atlas(), &[("s0", "0 3"), ("s1", "27")])`.
-///
-/// # Panics
-/// When an id or a label is wrong.
-#[must_use]
 pub fn labels<S: AsRef<str>>(names: &LabelNames, rows: &[(S, S)]) -> Labels {
     let row = |(sample, labels): &(S, S)| LabelRow {
         id: id(sample.as_ref()),
@@ -40,10 +28,6 @@ pub fn labels<S: AsRef<str>>(names: &LabelNames, rows: &[(S, S)]) -> Labels {
 }
 
 /// Folds of samples: `folds(2, &[("s0", 0), ("s1", 1)])`; every sample is a group of its own.
-///
-/// # Panics
-/// When an id or a fold is wrong.
-#[must_use]
 pub fn folds<S: AsRef<str>>(count: u64, rows: &[(S, u64)]) -> Folds {
     let count = FoldCount::try_from(count).expect("a number of folds");
     let row = |(group, (sample, fold)): (u32, &(S, u64))| FoldRow {
@@ -55,10 +39,6 @@ pub fn folds<S: AsRef<str>>(count: u64, rows: &[(S, u64)]) -> Folds {
 }
 
 /// Predictions of samples, in two folds if `folds` are given.
-///
-/// # Panics
-/// When an id or a fold is wrong.
-#[must_use]
 pub fn predictions<S: AsRef<str>>(
     names: &LabelNames,
     rows: &[(S, &[f32])],
@@ -75,10 +55,6 @@ pub fn predictions<S: AsRef<str>>(
 }
 
 /// The same threshold for every label, and for every label in each fold if `by_fold` is given.
-///
-/// # Panics
-/// When a threshold is not in [0, 1].
-#[must_use]
 pub fn thresholds(names: &LabelNames, all: f64, by_fold: Option<&[f64]>) -> Thresholds {
     let threshold = |value: f64| Threshold::try_from(value).expect("a threshold");
     let row = ThresholdRow {
@@ -97,27 +73,17 @@ pub fn thresholds(names: &LabelNames, all: f64, by_fold: Option<&[f64]>) -> Thre
 }
 
 /// Writes an artefact without inputs.
-///
-/// # Panics
-/// When it cannot be written.
 pub fn write(artifact: &impl Artifact, path: &Path) {
     artifact.write(path, &Provenance::new(&())).expect("the folder is writable");
 }
 
 /// A row of a shard, without digest: a square image of `4 × size_px × size_px` bytes.
-///
-/// # Panics
-/// When the id is none.
-#[must_use]
 pub fn image_row(sample: &str, size_px: u32, image: Vec<u8>) -> ImageRow {
     let (phash, digest) = ([0; 4], [0; 32]);
     ImageRow { id: id(sample), height: size_px, width: size_px, image, phash, digest }
 }
 
 /// Writes a shard.
-///
-/// # Panics
-/// When it cannot be written.
 pub fn write_shard(path: &Path, size_px: usize, rows: impl IntoIterator<Item = ImageRow>) {
     let mut writer =
         ImageWriter::create(path, size_px, &Provenance::new(&())).expect("the folder is writable");
@@ -128,10 +94,6 @@ pub fn write_shard(path: &Path, size_px: usize, rows: impl IntoIterator<Item = I
 }
 
 /// `count` images of uniform noise, `4 × size_px × size_px` bytes each.
-///
-/// # Panics
-/// Never: bytes are below 256.
-#[must_use]
 pub fn noise_images(count: usize, size_px: usize, seed: u64) -> Vec<Vec<u8>> {
     let mut rng = Seed::new(seed).rng();
     let mut byte = || u8::try_from(rng.below(256)).expect("below 256");
@@ -139,7 +101,6 @@ pub fn noise_images(count: usize, size_px: usize, seed: u64) -> Vec<Vec<u8>> {
 }
 
 /// A file of the folder of real data, if it is there; says so if not.
-#[must_use]
 pub fn shared_file(name: &str) -> Option<PathBuf> {
     let path = crate::shared()?.join("data").join(name);
     if path.exists() {

@@ -3,6 +3,13 @@
 //! The tests of a program's crate use [`TestDir`] to run it and [`fixtures`] for small inputs;
 //! the tests of the whole workspace also run `make`.
 
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::return_self_not_must_use,
+    reason = "helpers of tests panic when a test must fail"
+)]
+
 pub mod fixtures;
 mod program;
 
@@ -14,23 +21,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The root of the workspace.
-///
-/// # Panics
-/// When this crate has moved out of it.
-#[must_use]
 pub fn workspace() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().expect("the package is one folder below the root").to_owned()
 }
 
 /// Where cargo puts what it builds; a relative path is meant from the root of the workspace.
-#[must_use]
 pub fn target() -> PathBuf {
     workspace().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 /// `make` in the workspace, silent about folders, free of an outer make's flags.
-#[must_use]
 pub fn make(arguments: &[&str]) -> Command {
     let mut command = Command::new("make");
     command.current_dir(workspace()).arg("--no-print-directory").args(arguments);
@@ -41,10 +42,6 @@ pub fn make(arguments: &[&str]) -> Command {
 }
 
 /// Builds a program once and returns its path.
-///
-/// # Panics
-/// When it does not build.
-#[must_use]
 pub fn program(name: &str) -> PathBuf {
     let path = target().join("release").join(name);
     // Make knows what lies inside of the workspace by its path from there.
@@ -54,10 +51,6 @@ pub fn program(name: &str) -> PathBuf {
 }
 
 /// Runs a command that must succeed; its standard output and error together.
-///
-/// # Panics
-/// When it fails, with all that it said.
-#[must_use]
 pub fn said(mut command: Command) -> String {
     let output = command.output().expect("the program starts");
     let text = text(&output);
@@ -66,17 +59,12 @@ pub fn said(mut command: Command) -> String {
 }
 
 /// Standard output and error as one text.
-#[must_use]
 pub fn text(output: &Output) -> String {
     let parts = [&output.stdout, &output.stderr];
     parts.map(|part| String::from_utf8_lossy(part).into_owned()).concat()
 }
 
 /// Every file below a folder, by its path from there.
-///
-/// # Panics
-/// When the folder cannot be read.
-#[must_use]
 pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -97,7 +85,6 @@ pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 /// The folder of real samples, tables and matrices, if there is one; says so if not.
 ///
 /// `HPA_SHARED` names it; a relative path is meant from the root of the workspace.
-#[must_use]
 pub fn shared() -> Option<PathBuf> {
     let folder = std::env::var_os("HPA_SHARED").unwrap_or_else(|| "../shared".into());
     let folder = workspace().join(folder);

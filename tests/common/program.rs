@@ -17,55 +17,37 @@ impl Default for TestDir {
 
 impl TestDir {
     /// An empty folder, removed when the value is dropped.
-    ///
-    /// # Panics
-    /// When no temporary folder can be made.
-    #[must_use]
     pub fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary folder"))
     }
 
     /// The folder itself.
-    #[must_use]
     pub fn root(&self) -> &Path {
         self.0.path()
     }
 
     /// A path in the folder.
-    #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// Writes a file.
-    ///
-    /// # Panics
-    /// When it cannot be written.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         hpa_artifacts::atomic::write_bytes(&self.path(name), content.as_ref())
             .expect("the folder is writable");
     }
 
     /// The bytes of a file.
-    ///
-    /// # Panics
-    /// When it cannot be read.
-    #[must_use]
     pub fn bytes(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     /// The text of a file.
-    ///
-    /// # Panics
-    /// When it cannot be read or is not UTF-8.
-    #[must_use]
     pub fn text(&self, name: &str) -> String {
         String::from_utf8(self.bytes(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     /// A program to be run in this folder: `dir.program(env!("CARGO_BIN_EXE_hpa-split"))`.
-    #[must_use]
     pub fn program(&self, path: &str) -> TestCommand {
         let mut command = Command::new(path);
         command.current_dir(self.root());
@@ -79,41 +61,30 @@ pub struct TestCommand(Command);
 
 impl TestCommand {
     /// Adds the words of a line, separated by white space.
-    #[must_use]
     pub fn words(mut self, line: &str) -> Self {
         self.0.args(line.split_whitespace());
         self
     }
 
     /// Adds arguments as they are.
-    #[must_use]
     pub fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
         self.0.args(arguments);
         self
     }
 
     /// Sets an environment variable.
-    #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.0.env(name, value);
         self
     }
 
     /// Starts the program in the background, standard error piped.
-    ///
-    /// # Panics
-    /// When it does not start.
-    #[must_use]
     pub fn spawn(mut self) -> Child {
         let command = self.0.stdout(Stdio::null()).stderr(Stdio::piped());
         command.spawn().expect("the program starts")
     }
 
     /// Runs the program to its end.
-    ///
-    /// # Panics
-    /// When it does not start, or prints what is not UTF-8.
-    #[must_use]
     pub fn run(mut self) -> TestRun {
         let output = self.0.output().expect("the program starts");
         TestRun {
@@ -125,28 +96,18 @@ impl TestCommand {
     }
 
     /// Runs the program, which must exit with 0.
-    ///
-    /// # Panics
-    /// When it exits with another status.
     #[track_caller]
     pub fn succeeds(self) -> TestRun {
         self.run().check(0)
     }
 
     /// Runs the program, which must exit with `status`, and returns its standard error.
-    ///
-    /// # Panics
-    /// When it exits with another status.
-    #[must_use]
     #[track_caller]
     pub fn fails(self, status: i32) -> String {
         self.run().check(status).stderr
     }
 
     /// Runs the program with `--json`; it must exit with 0. The printed value.
-    ///
-    /// # Panics
-    /// When it exits with another status or prints no JSON.
     #[track_caller]
     pub fn json(self) -> Value {
         self.words("--json").succeeds().json()
@@ -173,10 +134,6 @@ impl TestRun {
     }
 
     /// Standard output as one JSON value.
-    ///
-    /// # Panics
-    /// When it is none.
-    #[must_use]
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)

@@ -2,10 +2,10 @@
 
 pub mod npy;
 
-use hpa_artifacts::ErrorList;
-use hpa_artifacts::{ArtifactError, FoldColumn, Predictions};
+use anyhow::Context;
+use hpa_artifacts::{ErrorList, FoldColumn, Predictions};
 use hpa_core::{FoldCount, FoldError, LabelNames, Probability, SampleId};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Probabilities as read from a file, before any check.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,38 +16,6 @@ pub struct RawPredictions {
     pub folds: Option<Vec<u8>>,
     /// Row-major `[samples][labels]`.
     pub values: Vec<f64>,
-}
-
-/// Why probabilities cannot be imported.
-#[derive(Debug, thiserror::Error)]
-pub enum ImportError {
-    /// The file cannot be read.
-    #[error(transparent)]
-    File(#[from] ArtifactError),
-    /// The file is not a NumPy array of probabilities.
-    #[error("{} is not an array of probabilities: {reason}", path.display())]
-    NotAnArray {
-        /// The file.
-        path: PathBuf,
-        /// What was found instead.
-        reason: String,
-    },
-    /// Values outside of [0, 1].
-    #[error("{}: {errors}", path.display())]
-    Values {
-        /// The file.
-        path: PathBuf,
-        /// Sample, label and value of each.
-        errors: ErrorList,
-    },
-    /// A fold column without at least two folds.
-    #[error("{} is not a table of out-of-fold predictions: {source}", path.display())]
-    Folds {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with the fold numbers.
-        source: FoldError,
-    },
 }
 
 /// Checks every value and converts them to predictions.
@@ -62,7 +30,7 @@ pub fn predictions(
     raw: RawPredictions,
     names: LabelNames,
     path: &Path,
-) -> Result<Predictions, ImportError> {
+) -> anyhow::Result<Predictions> {
     assert_eq!(raw.values.len(), raw.ids.len() * names.count(), "whole rows");
     let mut errors = ErrorList::default();
     let mut probabilities = Vec::with_capacity(raw.values.len());
@@ -77,17 +45,20 @@ pub fn predictions(
         }
     }
     if errors.count() > 0 {
-        return Err(ImportError::Values { path: path.to_owned(), errors });
+        anyhow::bail!("{}: {errors}", path.display());
     }
     let folds = raw.folds.as_deref().map(|folds| fold_column(folds, path)).transpose()?;
     Ok(Predictions { names, ids: raw.ids, folds, probabilities })
 }
 
 /// The largest number decides how many folds there are.
-fn fold_column(numbers: &[u8], path: &Path) -> Result<FoldColumn, ImportError> {
-    let wrong = |source| ImportError::Folds { path: path.to_owned(), source };
-    let count = numbers.iter().max().map_or(0, |&largest| u64::from(largest) + 1);
-    let count = FoldCount::try_from(count).map_err(wrong)?;
-    let folds = numbers.iter().map(|&number| count.fold(u64::from(number)));
-    Ok(FoldColumn { count, folds: folds.collect::<Result<_, _>>().map_err(wrong)? })
+fn fold_column(numbers: &[u8], path: &Path) -> anyhow::Result<FoldColumn> {
+    let column = || -> Result<FoldColumn, FoldError> {
+        let count = numbers.iter().max().map_or(0, |&largest| u64::from(largest) + 1);
+        let count = FoldCount::try_from(count)?;
+        let folds = numbers.iter().map(|&number| count.fold(u64::from(number)));
+        Ok(FoldColumn { count, folds: folds.collect::<Result<_, _>>()? })
+    };
+    column()
+        .with_context(|| format!("{} is not a table of out-of-fold predictions", path.display()))
 }

@@ -7,9 +7,9 @@
 //!
 //! Source: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
 
-use crate::ImportError;
+use anyhow::{Context, anyhow};
 use half::f16;
-use hpa_artifacts::{ArtifactError, open_regular};
+use hpa_artifacts::open_regular;
 use hpa_core::MAX_LABELS;
 use rawzip::{CompressionMethod, ZipArchive};
 use std::cmp::Ordering;
@@ -33,16 +33,17 @@ pub struct Matrix {
 ///
 /// # Errors
 /// When the file holds no such array.
-pub fn read_npy(path: &Path, key: Option<&str>, rows: usize) -> Result<Matrix, ImportError> {
-    let wrong = |reason| ImportError::NotAnArray { path: path.to_owned(), reason };
-    let io = |source| ImportError::File(ArtifactError::io(path, "read")(source));
+pub fn read_npy(path: &Path, key: Option<&str>, rows: usize) -> anyhow::Result<Matrix> {
+    let wrong =
+        |reason: String| anyhow!("{} is not an array of probabilities: {reason}", path.display());
+    let cannot_read = || format!("cannot read {}", path.display());
     // No array that fits the rows is larger.
     let most = MAX_HEADER + rows * MAX_LABELS * size_of::<f64>();
     let mut file = open_regular(path)?;
     let mut bytes = Vec::new();
-    file.by_ref().take(4).read_to_end(&mut bytes).map_err(io)?;
+    file.by_ref().take(4).read_to_end(&mut bytes).with_context(cannot_read)?;
     if bytes.starts_with(b"PK") {
-        file.read_to_end(&mut bytes).map_err(io)?;
+        file.read_to_end(&mut bytes).with_context(cannot_read)?;
         bytes = npz_entry(&bytes, key, most).map_err(wrong)?;
     } else if key.is_some() {
         return Err(wrong("it is not an .npz, so it has no array with a key".to_owned()));

@@ -13,7 +13,7 @@ mod evaluate;
 mod page;
 mod render;
 
-pub use data::{ModelHistory, ModelResult, ReportError, RunData, RunFiles, Split, ThresholdSet};
+pub use data::{ModelHistory, ModelResult, RunData, RunFiles, Split, ThresholdSet};
 pub use evaluate::{Evaluation, Resampling, Score, best, evaluate, score_table};
 pub use page::{ReportInputs, render_page};
 pub use render::text_table;

@@ -1,5 +1,4 @@
 //! The program as users call it.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use hpa_artifacts::read_label_csv;
 use hpa_artifacts::{Labels, read_matrix_csv};

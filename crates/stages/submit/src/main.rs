@@ -64,10 +64,6 @@ fn run(args: &Args, context: &RunContext) -> Result<Summary> {
     if submission.excluded > 0 {
         context.info(format!("{} excluded samples are left empty", submission.excluded));
     }
-    atomic::write_bytes(&args.out, submission.csv().as_bytes())?;
-    Ok(Summary {
-        rows: submission.rows.len(),
-        empty: submission.n_empty(),
-        excluded: submission.excluded,
-    })
+    atomic::write_bytes(&args.out, submission.csv.as_bytes())?;
+    Ok(Summary { rows: template.len(), empty: submission.empty, excluded: submission.excluded })
 }

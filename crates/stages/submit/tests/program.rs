@@ -1,5 +1,4 @@
 //! The program as users call it.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use hpa_artifacts::{Artifact, Digest, Predictions, Provenance};
 use hpa_tests::{TestCommand, TestDir, fixtures, shared_file};

@@ -34,4 +34,4 @@ pub use config::SynthConfig;
 pub use data_set::{Sample, Split, samples};
 pub use draw::{ChannelImages, draw_images};
 pub use label_sampling::LabelSamplingError;
-pub use writer::{WriteError, prepare_folder, write_images, write_tables};
+pub use writer::{prepare_folder, write_images, write_tables};

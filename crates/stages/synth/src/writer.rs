@@ -10,49 +10,32 @@
 
 use crate::data_set::{Sample, Split};
 use crate::draw::ChannelImages;
+use anyhow::Context;
 use hpa_artifacts::{ArtifactError, atomic};
 use hpa_core::{Channel, LabelSet, Seed};
 use std::fmt::Write;
 use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The file that marks a folder as drawn by this program.
 const MARKER: &str = "synth.json";
 const TABLES: [&str; 3] = ["train.csv", "test_labels.csv", "sample_submission.csv"];
 
-/// Why a data set cannot be written.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteError {
-    /// The folder holds a data set that this program did not draw.
-    #[error(
-        "{} exists, and its folder was not drawn by hpa-synth ({MARKER} is missing)\n  help: give --out an empty or new folder; nothing was changed",
-        .0.display()
-    )]
-    NotOurs(PathBuf),
-    /// An image could not be encoded.
-    #[error("cannot write {}: {source}", path.display())]
-    Png {
-        /// The image.
-        path: PathBuf,
-        /// The encoder's error.
-        source: png::EncodingError,
-    },
-    /// A file could not be written.
-    #[error(transparent)]
-    File(#[from] ArtifactError),
-}
-
 /// Prepares the folder of a data set: removes one drawn there before and nothing else.
 ///
 /// # Errors
 /// When the folder holds a data set that was not drawn, or cannot be written.
-pub fn prepare_folder(folder: &Path, config: &str) -> Result<(), WriteError> {
+pub fn prepare_folder(folder: &Path, config: &str) -> anyhow::Result<()> {
     let marker = folder.join(MARKER);
     let folders = Split::ALL.map(|split| folder.join(split.name()));
     let tables = TABLES.map(|table| folder.join(table));
     let taken = tables.iter().chain(&folders).find(|path| path.exists());
     if let Some(path) = taken.filter(|_| !marker.is_file()) {
-        return Err(WriteError::NotOurs(path.clone()));
+        anyhow::bail!(
+            "{} exists, and its folder was not drawn by hpa-synth ({MARKER} is missing)\n  \
+             help: give --out an empty or new folder; nothing was changed",
+            path.display()
+        );
     }
     // train.csv is removed first, so that a remainder is never mistaken for a data set.
     for table in tables.iter().filter(|table| table.exists()) {
@@ -88,7 +71,7 @@ pub fn write_images(
     sample: &Sample,
     size_px: usize,
     images: &ChannelImages,
-) -> Result<(), WriteError> {
+) -> anyhow::Result<()> {
     for (channel, pixels) in Channel::ALL.into_iter().zip(images) {
         let path = folder.join(sample.split.name()).join(format!("{}_{channel}.png", sample.id));
         #[expect(
@@ -96,7 +79,8 @@ pub fn write_images(
             reason = "images are complete only with train.csv, which is written atomically and last"
         )]
         let file = std::fs::File::create(&path).map_err(ArtifactError::io(&path, "write"))?;
-        encode(file, size_px, pixels).map_err(|source| WriteError::Png { path, source })?;
+        encode(file, size_px, pixels)
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }
@@ -116,7 +100,7 @@ fn encode(file: std::fs::File, size_px: usize, pixels: &[u8]) -> Result<(), png:
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn write_tables(folder: &Path, samples: &[Sample], seed: Seed) -> Result<(), WriteError> {
+pub fn write_tables(folder: &Path, samples: &[Sample], seed: Seed) -> anyhow::Result<()> {
     let mut train = String::from("Id,Target\n");
     let mut test = train.clone();
     let mut template = String::from("Id,Predicted\n");

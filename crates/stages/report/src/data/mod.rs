@@ -4,11 +4,9 @@
 //! fitted without its fold) and test (the samples of the test labels, with thresholds fitted
 //! out of fold). Matrices are row-major `[samples][labels]` in the split's order.
 
-mod error;
 mod models;
 mod split;
 
-pub use error::ReportError;
 pub use split::Split;
 
 use hpa_artifacts::{Folds, History, Labels, Loaded, Predictions, Thresholds};
@@ -152,7 +150,7 @@ impl ModelHistory {
     }
 }
 
-fn group_by_model(histories: Vec<Loaded<History>>) -> Result<Vec<ModelHistory>, ReportError> {
+fn group_by_model(histories: Vec<Loaded<History>>) -> anyhow::Result<Vec<ModelHistory>> {
     let mut models: Vec<ModelHistory> = Vec::new();
     let mut paths: BTreeMap<(String, String), PathBuf> = BTreeMap::new();
     for history in histories {
@@ -161,7 +159,7 @@ fn group_by_model(histories: Vec<Loaded<History>>) -> Result<Vec<ModelHistory>, 
         let name = file.split('.').next().unwrap_or_default().to_owned();
         let what = format!("the history of {model}, {name}");
         if let Some(first) = paths.insert((model.clone(), name.clone()), path.clone()) {
-            return Err(ReportError::Duplicate { first, second: path, what });
+            anyhow::bail!("{} and {} both hold {what}", first.display(), path.display());
         }
         let fold = FoldHistory { name, history: history.value };
         match models.iter_mut().find(|known| known.model == model) {

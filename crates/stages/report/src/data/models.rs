@@ -1,7 +1,8 @@
 //! Joins predictions and thresholds into models by the name of their folder.
 
 use super::split::{check_names, rows_of};
-use super::{ModelResult, ReportError, RunFiles, Split, ThresholdSet};
+use super::{ModelResult, RunFiles, Split, ThresholdSet};
+use anyhow::bail;
 use hpa_artifacts::{ArtifactError, Loaded, Origin, Predictions, Thresholds, check_lineage};
 use hpa_core::SampleId;
 use std::path::PathBuf;
@@ -63,7 +64,12 @@ impl<'a> ModelsBuilder<'a> {
         let name = file.origin.folder_name();
         let path = file.origin.path.clone();
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.model.name == name) else {
-            return Err(ReportError::NoPredictions { path, name }.into());
+            bail!(
+                "{}: no predictions of {name:?} are given\n  \
+                 help: add --predictions predictions/{name}/oof.parquet; thresholds and predictions \
+                 are matched by the name of their folder",
+                path.display()
+            );
         };
         for predictions in entry.oof.iter().chain(&entry.test) {
             check_lineage("models", predictions, &file.origin)?;
@@ -78,8 +84,8 @@ impl<'a> ModelsBuilder<'a> {
         let sets = &mut entry.model.threshold_sets;
         if let Some(earlier) = sets.iter().position(|set| set.method == method) {
             let first = entry.thresholds[earlier].clone();
-            let what = format!("the thresholds of {name} by {method}");
-            return Err(ReportError::Duplicate { first, second: path, what }.into());
+            let (first, second) = (first.display(), path.display());
+            bail!("{first} and {second} both hold the thresholds of {name} by {method}");
         }
         sets.push(ThresholdSet { method, thresholds: file.value.clone() });
         entry.thresholds.push(path);
@@ -137,7 +143,7 @@ impl<'a> ModelsBuilder<'a> {
         file: &Loaded<Predictions>,
         ids: &[SampleId],
         of: &Origin,
-    ) -> Result<Vec<f32>, ReportError> {
+    ) -> anyhow::Result<Vec<f32>> {
         let rows = rows_of(ids, of, &file.ids, &file.origin)?;
         let left_out = file.ids.len() - rows.len();
         if left_out > 0 {
@@ -149,15 +155,13 @@ impl<'a> ModelsBuilder<'a> {
     }
 }
 
-fn refuse_second(first: Option<&Origin>, second: &Origin, kind: &str) -> Result<(), ReportError> {
-    match first {
-        None => Ok(()),
-        Some(first) => Err(ReportError::Duplicate {
-            first: first.path.clone(),
-            second: second.path.clone(),
-            what: format!("{kind} of {}", second.folder_name()),
-        }),
+fn refuse_second(first: Option<&Origin>, second: &Origin, kind: &str) -> anyhow::Result<()> {
+    if let Some(first) = first {
+        let model = second.folder_name();
+        let (first, second) = (first.path.display(), second.path.display());
+        bail!("{first} and {second} both hold {kind} of {model}");
     }
+    Ok(())
 }
 
 /// The method's name; a file of another program lacks it and is named by its file.

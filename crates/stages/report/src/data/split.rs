@@ -1,6 +1,6 @@
 //! Labelled samples of one split, and joining other files to them by id.
 
-use super::ReportError;
+use anyhow::{anyhow, bail};
 use hpa_artifacts::{Folds, LabelNameMismatch, Labels, Loaded, Origin, row_indices};
 use hpa_core::{Fold, LabelNames, SampleId};
 
@@ -22,10 +22,7 @@ impl Split {
     ///
     /// # Errors
     /// When one has no labels, or there is none.
-    pub fn out_of_fold(
-        labels: &Loaded<Labels>,
-        folds: &Loaded<Folds>,
-    ) -> Result<Self, ReportError> {
+    pub fn out_of_fold(labels: &Loaded<Labels>, folds: &Loaded<Folds>) -> anyhow::Result<Self> {
         let ids: Vec<SampleId> = folds.rows.iter().map(|row| row.id.clone()).collect();
         let labelled: Vec<SampleId> = labels.rows.iter().map(|row| row.id.clone()).collect();
         let rows = rows_of(&ids, &folds.origin, &labelled, &labels.origin)?;
@@ -43,7 +40,7 @@ impl Split {
     ///
     /// # Errors
     /// When there is none.
-    pub fn test(labels: &Loaded<Labels>) -> Result<Self, ReportError> {
+    pub fn test(labels: &Loaded<Labels>) -> anyhow::Result<Self> {
         let ids: Vec<SampleId> = labels.rows.iter().map(|row| row.id.clone()).collect();
         rows_of(&ids, &labels.origin, &ids, &labels.origin)?;
         Ok(Self {
@@ -75,12 +72,16 @@ pub(super) fn check_names(
     labels: &Loaded<Labels>,
     names: &LabelNames,
     origin: &Origin,
-) -> Result<(), ReportError> {
-    LabelNameMismatch::check(&labels.names, names).map_err(|mismatch| ReportError::Names {
-        path: origin.path.clone(),
-        first: labels.origin.path.clone(),
-        mismatch,
-    })
+) -> anyhow::Result<()> {
+    if let Err(mismatch) = LabelNameMismatch::check(&labels.names, names) {
+        let LabelNameMismatch { label, first, second } = mismatch;
+        bail!(
+            "{} has other label names than {}: label {label} is {second} there and {first} here",
+            origin.path.display(),
+            labels.origin.path.display()
+        );
+    }
+    Ok(())
 }
 
 /// The row in the file `origin` of each of the samples `wanted` of the file `of`.
@@ -92,13 +93,12 @@ pub(super) fn rows_of(
     of: &Origin,
     ids: &[SampleId],
     origin: &Origin,
-) -> Result<Vec<usize>, ReportError> {
+) -> anyhow::Result<Vec<usize>> {
     if wanted.is_empty() {
-        return Err(ReportError::Empty { path: of.path.clone() });
+        bail!("{} has no samples", of.path.display());
     }
-    row_indices(wanted.iter(), ids.iter()).map_err(|missing| ReportError::Missing {
-        path: origin.path.clone(),
-        of: of.path.clone(),
-        missing,
+    row_indices(wanted.iter(), ids.iter()).map_err(|missing| {
+        let (path, of) = (origin.path.display(), of.path.display());
+        anyhow!("{path} lacks {} samples of {of}: {missing}", missing.count)
     })
 }
