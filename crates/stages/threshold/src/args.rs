@@ -1,8 +1,8 @@
 //! Arguments of `hpa-threshold`.
 
-use clap::{ArgMatches, Command, Error, FromArgMatches, error::ErrorKind};
 use hpa_artifacts::{Folds, Labels, Predictions, Thresholds};
-use hpa_cli::{Input, Output, in_range};
+use hpa_cli::{Input, Output, UsageError, in_range};
+use hpa_core::Seed;
 use hpa_metrics::Metric;
 use hpa_threshold::{Calibration, Method, Settings, ThresholdError};
 use serde::Serialize;
@@ -11,25 +11,26 @@ use serde::Serialize;
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
     /// The probabilities; with a `fold` column the thresholds are cross-fitted too
-    #[arg(long, value_name = "P.parquet")]
+    #[arg(long, value_name = "PREDICTIONS.parquet")]
     pub(crate) predictions: Input<Predictions>,
-    /// The labels that count; predictions of other samples are left out
-    #[arg(long, value_name = "L.parquet")]
+    /// The true labels; predictions of other samples are left out
+    #[arg(long, value_name = "LABELS.parquet")]
     pub(crate) labels: Input<Labels>,
-    /// Resample its groups of duplicates as one [default: resample single samples]
-    #[arg(long, value_name = "F.parquet")]
+    /// Resample the groups of duplicates in this file as a whole [default: each sample by itself]
+    #[arg(long, value_name = "FOLDS.parquet")]
     pub(crate) folds: Option<Input<Folds>>,
     /// basinhopping, basinhopping-mratsim, exact, global, fixed:X, coordinate, expected-f1 or
     /// prevalence
     #[arg(long, default_value = "basinhopping")]
     pub(crate) method: Method,
-    /// macro-f1, micro-f1, samples-f1, or with f2 or f0.5 for f1
+    /// macro-f1, micro-f1, samples-f1, or the same with f2 or f0.5
     #[arg(long, default_value = "macro-f1")]
     pub(crate) metric: Metric,
     /// Seed of the random hops and resamples
     #[arg(long, value_name = "S", default_value_t = 0, value_parser = in_range::<u64>(0..=u64::MAX))]
     pub(crate) seed: u64,
-    /// Shrink thresholds of labels with fewer positives than this toward the global one; 0 shrinks none
+    /// Shrink thresholds of labels with fewer positives than this toward the global one; 0 shrinks
+    /// none
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = in_range::<u32>(0..=1_000_000))]
     pub(crate) shrink: u32,
     /// Resamples for the 95 % interval; 0 gives none
@@ -45,7 +46,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "M")]
     submit: Option<Method>,
     /// Where to write the thresholds
-    #[arg(long, value_name = "T.parquet")]
+    #[arg(long, value_name = "THRESHOLDS.parquet")]
     pub(crate) out: Output<Thresholds>,
 }
 
@@ -60,13 +61,27 @@ pub(crate) struct Recorded {
 }
 
 impl Args {
-    pub(crate) fn settings(&self) -> Settings {
-        Settings {
+    /// The settings of the fit.
+    ///
+    /// # Errors
+    /// When the method cannot maximise the metric, or `submit` is not one of `methods`.
+    pub(crate) fn settings(&self) -> Result<Settings, UsageError> {
+        if self.method == Method::Exact && !self.metric.is_separable() {
+            return Err(UsageError::new(ThresholdError::Coupled(self.metric).to_string()));
+        }
+        if let Some(submit) = self.submit.filter(|submit| !self.methods.contains(submit)) {
+            let methods: Vec<String> = self.methods.iter().map(Method::to_string).collect();
+            let methods = methods.join(", ");
+            return Err(UsageError::new(format!(
+                "submit is {submit}, which is not in methods: {methods}"
+            )));
+        }
+        Ok(Settings {
             method: self.method,
             shrink: self.shrink,
             calibration: self.calibration,
-            seed: hpa_core::Seed::new(self.seed),
-        }
+            seed: Seed::new(self.seed),
+        })
     }
 
     pub(crate) fn recorded(&self) -> Recorded {
@@ -77,47 +92,5 @@ impl Args {
             shrink: self.shrink,
             calibration: self.calibration,
         }
-    }
-
-    fn check(&self) -> Result<(), String> {
-        if self.method == Method::Exact && !self.metric.is_separable() {
-            return Err(ThresholdError::Coupled(self.metric).to_string());
-        }
-        match &self.submit {
-            Some(submit) if !self.methods.contains(submit) => {
-                let methods: Vec<String> = self.methods.iter().map(Method::to_string).collect();
-                let methods = methods.join(", ");
-                Err(format!("submit is {submit}, which is none of methods: {methods}"))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Arguments whose combination is valid.
-#[derive(Clone, Debug)]
-pub(crate) struct Config(pub(crate) Args);
-
-impl FromArgMatches for Config {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        let args = Args::from_arg_matches(matches)?;
-        args.check()
-            .map_err(|reason| Error::raw(ErrorKind::ArgumentConflict, format!("{reason}\n")))?;
-        Ok(Self(args))
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
-
-impl clap::Args for Config {
-    fn augment_args(command: Command) -> Command {
-        Args::augment_args(command)
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Args::augment_args_for_update(command)
     }
 }

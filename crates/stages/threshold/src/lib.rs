@@ -14,7 +14,6 @@
 //! label without positives is never predicted (threshold 1) by methods that fit each label
 //! separately; tied scores are predicted together; a score of 0 is never predicted.
 
-mod align;
 mod calibration;
 mod cross_fit;
 mod error;
@@ -28,7 +27,6 @@ mod summary;
 mod testing;
 mod upper_bound;
 
-pub use align::{Aligned, align, check_folds, groups};
 pub use calibration::Calibration;
 pub use cross_fit::cross_fit;
 pub use error::ThresholdError;

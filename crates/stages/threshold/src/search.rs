@@ -1,8 +1,8 @@
 //! A complete search: thresholds fitted on all samples and without each fold, and their scores.
 
-use crate::{Aligned, Fit, Problem, Settings, ThresholdError, cross_fit, fit};
-use hpa_artifacts::{ThresholdRow, Thresholds};
-use hpa_core::{LabelNames, Threshold};
+use crate::{Fit, Problem, Settings, ThresholdError, cross_fit, fit};
+use hpa_artifacts::{Aligned, FoldColumn, Predictions, ThresholdRow, Thresholds, above_thresholds};
+use hpa_core::Threshold;
 use hpa_metrics::{Confusion, Counts, Metric, Ranking};
 use std::time::Instant;
 
@@ -10,7 +10,6 @@ use std::time::Instant;
 #[derive(Debug)]
 pub struct Search<'a> {
     pub(crate) data: &'a Aligned,
-    pub(crate) names: &'a LabelNames,
     pub(crate) settings: Settings,
     pub(crate) problem: Problem,
     pub(crate) fit: Fit,
@@ -29,16 +28,16 @@ impl<'a> Search<'a> {
     /// When a fit fails.
     pub fn run(
         data: &'a Aligned,
-        names: &'a LabelNames,
         metric: Metric,
         settings: &Settings,
     ) -> Result<Self, ThresholdError> {
+        let Predictions { probabilities, folds, .. } = &data.predictions;
         let start = Instant::now();
-        let problem = Problem::new(metric, &data.scores, &data.truth, data.n_labels)?;
+        let problem = Problem::new(metric, probabilities, &data.truth, data.n_labels())?;
         let fit = fit(&problem, settings)?;
         let mut fold_fits = None;
         let mut held_out = None;
-        if let Some((count, folds)) = &data.folds {
+        if let Some(FoldColumn { count, folds }) = folds {
             let fits = cross_fit(&problem, *count, folds, settings)?;
             held_out = Some(confusion(data, |sample| &fits[folds[sample].index()].thresholds));
             fold_fits = Some(fits);
@@ -48,7 +47,7 @@ impl<'a> Search<'a> {
             |(ranking, &threshold): (&Ranking, &f64)| ranking.counts(ranking.predicted(threshold));
         let fitted = problem.rankings().iter().zip(&fit.thresholds).map(counts).collect();
         let settings = *settings;
-        Ok(Self { data, names, settings, problem, fit, fold_fits, fitted, held_out, seconds })
+        Ok(Self { data, settings, problem, fit, fold_fits, fitted, held_out, seconds })
     }
 
     /// The thresholds file; its scores are F1 whatever the metric.
@@ -76,20 +75,17 @@ impl<'a> Search<'a> {
             })
         };
         Ok(Thresholds {
-            names: self.names.clone(),
+            names: self.data.predictions.names.clone(),
             method: self.settings.method.to_string(),
             metric: self.problem.metric().to_string(),
-            rows: (0..self.data.n_labels).map(row).collect::<Result<_, ThresholdError>>()?,
+            rows: (0..self.data.n_labels()).map(row).collect::<Result<_, ThresholdError>>()?,
         })
     }
 }
 
 /// The confusion of the truth with what `thresholds` of each sample predict.
 pub(crate) fn confusion<'a>(data: &Aligned, thresholds: impl Fn(usize) -> &'a [f64]) -> Confusion {
-    let samples = data.scores.chunks_exact(data.n_labels).enumerate();
-    let predicted: Vec<bool> = samples
-        .flat_map(|(sample, scores)| scores.iter().zip(thresholds(sample)))
-        .map(|(&score, &threshold)| f64::from(score) > threshold)
-        .collect();
-    Confusion::new(&data.truth, &predicted, data.n_labels)
+    let n_labels = data.n_labels();
+    let predicted = above_thresholds(&data.predictions.probabilities, n_labels, thresholds);
+    Confusion::new(&data.truth, &predicted, n_labels)
 }

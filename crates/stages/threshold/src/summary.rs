@@ -57,21 +57,18 @@ pub struct LabelSummary {
 }
 
 impl Search<'_> {
-    /// The summary of the search, with an interval if there is a `bootstrap`.
+    /// The summary of the search; `bootstrap` gives the interval.
     #[must_use]
-    pub fn summary(&self, bootstrap: Option<&Bootstrap>) -> Summary {
+    pub fn summary(&self, bootstrap: &Bootstrap) -> Summary {
         let metric = self.problem.metric();
         let beta = metric.beta();
         // The interval of the total, then those of the labels.
-        let intervals = bootstrap.map_or_else(Vec::new, |bootstrap| {
-            let fitted = || confusion(self.data, |_| &self.fit.thresholds);
-            let evaluated =
-                self.held_out.as_ref().map_or_else(|| Cow::Owned(fitted()), Cow::Borrowed);
-            bootstrap.intervals(|weights| {
-                let counts = evaluated.weighted_label_counts(weights);
-                let labels = counts.iter().map(|counts| counts.f_beta(beta));
-                std::iter::once(evaluated.weighted_score(metric, weights)).chain(labels).collect()
-            })
+        let fitted = || confusion(self.data, |_| &self.fit.thresholds);
+        let evaluated = self.held_out.as_ref().map_or_else(|| Cow::Owned(fitted()), Cow::Borrowed);
+        let intervals = bootstrap.intervals(|weights| {
+            let counts = evaluated.weighted_label_counts(weights);
+            let labels = counts.iter().map(|counts| counts.f_beta(beta));
+            std::iter::once(evaluated.weighted_score(metric, weights)).chain(labels).collect()
         });
         let held_out_counts = self.held_out.as_ref().map(Confusion::label_counts);
         let of_label = |label: usize| {
@@ -79,7 +76,7 @@ impl Search<'_> {
             let interval = intervals.get(1 + label);
             LabelSummary {
                 label,
-                name: self.names.as_slice()[label].clone(),
+                name: self.data.predictions.names.as_slice()[label].clone(),
                 support: ranking.positives(),
                 threshold: self.fit.thresholds[label],
                 fitted: self.fitted[label].f_beta(beta),
@@ -105,7 +102,7 @@ impl Search<'_> {
             certificate: self.fit.certificate,
             evaluations: self.fit.evaluations + fold_fits.map(|fit| fit.evaluations).sum::<u64>(),
             seconds: self.seconds,
-            labels: (0..self.data.n_labels).into_par_iter().map(of_label).collect(),
+            labels: (0..self.data.n_labels()).into_par_iter().map(of_label).collect(),
         }
     }
 }
@@ -129,21 +126,22 @@ impl fmt::Display for Summary {
 #[cfg(test)]
 mod tests {
     use crate::testing::case;
-    use crate::{Aligned, Calibration, Search, Settings};
+    use crate::{Calibration, Search, Settings};
+    use hpa_artifacts::{Aligned, Predictions};
     use hpa_core::{LabelNames, Seed};
+    use hpa_metrics::Bootstrap;
 
     #[test]
     fn the_line_has_the_score_and_its_gap() {
         let case = case("macro-f1", 300, 1);
-        let data = Aligned {
-            scores: case.scores,
-            truth: case.truth,
-            n_labels: 3,
-            folds: None,
-            left_out: 0,
-        };
         let names = ["a", "b", "c"].map(str::to_owned).to_vec();
-        let names = LabelNames::try_from(names).unwrap();
+        let predictions = Predictions {
+            names: LabelNames::try_from(names).unwrap(),
+            ids: (0..300).map(|index| format!("s{index}").parse().unwrap()).collect(),
+            folds: None,
+            probabilities: case.scores,
+        };
+        let data = Aligned { predictions, truth: case.truth, groups: None, left_out: 0 };
         let settings = Settings {
             method: "exact".parse().unwrap(),
             shrink: 0,
@@ -151,8 +149,9 @@ mod tests {
             seed: Seed::new(0),
         };
         let metric = "macro-f1".parse().unwrap();
-        let search = Search::run(&data, &names, metric, &settings).unwrap();
-        let text = search.summary(None).to_string();
+        let search = Search::run(&data, metric, &settings).unwrap();
+        let bootstrap = Bootstrap::of_samples(300, 0, Seed::new(0));
+        let text = search.summary(&bootstrap).to_string();
         assert!(text.starts_with("macro-f1 by exact: 0."), "{text}");
         assert!(text.ends_with(" fitted; 0.00000 below the optimum"), "{text}");
     }
