@@ -66,9 +66,9 @@ pub fn rankings(
     assert_eq!(scores.len(), truth.len(), "one score for each truth");
     assert!(n_labels > 0 && scores.len().is_multiple_of(n_labels), "whole rows of labels");
     let rank = |label: usize| {
-        let column_scores: Vec<f32> =
-            scores.iter().skip(label).step_by(n_labels).copied().collect();
-        let column_truth: Vec<bool> = truth.iter().skip(label).step_by(n_labels).copied().collect();
+        let cells = || (label..scores.len()).step_by(n_labels);
+        let column_scores: Vec<f32> = cells().map(|cell| scores[cell]).collect();
+        let column_truth: Vec<bool> = cells().map(|cell| truth[cell]).collect();
         Ranking::new(&column_scores, &column_truth).map_err(|source| InvalidScore { label, source })
     };
     let columns: Vec<_> = (0..n_labels).into_par_iter().map(rank).collect();
@@ -92,9 +92,11 @@ impl Ranking {
         let mut indices: Vec<u32> = (0..n_samples).collect();
         // The radix sort is stable; subtracting from 0 gives 0 and -0 the same key.
         radsort::sort_by_cached_key(&mut indices, |&index| 0.0 - scores[index as usize]);
-        let sorted = indices.iter().map(|&index| (scores[index as usize], truth[index as usize]));
-        let (scores, truth) = sorted.unzip();
-        Ok(Self::from_sorted(scores, truth, indices))
+        Ok(Self::from_sorted(
+            indices.iter().map(|&index| scores[index as usize]).collect(),
+            indices.iter().map(|&index| truth[index as usize]).collect(),
+            indices,
+        ))
     }
 
     fn from_sorted(scores: Vec<f32>, truth: Vec<bool>, indices: Vec<u32>) -> Self {
