@@ -1,7 +1,7 @@
-"""Scores of runs on the fold held out, and the tables of docs/quality.md.
+"""Scores of runs on the held-out fold, and the tables of docs/quality.md.
 
 Usage: scores.py bench   FOLDER LABELS FOLDS FOLD DOCUMENT   compare ours-*.parquet with torch-*.npz
-       scores.py ablation FOLDER LABELS FOLDS FOLD DOCUMENT  one row for each NAME in NAME-S.parquet
+       scores.py ablation FOLDER LABELS FOLDS FOLD DOCUMENT  one row per NAME in NAME-S.parquet
 
 Metrics, by scikit-learn: macro F1 over all labels at threshold 0.5 (a label without positives or
 predictions counts 0), macro F1 at each label's own best threshold (chosen on the same samples, so
@@ -95,7 +95,7 @@ def runs(folder, pattern, ids, truth):
 def bench(folder, document, ids, truth):
     found = runs(folder, r"(ours|torch)-(\d+)\.(?:parquet|npz)", ids, truth)
     ours, torch = found.get("ours", {}), found.get("torch", {})
-    lines = [f"ResNet-18, {len(ours)} seeds of ours and {len(torch)} of PyTorch's, {len(ids)} samples held out.", "",
+    lines = [f"ResNet-18, {len(ours)} seeds of ours and {len(torch)} of PyTorch, {len(ids)} validation samples.", "",
              "| metric | ours | PyTorch | difference, 95 % interval (Welch) |", "|---|---|---|---|"]
     for m, name in enumerate(METRICS):
         a, b = ([run[m] for run in part.values()] for part in (ours, torch))

@@ -1,14 +1,14 @@
-"""The quick pipeline's ResNet-18 recipe in plain PyTorch: the peer of `make bench-quality`.
+"""ResNet-18 of the quick pipeline in plain PyTorch: the peer of `make bench-quality`.
 
-Same samples, fold, picture size, epochs, batch size, loss, optimiser, schedule, augmentation and
-initial distributions as pipelines/quick/models/resnet18.toml, whose keys are read from that file;
-a key that is not understood here is an error, so that the two recipes cannot part unnoticed.
-Differences that remain: the random numbers themselves, and the order of floating-point sums.
+Same samples, fold, image size, epochs, batch size, loss, optimizer, schedule, augmentation and
+initial distributions as pipelines/quick/models/resnet18.toml, whose keys are read from that file; an
+unknown key is an error, so that the two cannot diverge unnoticed. What differs: the random numbers
+and the order of floating-point sums.
 
 Usage: train_torch.py --config MODEL.toml --images SHARD… --labels L --folds F --fold I --seed S
                       --out PROBABILITIES.npz [--threads N] [--epochs N]
 
-What was stopped goes on after its last whole epoch (OUT.state).
+An interrupted run resumes after its last complete epoch (OUT.state).
 """
 import argparse
 import math
@@ -37,7 +37,7 @@ def config(path):
              "checkpoint": "last"}
     wrong = [f"{k} = {keys.get(k)!r}, expected {v!r}" for k, v in fixed.items() if keys.get(k) != v]
     if unknown or wrong:
-        raise SystemExit(f"{path} is not the recipe that this script knows: {sorted(unknown)} {wrong}")
+        raise SystemExit(f"{path} differs from what this script implements: {sorted(unknown)} {wrong}")
     return keys
 
 
@@ -171,5 +171,5 @@ if __name__ == "__main__":
     parser.add_argument("--fold", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=0, help="leave after so many, with exit status 3")
+    parser.add_argument("--epochs", type=int, default=0, help="stop after this many, with exit status 3")
     run(parser.parse_args())

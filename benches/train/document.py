@@ -1,8 +1,8 @@
-"""Puts measured tables into a document, between marks that name them.
+"""Updates measured tables in a document, between markers.
 
-    ... | document.py FILE.md NAME      replaces the block NAME by what comes in
+    ... | document.py FILE.md NAME      replaces the block NAME by standard input
 
-A block stands between `<!-- bench NAME -->` and `<!-- /bench NAME -->`, each on a line of its own.
+A block lies between `<!-- bench NAME -->` and `<!-- /bench NAME -->`, each on its own line.
 """
 
 import os
@@ -10,7 +10,7 @@ import sys
 
 
 def block(path, name):
-    """What stands before, in and behind the block."""
+    """The text before, in and after the block."""
     with open(path, encoding="utf-8") as file:
         text = file.read()
     begin, end = f"<!-- bench {name} -->\n", f"<!-- /bench {name} -->\n"
@@ -21,7 +21,7 @@ def block(path, name):
 
 
 def replace(path, name, content):
-    """Writes the document with another block, whole or not at all."""
+    """Replaces the block; the document is written atomically."""
     before, _, behind = block(path, name)
     with open(path + ".partial", "w", encoding="utf-8") as file:
         file.write(before + "\n" + content.strip("\n") + "\n\n" + behind)
@@ -29,13 +29,13 @@ def replace(path, name, content):
 
 
 def update_table(path, name, head, lines, order):
-    """Puts lines, by the name in their first cell, in the place of those in the block."""
+    """Replaces table rows by the name in their first cell."""
 
     def cell(line):
         return line.split("|")[1].strip()
 
     old = block(path, name)[1].strip("\n").splitlines()
-    # Rows of another machine, or of other threads, do not stay beside new ones.
+    # Rows of another machine or number of threads are dropped.
     rows = {cell(line): line for line in old[len(head) :]} if old[: len(head)] == head else {}
     rows |= {cell(line): line for line in lines}
     replace(path, name, "\n".join([*head, *(rows[row] for row in order if row in rows)]))

@@ -1,4 +1,4 @@
-"""The other side of the benchmark: PyTorch or ONNX Runtime, asked for steps line by line.
+"""The peer of the benchmark: steps of PyTorch or ONNX Runtime, on request.
 
     peer.py torch|onnx FILE.onnx NETWORK PX BATCH train|eval f32|bf16 THREADS
     peer.py export FILE.onnx NETWORK PX BATCH      writes the network for ONNX Runtime
@@ -12,7 +12,7 @@ LABELS = 28
 
 
 def network(name, torch):
-    """torchvision's network with four input channels and one logit a label."""
+    """torchvision's network with four input channels and one logit per label."""
     import torchvision
 
     model = getattr(torchvision.models, name)(num_classes=LABELS)

@@ -1,14 +1,14 @@
 """Measures training and evaluation against PyTorch and ONNX Runtime, each pair interleaved.
 
-Every contestant is a process of its own that warms up, then answers `N` on its standard input
-with a line of JSON: the seconds of N steps and its peak memory. The driver asks A B A B ...,
-so that what disturbs the machine disturbs both, and takes medians over the rounds.
+Each side is a process that warms up, then replies to `N` on its standard input with a line of
+JSON: the seconds of N steps and its peak memory. Rounds alternate between the sides (A B A B ...), so
+that other load on the machine affects both, and the results are medians over the rounds.
 
     run.py --ours PROGRAM --out FILE.json --document FILE.md [--programs FOLDER] [--rows NAME...]
            [--threads N] [--budget SECONDS]
 
-The row through the loader trains by `hpa-train` on drawn pictures, an epoch a turn, beside the same
-steps in memory; FOLDER has the programs of the pipeline.
+The row through the loader runs `hpa-train` on synthetic images, one epoch per round, against the
+same steps in memory; FOLDER has the programs of the pipeline.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import document
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEER = os.path.join(HERE, "peer.py")
-# Name: network, px, batch, mode, precision, peer, threads of ours and of the peer (0: --threads).
+# Name: network, px, batch, mode, precision, peer, threads of both sides (0: --threads).
 ROWS = {
     "train-resnet18-128-b32": ("resnet18", 128, 32, "train", "f32", "torch", 0, 0),
     "train-resnet18-224-b32": ("resnet18", 224, 32, "train", "f32", "torch", 0, 0),
@@ -44,15 +44,15 @@ HEAD = [
     "| row | ours, images/s | peer, images/s | peer | ratio | middle half of the pairs' ratios | peak memory, MiB |",
     "|---|---|---|---|---|---|---|",
 ]
-# Seconds that a row may take, two processes' starts included.
+# Seconds per row, including the start of both processes.
 BUDGET = 60.0
 
 
 class Contestant:
-    """A process that is asked for steps."""
+    """A process that runs steps on request."""
 
     def __init__(self, command, threads):
-        # Settings of BLAS libraries are for the peer's own to choose.
+        # The peer chooses the settings of its BLAS library.
         dropped = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
         environment = {k: v for k, v in os.environ.items() if k not in dropped}
         environment["OMP_NUM_THREADS"] = str(threads)
@@ -60,10 +60,10 @@ class Contestant:
         self.process = subprocess.Popen(
             command, stdin=pipe, stdout=pipe, text=True, env=environment
         )
-        self.greeting = self.hear()
+        self.greeting = self.read()
         self.seconds, self.peak_kib = [], 0
 
-    def hear(self):
+    def read(self):
         line = self.process.stdout.readline()
         if not line:
             sys.exit(f"{self.process.args} ended with status {self.process.wait()}")
@@ -72,7 +72,7 @@ class Contestant:
     def steps(self, count, keep=True):
         self.process.stdin.write(f"{count}\n")
         self.process.stdin.flush()
-        answer = self.hear()
+        answer = self.read()
         if keep:
             self.seconds += answer["seconds"]
         self.peak_kib = answer["peak_kib"]
@@ -84,7 +84,7 @@ class Contestant:
 
 
 class Loader:
-    """Training by hpa-train from Parquet, with augmentation; each turn is a run of one epoch."""
+    """Training by hpa-train from Parquet, with augmentation; each round is one epoch."""
 
     STEPS = 18
 
@@ -99,15 +99,15 @@ class Loader:
         config = ["--config", os.path.join(HERE, "synth.toml")]
         self.run("synth", *config, "--out", at("raw"), *self.threads)
         csv = ["--csv", at("raw/train.csv")]
-        pictures = ["--images", at("raw/train"), "--size-px", "128"]
-        self.run("preprocess", *csv, *pictures, "--out", at("train.parquet"), *self.threads)
+        images = ["--images", at("raw/train"), "--size-px", "128"]
+        self.run("preprocess", *csv, *images, "--out", at("train.parquet"), *self.threads)
         self.run("labels", *csv, "--out", at("labels.parquet"))
         self.data = ["--images", at("train.parquet"), "--labels", at("labels.parquet")]
         folds = ["--folds", "10", "--seed", "1", "--out", at("folds.parquet")]
         self.run("split", *self.data, *folds, *self.threads)
 
     def run(self, program, *arguments):
-        """What the program prints; its memory counts if it is the largest so far."""
+        """Runs a program and returns its standard output; updates the peak memory."""
         command = [os.path.join(self.programs, "hpa-" + program), *arguments]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         answer = process.stdout.read()
@@ -150,7 +150,7 @@ def contestants(row, arguments, folder):
 
 
 def measure(name, row, arguments):
-    """Both contestants' medians: the row of the file and that of the document."""
+    """Measures a row: its entry in the JSON file and its line in the document."""
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = contestants(row, arguments, folder)
@@ -159,7 +159,7 @@ def measure(name, row, arguments):
 
 
 def rounds(ours, theirs, deadline):
-    """A B A B until the time is up; at least five rounds, the first thrown away."""
+    """Alternates until the time is up; at least five rounds after the warm-up."""
     count = 0
     while count < 6 or time.perf_counter() < deadline:
         for contestant in (ours, theirs):
@@ -171,13 +171,13 @@ def rounds(ours, theirs, deadline):
 
 
 def report(name, row, ours, theirs):
-    """The row of the file and that of the document, from what both took."""
+    """The entry in the JSON file and the line in the document."""
     _, _, batch, _, precision, peer, *_ = row
 
     def rate(contestant):
         return batch / statistics.median(contestant.seconds)
 
-    # A turn through the loader is the median of an epoch.
+    # A round through the loader is the median of an epoch.
     size = len(theirs.seconds) // len(ours.seconds)
     turns = [statistics.median(theirs.seconds[i : i + size]) for i in range(0, len(theirs.seconds), size)]
     pairs = [b / a for a, b in zip(ours.seconds, turns)]
@@ -205,7 +205,7 @@ def report(name, row, ours, theirs):
 
 
 def write(rows, path):
-    """Puts the new rows into the file, in the order of the table; the others stay."""
+    """Merges the new rows into the file, in the order of the table."""
     old = {}
     if os.path.exists(path):
         with open(path) as file:
@@ -220,14 +220,14 @@ def write(rows, path):
 
 
 def machine():
-    """The processor and the threads, for the reader of the figures."""
+    """The CPU model and the number of CPUs."""
     with open("/proc/cpuinfo") as info:
         model = next((l.split(":")[1].strip() for l in info if l.startswith("model name")), "")
-    return f"{model or platform.machine()}, {os.cpu_count()} processors"
+    return f"{model or platform.machine()}, {os.cpu_count()} CPUs"
 
 
 def has_bf16():
-    """Whether the processor multiplies pairs of bf16."""
+    """Whether the CPU has bf16 dot products."""
     with open("/proc/cpuinfo") as info:
         return "avx512_bf16" in info.read().split()
 
@@ -235,12 +235,12 @@ def has_bf16():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ours", required=True, help="the program crates/libs/nn/examples/speed.rs")
-    parser.add_argument("--out", required=True, help="where the rows go")
-    parser.add_argument("--document", required=True, help="whose tables are to be brought up to date")
+    parser.add_argument("--out", required=True, help="JSON file to update")
+    parser.add_argument("--document", required=True, help="document whose table is updated")
     parser.add_argument("--programs", default="target/release", help="the pipeline's programs")
     parser.add_argument("--rows", nargs="*", default=[], help="some rows only")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--budget", type=float, default=BUDGET, help="seconds a row")
+    parser.add_argument("--budget", type=float, default=BUDGET, help="seconds per row")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.rows if name not in ROWS]
     if unknown:
@@ -249,7 +249,7 @@ def main():
     head = [f"{machine()}, {arguments.threads} threads, Python {platform.python_version()}:", "", *HEAD]
     for name in arguments.rows or ROWS:
         if ROWS[name][4] == "bf16" and not has_bf16():
-            print(f"SKIPPED {name}: this processor has no avx512_bf16", file=sys.stderr)
+            print(f"SKIPPED {name}: this CPU has no avx512_bf16", file=sys.stderr)
             continue
         row, line = measure(name, ROWS[name], arguments)
         write([row], arguments.out)

@@ -1,11 +1,10 @@
 //! The flags of `hpa-train`, as typed.
 
-use crate::lr_finder::FinderArgs;
 use anyhow::Context;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
-use hpa_artifacts::{Checkpoint, Folds, History, Labels};
-use hpa_cli::{Input, Output, in_range};
+use hpa_artifacts::{Checkpoint, Folds, History, Labels, LrCurve};
+use hpa_cli::{Input, Output, in_range, in_range_f64};
 use hpa_nn::{DeviceKind, Field, FieldKind, TrainConfig, fields};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -127,6 +126,41 @@ fn event_file(text: &str) -> Result<PathBuf, String> {
         Ok(path)
     } else {
         Err("TensorBoard would ignore it: expected a name that contains `tfevents`".to_owned())
+    }
+}
+
+/// Flags of the learning rate finder.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Learning rate finder (instead of training)")]
+pub struct FinderArgs {
+    /// Take steps at growing learning rates and suggest the one of the steepest descent
+    #[arg(long, requires = "out_curve", conflicts_with_all = ["out", "out_history", "out_events"])]
+    pub find_learning_rate: bool,
+    /// Losses over learning rates to write
+    #[arg(long, value_name = "FILE.parquet")]
+    pub out_curve: Option<Output<LrCurve>>,
+    /// Plot of the curve to write
+    #[arg(long, value_name = "FILE.svg")]
+    pub out_curve_plot: Option<PathBuf>,
+    /// Smallest learning rate
+    #[arg(long, value_name = "X", default_value_t = 1e-7, value_parser = in_range_f64(1e-12..=1.0))]
+    pub find_from: f64,
+    /// Largest learning rate
+    #[arg(long, value_name = "X", default_value_t = 10.0, value_parser = in_range_f64(1e-9..=1e6))]
+    pub find_to: f64,
+    /// Steps from the smallest to the largest, unless the loss diverges before
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = in_range::<usize>(20..=100_000))]
+    pub find_steps: usize,
+}
+
+impl FinderArgs {
+    /// Refuses outputs of the finder without it.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.find_learning_rate || (self.out_curve.is_none() && self.out_curve_plot.is_none()),
+            "--out-curve and --out-curve-plot belong to the learning rate finder\n  help: add --find-learning-rate, or leave them out"
+        );
+        Ok(())
     }
 }
 

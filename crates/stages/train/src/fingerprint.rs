@@ -1,7 +1,6 @@
 //! The fingerprint of a run's configuration, by which a checkpoint is recognized as up to date.
 
 use crate::args::RENAMED;
-use crate::lr_finder::FinderRange;
 use hpa_artifacts::CheckpointMeta;
 use hpa_nn::TrainConfig;
 use serde::Serialize;
@@ -15,6 +14,14 @@ pub(crate) struct ConfigFingerprint<'a> {
     pub(crate) fold: u64,
     #[serde(flatten)]
     pub(crate) finder: Option<&'a FinderRange>,
+}
+
+/// What decides the curve apart from training settings and inputs.
+#[derive(Serialize)]
+pub(crate) struct FinderRange {
+    pub(crate) find_from: f64,
+    pub(crate) find_to: f64,
+    pub(crate) find_steps: usize,
 }
 
 impl ConfigFingerprint<'_> {

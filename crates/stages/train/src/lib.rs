@@ -20,11 +20,11 @@ mod tensorboard;
 mod train_loop;
 mod up_to_date;
 
-pub use args::{Args, ConfigArgs, RENAMED};
+pub use args::{Args, ConfigArgs, FinderArgs, RENAMED};
 pub use check::CheckReport;
 pub use check_input_conv::InputConvReport;
 pub use contact_sheet::ContactSheet;
-pub use lr_finder::{FinderArgs, FinderReport};
+pub use lr_finder::FinderReport;
 pub use output::TrainReport;
 
 use anyhow::Context;

@@ -5,6 +5,7 @@ mod common;
 
 use common::{inputs, said, train};
 use hpa_artifacts::{Artifact, Checkpoint, History, LrCurve};
+use std::path::Path;
 
 #[test]
 fn the_finder_writes_curve_and_plot_and_suggests_a_learning_rate() {
@@ -134,4 +135,37 @@ fn diverged_training_names_the_batch_and_leaves_nothing() {
     assert!(said(&output).contains("sample-"), "{}", said(&output));
     let left = std::fs::read_dir(folder.path().join("m")).into_iter().flatten().count();
     assert_eq!(left, 0);
+}
+
+/// The tables of `docs/training.md` are those of the settings; `UPDATE=1` writes them.
+#[test]
+fn the_documented_settings_are_those_of_the_program() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/training.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut expected = text.clone();
+    let sections: Vec<&str> = hpa_nn::fields().iter().map(|field| field.section).collect();
+    for section in sections {
+        let (begin, end) = (format!("<!-- settings: {section} -->\n"), "<!-- end -->\n");
+        let start = expected.find(&begin).unwrap_or_else(|| panic!("no {begin:?}")) + begin.len();
+        let stop = start + expected[start..].find(end).unwrap();
+        expected.replace_range(start..stop, &table(section));
+    }
+    if std::env::var_os("UPDATE").is_some() {
+        hpa_artifacts::atomic::write_bytes(&path, expected.as_bytes()).unwrap();
+    } else {
+        assert!(text == expected, "docs/training.md is outdated: run this test with UPDATE=1");
+    }
+}
+
+fn table(section: &str) -> String {
+    let mut table = "\n| key | default | range | meaning |\n|---|---|---|---|\n".to_owned();
+    for field in hpa_nn::fields().iter().filter(|field| field.section == section) {
+        let default = match field.default.as_deref() {
+            Some("") | None => String::new(),
+            Some(default) => format!("`{default}`"),
+        };
+        let (key, range, meaning) = (&field.key, field.range(), &field.description);
+        table += &format!("| `{key}` | {default} | {range} | {meaning} |\n");
+    }
+    table + "\n"
 }

@@ -168,7 +168,17 @@ impl Field {
                 format!("{} to 2^64 - 1", range.start())
             }
             FieldKind::Integer(range) => format!("{} to {}", range.start(), range.end()),
-            FieldKind::Number(range) => format!("{} to {}", range.start(), range.end()),
+            FieldKind::Number(range) => {
+                // 1e-12 instead of 0.000000000001
+                let text = |value: f64| {
+                    if value > 0.0 && value < 1e-3 {
+                        format!("{value:e}")
+                    } else {
+                        value.to_string()
+                    }
+                };
+                format!("{} to {}", text(*range.start()), text(*range.end()))
+            }
             FieldKind::Choice(names) => match names.as_slice() {
                 [first, second] => format!("{first} or {second}"),
                 names => format!("one of {}", names.join(", ")),
