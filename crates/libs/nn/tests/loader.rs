@@ -50,8 +50,8 @@ fn epoch(
     number: u64,
     workers: usize,
 ) -> Vec<(Batch, Vec<f32>)> {
-    let sampler = SamplerConfig { kind: SamplingKind::Oversample, cap: 4.0 };
-    let epoch_samples = sampler.draw(samples, SEED, number);
+    let oversample = SamplerConfig { kind: SamplingKind::Oversample, cap: 4.0 };
+    let epoch_samples = oversample.draw(samples, SEED, number);
     let train: Dataset<'_> = epoch_samples.dataset(store);
     let transform = |index: usize| {
         vec![augment.draw(SEED, number, &train.samples[index].id, epoch_samples.copy(index))]

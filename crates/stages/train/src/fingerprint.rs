@@ -2,7 +2,7 @@
 
 use crate::args::RENAMED;
 use hpa_artifacts::CheckpointMeta;
-use hpa_nn::TrainConfig;
+use hpa_nn::{LrFinder, TrainConfig};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -13,15 +13,7 @@ pub(crate) struct ConfigFingerprint<'a> {
     pub(crate) config: &'a TrainConfig,
     pub(crate) fold: u64,
     #[serde(flatten)]
-    pub(crate) finder: Option<&'a FinderRange>,
-}
-
-/// What decides the curve apart from training settings and inputs.
-#[derive(Serialize)]
-pub(crate) struct FinderRange {
-    pub(crate) find_from: f64,
-    pub(crate) find_to: f64,
-    pub(crate) find_steps: usize,
+    pub(crate) finder: Option<&'a LrFinder>,
 }
 
 impl ConfigFingerprint<'_> {

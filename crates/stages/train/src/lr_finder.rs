@@ -1,7 +1,7 @@
 //! `--find-learning-rate`: a curve of losses over learning rates, its plot, a suggestion.
 
 use crate::args::{Args, FinderArgs};
-use crate::fingerprint::{ConfigFingerprint, FinderRange};
+use crate::fingerprint::ConfigFingerprint;
 use crate::{Inputs, initial_network, lr_plot};
 use anyhow::Context;
 use hpa_artifacts::atomic::{AtomicFile, write_bytes};
@@ -40,9 +40,8 @@ pub(crate) fn run(
         AtomicFile::create(path)?;
     }
     let finder = LrFinder { from: *find_from, to: *find_to, steps: *find_steps };
-    let range = FinderRange { find_from: *find_from, find_to: *find_to, find_steps: *find_steps };
     let fingerprint =
-        ConfigFingerprint { config: args.config(), fold: args.fold()?, finder: Some(&range) };
+        ConfigFingerprint { config: args.config(), fold: args.fold()?, finder: Some(&finder) };
     let inputs = Inputs::read(args, context, &fingerprint)?;
     let data = inputs.train_data(context, device)?;
     let mut network = initial_network(args, context, data.labels)?;

@@ -1,4 +1,4 @@
-//! TensorBoard event files.
+//! `TensorBoard` event files.
 //!
 //! One event per step (loss, learning rate) and one per epoch (losses, macro F1, each label's F1
 //! and loss). The file is appended to; a resumed run first truncates it to the step of its state,

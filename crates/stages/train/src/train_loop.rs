@@ -1,4 +1,4 @@
-//! The loop over epochs: progress, TensorBoard events, saved states, and signals that stop training.
+//! The loop over epochs: progress, `TensorBoard` events, saved states, interruption by signals.
 
 use crate::Args;
 use crate::checkpoint_manager::CheckpointManager;

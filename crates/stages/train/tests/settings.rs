@@ -165,7 +165,7 @@ fn table(section: &str) -> String {
             Some(default) => format!("`{default}`"),
         };
         let (key, range, meaning) = (&field.key, field.range(), &field.description);
-        table += &format!("| `{key}` | {default} | {range} | {meaning} |\n");
+        table += format!("| `{key}` | {default} | {range} | {meaning} |\n").as_str();
     }
     table + "\n"
 }

@@ -75,8 +75,8 @@ fn compare_losses(
     disturbance: f32,
     size: Size,
 ) -> Result<String, Error> {
-    let on_cpu = |scale| losses(trainer(data, (&Device::cpu(), Precision::F32), scale, size)?);
-    let (reference, disturbed) = (on_cpu(1.0)?, on_cpu(disturbance)?);
+    let cpu_trainer = |scale| losses(trainer(data, (&Device::cpu(), Precision::F32), scale, size)?);
+    let (reference, disturbed) = (cpu_trainer(1.0)?, cpu_trainer(disturbance)?);
     if gpu.check(precision).is_err() {
         return Ok("skipped: this CPU has no bf16".to_owned());
     }
@@ -92,21 +92,21 @@ fn compare_losses(
 
 /// Moves the state of a training run to the GPU and back, and compares it bit for bit.
 fn move_state(data: &Data, gpu: &Device, size: Size) -> Result<String, Error> {
-    let mut on_cpu = trainer(data, (&Device::cpu(), Precision::F32), 1.0, size)?;
+    let mut cpu_trainer = trainer(data, (&Device::cpu(), Precision::F32), 1.0, size)?;
     let mut left = 3;
-    let _ = on_cpu.train_epoch(&mut |_, _| {
+    let _ = cpu_trainer.train_epoch(&mut |_, _| {
         left -= 1;
         Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
-    let state = on_cpu.state()?;
-    let mut on_gpu = trainer(data, (gpu, Precision::F32), 1.0, size)?;
-    on_gpu.restore(state.clone())?;
-    if on_gpu.state()? != state {
+    let state = cpu_trainer.state()?;
+    let mut gpu_trainer = trainer(data, (gpu, Precision::F32), 1.0, size)?;
+    gpu_trainer.restore(state.clone())?;
+    if gpu_trainer.state()? != state {
         return Err("the state that was loaded is not the state that is saved".into());
     }
-    let _ = on_gpu.train_epoch(&mut |_, _| Ok(ControlFlow::Continue(())))?;
-    on_cpu.restore(on_gpu.state()?)?;
-    Ok(format!("{} tensors, {} steps", state.tensors.len(), on_cpu.steps()))
+    let _ = gpu_trainer.train_epoch(&mut |_, _| Ok(ControlFlow::Continue(())))?;
+    cpu_trainer.restore(gpu_trainer.state()?)?;
+    Ok(format!("{} tensors, {} steps", state.tensors.len(), cpu_trainer.steps()))
 }
 
 fn compare_predictions(data: &Data, gpu: &Device, _: Size) -> Result<String, Error> {

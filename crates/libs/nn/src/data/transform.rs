@@ -76,11 +76,11 @@ impl Cutout {
     pub const NONE: Self = Self { holes: 0, size: 0.0, centres: [[0.0; 2]; Self::MAX_HOLES] };
 
     fn rectangles(&self, side_px: usize) -> impl Iterator<Item = Rectangle> {
-        let size_px = self.size * side_px as f32;
+        let hole_px = self.size * side_px as f32;
         self.centres[..self.holes.min(Self::MAX_HOLES)].iter().map(move |[x, y]| {
             let span = |centre: f32| {
-                let start = (centre * side_px as f32 - size_px / 2.0).round().max(0.0);
-                let end = (centre * side_px as f32 + size_px / 2.0).round().min(side_px as f32);
+                let start = (centre * side_px as f32 - hole_px / 2.0).round().max(0.0);
+                let end = (centre * side_px as f32 + hole_px / 2.0).round().min(side_px as f32);
                 #[expect(
                     clippy::cast_possible_truncation,
                     clippy::cast_sign_loss,

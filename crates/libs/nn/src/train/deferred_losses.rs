@@ -85,7 +85,9 @@ impl DeferredLosses {
         }
         let seconds = self.clock.elapsed().as_secs_f64() / steps.len().max(1) as f64;
         self.clock = Instant::now();
-        steps.iter_mut().for_each(|step| step.seconds = seconds);
+        for step in &mut steps {
+            step.seconds = seconds;
+        }
         Ok(steps)
     }
 

@@ -13,6 +13,7 @@ use crate::train::epoch::Epoch;
 use crate::train::lr_scheduler::StepParams;
 use crate::train::trainer::{EpochExit, Trainer, ids};
 use hpa_artifacts::LrCurvePoint;
+use serde::Serialize;
 
 /// Weight of the past in the smoothed loss.
 const SMOOTHING: f64 = 0.98;
@@ -20,13 +21,16 @@ const SMOOTHING: f64 = 0.98;
 const DIVERGED: f64 = 4.0;
 
 /// Range of learning rates to try.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct LrFinder {
     /// Smallest learning rate.
+    #[serde(rename = "find_from")]
     pub from: f64,
     /// Largest learning rate, reached only if the loss does not diverge before.
+    #[serde(rename = "find_to")]
     pub to: f64,
     /// Number of steps.
+    #[serde(rename = "find_steps")]
     pub steps: usize,
 }
 

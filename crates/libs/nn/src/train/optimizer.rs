@@ -1,4 +1,4 @@
-//! Optimizers of a network: SGD with momentum and AdamW, with parameter groups and saved state.
+//! Optimizers of a network: SGD with momentum and `AdamW`, with parameter groups and saved state.
 
 use crate::config::{OptimizerConfig, OptimizerKind, TrainConfig};
 use crate::models::param_groups::{group_of, learning_rate_factor};

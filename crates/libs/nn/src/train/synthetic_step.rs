@@ -1,25 +1,27 @@
 //! Training steps on one random batch in memory, for benchmarks and memory trials.
 
-use crate::config::{LossConfig, LossKind, LossReduction};
+use crate::config::{LossKind, LossReduction, OptimizerKind, TrainConfig};
 use crate::error::NnError;
 use crate::models::Network;
+use crate::train::lr_scheduler::StepParams;
 use crate::train::oom;
+use crate::train::optimizer::Optimizer;
 use candle_core::{DType, Tensor};
 use hpa_core::{Channel, Seed};
-use hpa_ops::optim::{ParamGroup, Parameter, Sgd, SgdConfig};
 
 /// Fraction of targets that are 1.
 const POSITIVE_RATE: f64 = 0.1;
+const PARAMS: StepParams = StepParams { learning_rate: 0.01, momentum: 0.9 };
 
 /// A network, SGD with momentum, and one batch.
 pub struct SyntheticStep {
+    config: TrainConfig,
     network: Network,
-    sgd: Sgd,
+    optimizer: Optimizer,
     /// `[N, S, S, 4]`
     images: Tensor,
     /// `[N, L]`
     targets: Tensor,
-    loss: LossConfig,
 }
 
 impl SyntheticStep {
@@ -33,17 +35,14 @@ impl SyntheticStep {
         side_px: usize,
         seed: Seed,
     ) -> Result<Self, NnError> {
-        let sgd = sgd(&network);
-        let batch = random_batch(&network, batch_size, side_px, seed);
-        match sgd.and_then(|sgd| Ok((sgd, batch?))) {
-            Ok((sgd, (images, targets))) => {
-                let loss = LossConfig {
-                    kind: LossKind::Bce,
-                    reduction: LossReduction::Mean,
-                    ..LossConfig::default()
-                };
-                Ok(Self { network, sgd, images, targets, loss })
-            }
+        let mut config = TrainConfig::new(network.architecture());
+        config.optimizer.kind = OptimizerKind::Sgd;
+        config.optimizer.weight_decay = 0.0;
+        config.loss.kind = LossKind::Bce;
+        config.loss.reduction = LossReduction::Mean;
+        let optimizer = Optimizer::for_network(&network, &config)?;
+        match random_batch(&network, batch_size, side_px, seed) {
+            Ok((images, targets)) => Ok(Self { config, network, optimizer, images, targets }),
             Err(error) => Err(oom::explain(&mut network, error.into(), batch_size, side_px)),
         }
     }
@@ -53,38 +52,24 @@ impl SyntheticStep {
     /// # Errors
     /// When the GPU's memory is too small; the error names the largest batch that fits.
     pub fn steps(&mut self, count: usize) -> Result<f64, NnError> {
-        let mut loss = Tensor::zeros((), DType::F32, self.images.device())?;
-        for _ in 0..count {
-            let step = self.step();
-            loss = match step {
-                Ok(loss) => loss,
-                Err(error) => {
-                    let (batch_size, side_px, ..) = self.images.dims4()?;
-                    let error = error.into();
-                    return Err(oom::explain(&mut self.network, error, batch_size, side_px));
-                }
-            };
+        let last_loss = (0..count).try_fold(None, |_, _| self.step().map(Some));
+        match last_loss.and_then(|loss| loss.map_or(Ok(0.0), |loss| loss.to_scalar::<f32>())) {
+            Ok(loss) => Ok(f64::from(loss)),
+            Err(error) => {
+                let (batch_size, side_px, ..) = self.images.dims4()?;
+                Err(oom::explain(&mut self.network, error.into(), batch_size, side_px))
+            }
         }
-        Ok(f64::from(loss.to_scalar::<f32>()?))
     }
 
     fn step(&mut self) -> candle_core::Result<Tensor> {
-        let Self { network, sgd, images, targets, loss } = self;
-        let (loss, gradients) =
-            hpa_ops::value_and_grad(|| loss.loss(&network.forward_train(images)?, targets, &[]))?;
-        sgd.step(&gradients, 0.01)?;
+        let (loss, gradients) = hpa_ops::value_and_grad(|| {
+            let logits = self.network.forward_train(&self.images)?;
+            self.config.loss.loss(&logits, &self.targets, &[])
+        })?;
+        self.optimizer.step_with(&gradients, PARAMS)?;
         Ok(loss)
     }
-}
-
-fn sgd(network: &Network) -> candle_core::Result<Sgd> {
-    let parameters = network.parameters().iter().map(|(name, var)| Parameter {
-        name: name.clone(),
-        var: var.clone(),
-        group: ParamGroup::default(),
-    });
-    let config = SgdConfig { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
-    Sgd::new(parameters.collect(), config)
 }
 
 /// Images `[N, S, S, 4]` and targets `[N, L]`.

@@ -29,11 +29,13 @@ pub(crate) struct DeviceBatch {
     pub(crate) targets: Option<Tensor>,
 }
 
+/// Makes targets `[N][L]` of these samples, mixed by these pairs.
+type MakeTargets<'a> = dyn Fn(&[usize], &[MixupPair]) -> Vec<f32> + Sync + 'a;
+
 /// How targets are made.
 #[derive(Clone, Copy)]
 pub(crate) struct Targets<'a> {
-    /// Targets `[N][L]` of these samples, mixed by these pairs.
-    pub(crate) make: &'a (dyn Fn(&[usize], &[MixupPair]) -> Vec<f32> + Sync),
+    pub(crate) make: &'a MakeTargets<'a>,
     pub(crate) labels: usize,
 }
 
