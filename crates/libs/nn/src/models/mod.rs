@@ -23,18 +23,6 @@ use hpa_ops::Precision;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
-impl Architecture {
-    /// The layers of the network.
-    pub(crate) fn layers(self, num_labels: usize, in_channels: usize) -> Layers {
-        match self {
-            Self::ResNet18 => resnet::layers(resnet::RESNET18, num_labels, in_channels),
-            Self::ResNet34 => resnet::layers(resnet::RESNET34, num_labels, in_channels),
-            Self::ResNet50 => resnet::layers(resnet::RESNET50, num_labels, in_channels),
-            Self::EfficientNetLite0 => efficientnet::lite0(num_labels, in_channels),
-        }
-    }
-}
-
 /// A network with its parameters and running statistics.
 ///
 /// As a [`ModuleT`], images are `[N, S, S, C]` (channels last, normalised), logits `[N, L]`; with

@@ -6,7 +6,7 @@ use crate::models::Network;
 use crate::train::lr_scheduler::StepParams;
 use crate::train::oom;
 use crate::train::optimizer::Optimizer;
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use hpa_core::{Channel, Seed};
 
 /// Fraction of targets that are 1.
