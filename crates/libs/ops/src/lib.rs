@@ -52,7 +52,7 @@ pub use cuda::emulator;
 pub use cuda::upload;
 pub use cuda::{CudaUnavailable, probe_cuda};
 #[cfg(feature = "cuda")]
-pub use cuda::{ema_update, nan_fill_outputs, open_cuda};
+pub use cuda::{nan_fill_outputs, open_cuda};
 pub use functional::{
     BatchNormEval, BatchStatistics, Precision, PrecisionError, Reduction, RunningStatistics,
     batch_norm_eval, batch_norm_train, bce_with_logits, conv2d, conv2d_bias_act,

@@ -7,48 +7,21 @@
 
 use crate::error::NnError;
 use crate::models::{Network, to_weights};
-use candle_core::{CpuStorage, Device, Storage, Tensor, Var};
+use candle_core::{Device, Tensor};
 use hpa_artifacts::Weights;
-#[cfg(feature = "cuda")]
-use hpa_ops::ema_update;
-use rayon::prelude::*;
+use hpa_ops::optim::ema_update;
 use std::collections::BTreeMap;
-
-/// Values per task.
-const CHUNK: usize = 1 << 14;
-
-/// An averaged tensor: in host memory for the CPU, on the device for a GPU.
-enum Buffer {
-    Host(Weights),
-    Device(Tensor),
-}
-
-impl Buffer {
-    fn new(weights: Weights, device: &Device) -> candle_core::Result<Self> {
-        match device {
-            Device::Cpu => Ok(Self::Host(weights)),
-            _ => Tensor::from_vec(weights.values, weights.shape, device).map(Self::Device),
-        }
-    }
-
-    fn weights(&self) -> candle_core::Result<Weights> {
-        match self {
-            Self::Host(weights) => Ok(weights.clone()),
-            Self::Device(tensor) => to_weights(tensor),
-        }
-    }
-}
 
 /// The average of a network's tensors.
 pub(crate) struct ModelEma {
     decay: f64,
-    tensors: BTreeMap<String, Buffer>,
+    tensors: BTreeMap<String, Tensor>,
 }
 
 impl ModelEma {
     /// Starts with the present weights.
     pub(crate) fn new(network: &Network, decay: f64) -> Result<Self, NnError> {
-        let tensors = buffers(network.tensors()?, network.candle_device())?;
+        let tensors = on_device(network.tensors()?, network.candle_device())?;
         Ok(Self { decay, tensors })
     }
 
@@ -58,13 +31,13 @@ impl ModelEma {
         tensors: BTreeMap<String, Weights>,
         device: &Device,
     ) -> Result<(), NnError> {
-        self.tensors = buffers(tensors, device)?;
+        self.tensors = on_device(tensors, device)?;
         Ok(())
     }
 
     /// The averages by name.
     pub(crate) fn tensors(&self) -> Result<BTreeMap<String, Weights>, NnError> {
-        self.tensors.iter().map(|(name, ema)| Ok((name.clone(), ema.weights()?))).collect()
+        self.tensors.iter().map(|(name, ema)| Ok((name.clone(), to_weights(ema)?))).collect()
     }
 
     /// Adds the weights after step number `step`, from 1.
@@ -73,58 +46,20 @@ impl ModelEma {
         let decay = self.decay.min((1.0 + step) / (10.0 + step));
         #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
         let rate = (1.0 - decay) as f32;
-        let mut on_gpu = Vec::new();
-        for (name, ema) in &mut self.tensors {
-            let var = network.var(name);
-            match ema {
-                Buffer::Host(ema) => {
-                    with_values(var, |values| lerp(&mut ema.values, values, rate))?;
-                }
-                Buffer::Device(ema) => on_gpu.push((&*ema, var.as_detached_tensor())),
-            }
-        }
-        let pairs: Vec<_> = on_gpu.iter().map(|(ema, values)| (*ema, values)).collect();
+        let pairs: Vec<(&Tensor, &Tensor)> =
+            self.tensors.iter().map(|(name, ema)| (ema, network.var(name).as_tensor())).collect();
         Ok(ema_update(&pairs, rate)?)
     }
 }
 
-fn buffers(
+fn on_device(
     tensors: BTreeMap<String, Weights>,
     device: &Device,
-) -> Result<BTreeMap<String, Buffer>, NnError> {
-    let on_device = |(name, weights)| Ok((name, Buffer::new(weights, device)?));
-    tensors.into_iter().map(on_device).collect()
-}
-
-/// Without CUDA no tensor is on a GPU.
-#[cfg(not(feature = "cuda"))]
-fn ema_update(
-    pairs: &[(&candle_core::Tensor, &candle_core::Tensor)],
-    _: f32,
-) -> candle_core::Result<()> {
-    if pairs.is_empty() { Ok(()) } else { candle_core::bail!("built without CUDA") }
-}
-
-fn lerp(ema: &mut [f32], values: &[f32], rate: f32) {
-    ema.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(|(ema, values)| {
-        for (ema, value) in ema.iter_mut().zip(values) {
-            *ema += rate * (value - *ema);
-        }
+) -> Result<BTreeMap<String, Tensor>, NnError> {
+    let tensors = tensors.into_iter().map(|(name, weights)| {
+        Ok((name, Tensor::from_vec(weights.values, weights.shape, device)?))
     });
-}
-
-/// Reads a parameter in place.
-fn with_values(var: &Var, read: impl FnOnce(&[f32])) -> Result<(), NnError> {
-    let (storage, layout) = var.storage_and_layout();
-    match (&*storage, layout.contiguous_offsets()) {
-        (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => {
-            read(&values[start..end]);
-            Ok(())
-        }
-        _ => {
-            Err(candle_core::Error::Msg("a parameter is not a contiguous f32 tensor".into()).into())
-        }
-    }
+    tensors.collect()
 }
 
 #[cfg(test)]

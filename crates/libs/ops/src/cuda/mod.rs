@@ -40,12 +40,10 @@ pub mod upload;
 #[cfg(feature = "cuda")]
 pub use context::nan_fill_outputs;
 #[cfg(feature = "cuda")]
-pub use ops::ema_update;
-#[cfg(feature = "cuda")]
 pub(crate) use ops::{
     BatchNorm, OptimizerRow, adamw, add, add_all, batch_norm_eval, batch_norm_train, clip,
-    concat_affine, conv2d, conv2d_bias_act, global_average_pool, linear, loss, max_pool2d, norm,
-    relu, scale_all, sgd, zero_pad2d,
+    concat_affine, conv2d, conv2d_bias_act, ema_update, global_average_pool, linear, loss,
+    max_pool2d, norm, relu, scale_all, sgd, zero_pad2d,
 };
 #[cfg(feature = "cuda")]
 pub use probe::open_cuda;

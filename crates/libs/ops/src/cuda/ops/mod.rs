@@ -9,8 +9,9 @@ mod pool;
 
 pub(crate) use conv::{conv2d, conv2d_bias_act};
 pub(crate) use linear_loss::{linear, loss};
-pub use multi_tensor::ema_update;
-pub(crate) use multi_tensor::{OptimizerRow, adamw, add_all, clip, norm, scale_all, sgd};
+pub(crate) use multi_tensor::{
+    OptimizerRow, adamw, add_all, clip, ema_update, norm, scale_all, sgd,
+};
 pub(crate) use norm::{BatchNorm, batch_norm_eval, batch_norm_train};
 pub(crate) use pointwise::{add, concat_affine, relu, zero_pad2d};
 pub(crate) use pool::{global_average_pool, max_pool2d};

@@ -31,7 +31,7 @@ pub(crate) fn adamw(rows: Vec<OptimizerRow>, step: &AdamWStep) -> Result<()> {
 ///
 /// # Errors
 /// When the shapes of a pair differ, or a tensor is not contiguous `f32` on the GPU.
-pub fn ema_update(pairs: &[(&Tensor, &Tensor)], weight: f32) -> Result<()> {
+pub(crate) fn ema_update(pairs: &[(&Tensor, &Tensor)], weight: f32) -> Result<()> {
     MultiTensor::pairs(pairs)?.launch(|table, at| table.ema_update(at, weight))
 }
 
