@@ -78,13 +78,13 @@ put("table", "submission.csv", b"Id,Predicted\na,\nb,0 27\n")
 
 levels = (np.arange(81, dtype=np.uint32) ** 2 % 251).astype(np.uint8).reshape(9, 9)
 rgb = np.stack([levels, levels // 2, levels * 0], 2)
-for name, picture, options in [("grey.png", levels, {}), ("colour.png", rgb, {}), ("grey.jpg", levels, {}),
+for name, image, options in [("grey.png", levels, {}), ("colour.png", rgb, {}), ("grey.jpg", levels, {}),
                                ("colour.jpg", rgb, {}), ("progressive.jpg", levels, {"progressive": True}),
                                ("grey.tif", levels, {}), ("packed.tif", levels, {"compression": "tiff_lzw"}),
                                ("deep.png", levels.astype(np.uint16) * 257, {}),
                                ("deep.tif", levels.astype(np.uint16) * 257, {})]:
     out = io.BytesIO()
-    Image.fromarray(picture).save(out, {"png": "PNG", "jpg": "JPEG", "tif": "TIFF"}[name.rsplit(".")[-1]], **options)
+    Image.fromarray(image).save(out, {"png": "PNG", "jpg": "JPEG", "tif": "TIFF"}[name.rsplit(".")[-1]], **options)
     put("image", name, out.getvalue())
 out = io.BytesIO()
 Image.fromarray(levels > 99).save(out, "PNG")

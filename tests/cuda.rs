@@ -1,6 +1,5 @@
 //! Lazy loading of CUDA's libraries, with fake libraries in the place of NVIDIA's.
 
-use cargo_metadata::{CargoOpt, MetadataCommand};
 use hpa_tests::{said, target, text, workspace};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -100,12 +99,7 @@ fn compile(source: &str, to: &Path, flags: &[&str]) {
 
 /// The folder of the sources of cudarc.
 fn cudarc() -> PathBuf {
-    let manifest = workspace().join("Cargo.toml");
-    let metadata = MetadataCommand::new()
-        .manifest_path(manifest)
-        .features(CargoOpt::AllFeatures)
-        .exec()
-        .expect("cargo reads the workspace");
+    let metadata = hpa_tests::dependencies();
     let package = metadata.packages.iter().find(|package| package.name.as_str() == "cudarc");
     let manifest = &package.expect("the feature cuda depends on cudarc").manifest_path;
     manifest.parent().expect("a file lies in a folder").as_std_path().to_owned()

@@ -1,36 +1,15 @@
-//! A crate uses crates on lower layers only, and each heavy dependency has its owners.
+//! A crate uses crates of lower layers only, and each heavy dependency has its owners.
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
-use std::collections::BTreeMap;
+use cargo_metadata::{DependencyKind, Package};
 
-/// The layers of ARCHITECTURE.md.
-const LAYERS: &[(u8, &[&str])] = &[
-    (0, &["hpa-core", "hpa-optim", "hpa-ops"]),
-    (1, &["hpa-artifacts", "hpa-imaging", "hpa-metrics"]),
-    (2, &["hpa-nn", "hpa-cli"]),
-    (
-        3,
-        &[
-            "hpa-synth",
-            "hpa-preprocess",
-            "hpa-statistics",
-            "hpa-split",
-            "hpa-train",
-            "hpa-predict",
-            "hpa-threshold",
-            "hpa-ensemble",
-            "hpa-report",
-            "hpa-labels",
-            "hpa-submit",
-            "hpa-score",
-            "hpa-import",
-        ],
-    ),
-    (4, &["hpa-tests"]),
+/// The layers of ARCHITECTURE.md, lowest first; programs are every crate under crates/stages.
+const LIBRARIES: &[&[&str]] = &[
+    &["hpa-core", "hpa-optim", "hpa-ops"],
+    &["hpa-artifacts", "hpa-imaging", "hpa-metrics"],
+    &["hpa-nn", "hpa-cli"],
 ];
-
-/// Edges on one layer that are meant.
-const SAME_LAYER: &[(&str, &str)] = &[];
+const PROGRAMS: usize = LIBRARIES.len();
+const TESTS: usize = PROGRAMS + 1;
 
 /// Heavy dependencies and the only crates that may name them.
 const OWNERS: &[(&str, &[&str])] = &[
@@ -44,30 +23,37 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("clap", &["hpa-cli"]),
 ];
 
-fn metadata() -> Metadata {
-    MetadataCommand::new()
-        .manifest_path(hpa_tests::workspace().join("Cargo.toml"))
-        .no_deps()
-        .exec()
-        .expect("cargo reads the workspace")
+fn layer(package: &Package) -> usize {
+    let path = package.manifest_path.as_str();
+    let library = LIBRARIES.iter().position(|names| names.contains(&package.name.as_str()));
+    match library {
+        Some(layer) => layer,
+        None if path.contains("/crates/stages/") => PROGRAMS,
+        None if package.name.as_str() == "hpa-tests" => TESTS,
+        None => panic!("{} has no layer: add it here and to ARCHITECTURE.md", package.name),
+    }
+}
+
+/// The names of a package's dependencies, those of tests and build scripts left out.
+fn dependencies(package: &Package) -> impl Iterator<Item = &str> {
+    let normal = package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal);
+    normal.map(|dependency| dependency.name.as_str())
 }
 
 #[test]
 fn no_edge_climbs() {
-    let layer: BTreeMap<&str, u8> =
-        LAYERS.iter().flat_map(|(layer, names)| names.iter().map(|name| (*name, *layer))).collect();
-    for package in metadata().packages {
-        let name = package.name.as_str();
-        let own = layer
-            .get(name)
-            .unwrap_or_else(|| panic!("{name} has no layer: add it here and to ARCHITECTURE.md"));
-        for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
-            let Some(below) = layer.get(dependency.name.as_str()) else { continue };
-            let meant = SAME_LAYER.contains(&(name, dependency.name.as_str()));
+    let packages = hpa_tests::members();
+    for package in &packages {
+        for name in dependencies(package) {
+            let Some(used) = packages.iter().find(|other| other.name.as_str() == name) else {
+                continue;
+            };
             assert!(
-                below < own || meant,
-                "{name} (layer {own}) uses {} (layer {below}): move the shared part to a lower layer",
-                dependency.name
+                layer(used) < layer(package),
+                "{} (layer {}) uses {name} (layer {}): move the shared part to a lower layer",
+                package.name,
+                layer(package),
+                layer(used),
             );
         }
     }
@@ -75,17 +61,17 @@ fn no_edge_climbs() {
 
 #[test]
 fn heavy_dependencies_have_their_owners() {
-    let stages: Vec<&str> = LAYERS[3].1.to_vec();
-    for package in metadata().packages {
-        let name = package.name.as_str();
-        for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
-            let owners = OWNERS.iter().find(|(heavy, _)| *heavy == dependency.name);
-            let Some((heavy, owners)) = owners else { continue };
+    for package in hpa_tests::members() {
+        for name in dependencies(&package) {
+            let Some((heavy, owners)) = OWNERS.iter().find(|(heavy, _)| *heavy == name) else {
+                continue;
+            };
             // Every program derives its flags.
-            let derives_flags = *heavy == "clap" && stages.contains(&name);
+            let derives_flags = *heavy == "clap" && layer(&package) == PROGRAMS;
             assert!(
-                owners.contains(&name) || derives_flags,
-                "{name} names {heavy}, which belongs to {}",
+                owners.contains(&package.name.as_str()) || derives_flags,
+                "{} names {heavy}, which belongs to {}",
+                package.name,
                 owners.join(", ")
             );
         }
@@ -94,7 +80,7 @@ fn heavy_dependencies_have_their_owners() {
 
 #[test]
 fn folders_are_the_last_word_of_the_crate() {
-    for package in metadata().packages {
+    for package in hpa_tests::members() {
         let folder = package.manifest_path.parent().and_then(|path| path.file_name());
         let word = package.name.strip_prefix("hpa-").expect("every crate is ours");
         assert_eq!(folder, Some(word), "{}", package.name);

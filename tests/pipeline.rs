@@ -1,18 +1,18 @@
-//! The whole pipeline by one command: whole, honest about what is to be done, and the same
-//! bytes whatever the number of threads and however Make orders the work.
+//! The whole pipeline by one command: complete, honest dry runs, and the same bytes for any number of
+//! threads and any order of the work.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test fails on the first error")]
 
 use hpa_tests::{files, make, said, workspace};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A copy of the smoke pipeline and an empty folder for its runs.
-struct Place {
+struct Sandbox {
     folder: tempfile::TempDir,
 }
 
-impl Place {
+impl Sandbox {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         copy(&workspace().join("pipelines/smoke"), &folder.path().join("pipelines/smoke"));
@@ -44,33 +44,33 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The lines of a dry run that start a program.
+/// The lines of a dry run that start a program of a stage.
 fn steps(dry_run: &str) -> Vec<&str> {
     dry_run.lines().filter(|line| line.contains("/release/hpa-")).collect()
 }
 
 #[test]
-fn one_command_makes_everything_and_the_second_nothing() {
-    let place = Place::new();
-    let text = said(place.make("one", &["all"]));
+fn one_command_makes_everything_and_a_second_one_has_nothing_to_do() {
+    let sandbox = Sandbox::new();
+    let text = said(sandbox.make("one", &["all"]));
     assert!(text.contains("report/index.html"), "{text}");
-    let found = files(&place.run("one"));
+    let found = files(&sandbox.run("one"));
     for wanted in ["submissions/resnet18.csv", "submissions/average.csv", "report/scores.parquet"] {
         assert!(found.contains_key(wanted), "{wanted} is missing");
     }
-    assert!(!found.keys().any(|name| name.contains(".partial")), "something half-written stays");
+    assert!(!found.keys().any(|name| name.contains(".partial")), "a partial file is left");
 
-    let again = said(place.make("one", &["all"]));
+    let again = said(sandbox.make("one", &["all"]));
     assert!(again.contains("Nothing to be done for 'all'"), "{again}");
-    let dry = said(place.make("one", &["-n", "all"]));
+    let dry = said(sandbox.make("one", &["-n", "all"]));
     assert!(steps(&dry).is_empty(), "{dry}");
-    other_programs_open_every_table(&place.run("one"));
-    touching_one_model_reruns_what_depends_on_it(&place);
-    threads_and_order_do_not_change_a_byte(&place);
+    pyarrow_and_duckdb_open_every_table(&sandbox.run("one"));
+    touching_one_model_reruns_what_depends_on_it(&sandbox);
+    threads_and_order_do_not_change_a_byte(&sandbox);
 }
 
-/// Skips, loudly, where Python has no pyarrow and `DuckDB` (`HPA_PYTHON` names another one).
-fn other_programs_open_every_table(run: &Path) {
+/// Skips with a message where Python has no pyarrow or `DuckDB` (`HPA_PYTHON` names another one).
+fn pyarrow_and_duckdb_open_every_table(run: &Path) {
     let python = std::env::var("HPA_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let script = workspace().join("tests/check_parquet.py");
     match Command::new(python).arg(script).arg(run).output() {
@@ -82,11 +82,11 @@ fn other_programs_open_every_table(run: &Path) {
     }
 }
 
-fn touching_one_model_reruns_what_depends_on_it(place: &Place) {
-    let model = place.model("resnet34");
+fn touching_one_model_reruns_what_depends_on_it(sandbox: &Sandbox) {
+    let model = sandbox.model("resnet34");
     let text = std::fs::read(&model).unwrap();
     hpa_artifacts::atomic::write_bytes(&model, &text).unwrap();
-    let dry = said(place.make("one", &["-n", "all"]));
+    let dry = said(sandbox.make("one", &["-n", "all"]));
     let steps = steps(&dry);
     let count = |program: &str| steps.iter().filter(|line| line.contains(program)).count();
     assert!(count("hpa-train") == 2 && count("hpa-predict") == 2, "{steps:#?}");
@@ -94,22 +94,22 @@ fn touching_one_model_reruns_what_depends_on_it(place: &Place) {
     for untouched in ["hpa-synth", "hpa-preprocess", "hpa-labels", "hpa-split"] {
         assert_eq!(count(untouched), 0, "{untouched}: {steps:#?}");
     }
-    let before = files(&place.run("one"));
-    let _ = said(place.make("one", &["all"]));
-    let after = files(&place.run("one"));
-    differences(&before, &after);
-    let again = said(place.make("one", &["all"]));
+    let before = files(&sandbox.run("one"));
+    let _ = said(sandbox.make("one", &["all"]));
+    let after = files(&sandbox.run("one"));
+    assert_same_bytes(&before, &after);
+    let again = said(sandbox.make("one", &["all"]));
     assert!(again.contains("Nothing to be done for 'all'"), "{again}");
 }
 
-fn threads_and_order_do_not_change_a_byte(place: &Place) {
-    let _ = said(place.make("two", &["-j2", "all", "THREADS=2"]));
-    differences(&files(&place.run("one")), &files(&place.run("two")));
-    let _ = said(place.make("three", &["all", "THREADS=1"]));
-    differences(&files(&place.run("one")), &files(&place.run("three")));
+fn threads_and_order_do_not_change_a_byte(sandbox: &Sandbox) {
+    let _ = said(sandbox.make("two", &["-j2", "all", "THREADS=2"]));
+    assert_same_bytes(&files(&sandbox.run("one")), &files(&sandbox.run("two")));
+    let _ = said(sandbox.make("three", &["all", "THREADS=1"]));
+    assert_same_bytes(&files(&sandbox.run("one")), &files(&sandbox.run("three")));
 }
 
-fn differences(
+fn assert_same_bytes(
     one: &std::collections::BTreeMap<String, Vec<u8>>,
     two: &std::collections::BTreeMap<String, Vec<u8>>,
 ) {
@@ -117,4 +117,22 @@ fn differences(
     let differ: Vec<&String> =
         one.iter().filter(|(name, bytes)| two[*name] != **bytes).map(|(name, _)| name).collect();
     assert!(differ.is_empty(), "not the same bytes: {differ:?}");
+}
+
+#[test]
+fn renamed_settings_and_goals_name_the_new_ones() {
+    for (arguments, new) in [
+        (["all", "EXTRA=dir"], "EXTRA_TRAIN"),
+        (["sim-to-real", "REAL=dir"], "REAL_SAMPLES"),
+        (["train", "EVENTS=1"], "TENSORBOARD"),
+        (["bench-train", "ROWS=a"], "BENCH_ROWS"),
+        (["fuzz", "SECONDS=1"], "FUZZ_SECONDS"),
+        (["vouch", "V=1"], "make touch"),
+        (["realism", "V=1"], "make sim-to-real"),
+        (["all", "PIPELINE=realism"], "PIPELINE=sim-to-real"),
+    ] {
+        let output = make(&arguments).output().unwrap();
+        let text = hpa_tests::text(&output);
+        assert!(!output.status.success() && text.contains(new), "{arguments:?}: {text}");
+    }
 }

@@ -12,10 +12,13 @@
 
 pub mod fixtures;
 mod program;
+mod raw_png;
 
 pub use fixtures::shared_file;
 pub use program::{TestCommand, TestDir, TestRun};
+pub use raw_png::{RawPng, png_file};
 
+use cargo_metadata::{CargoOpt, Metadata, MetadataCommand, Package};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -26,12 +29,30 @@ pub fn workspace() -> PathBuf {
     tests.parent().expect("the package is one folder below the root").to_owned()
 }
 
-/// Where cargo puts what it builds; a relative path is meant from the root of the workspace.
+/// cargo's target folder; a relative path is relative to the root of the workspace.
 pub fn target() -> PathBuf {
     workspace().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
-/// `make` in the workspace, silent about folders, free of an outer make's flags.
+/// The packages of the workspace.
+pub fn members() -> Vec<Package> {
+    let mut command = MetadataCommand::new();
+    command.manifest_path(workspace().join("Cargo.toml")).no_deps();
+    command.exec().expect("cargo reads the workspace").packages
+}
+
+/// The workspace and all its dependencies, with every feature.
+pub fn dependencies() -> Metadata {
+    let linux = ["--locked", "--filter-platform", "x86_64-unknown-linux-gnu"].map(str::to_owned);
+    MetadataCommand::new()
+        .manifest_path(workspace().join("Cargo.toml"))
+        .features(CargoOpt::AllFeatures)
+        .other_options(linux)
+        .exec()
+        .expect("cargo reads the lock file")
+}
+
+/// `make` in the workspace, without the flags and settings of an outer make.
 pub fn make(arguments: &[&str]) -> Command {
     let mut command = Command::new("make");
     command.current_dir(workspace()).arg("--no-print-directory").args(arguments);
@@ -44,13 +65,13 @@ pub fn make(arguments: &[&str]) -> Command {
 /// Builds a program once and returns its path.
 pub fn program(name: &str) -> PathBuf {
     let path = target().join("release").join(name);
-    // Make knows what lies inside of the workspace by its path from there.
+    // Make has relative paths inside of the workspace.
     let goal = path.strip_prefix(workspace()).unwrap_or(&path);
     drop(said(make(&[goal.to_str().expect("paths of the workspace are UTF-8")])));
     path
 }
 
-/// Runs a command that must succeed; its standard output and error together.
+/// Runs a command that must succeed, and returns its standard output and error.
 pub fn said(mut command: Command) -> String {
     let output = command.output().expect("the program starts");
     let text = text(&output);

@@ -32,9 +32,9 @@ impl Lighting {
     #[must_use]
     pub fn apply(&self, level: f32) -> f32 {
         let level = level.clamp(0.0, 1.0);
-        let light = self.odds * level.powf(self.power);
+        let bright = self.odds * level.powf(self.power);
         let dark = (1.0 - level).powf(self.power);
-        light / (light + dark)
+        bright / (bright + dark)
     }
 
     /// Lookup table: the new level in [0, 1] of each of the 256 grey levels.
@@ -65,18 +65,18 @@ mod tests {
     #[test]
     fn the_odds_form_is_the_logit_form() {
         for (brightness, contrast) in [(0.4, 1.25), (0.55, 0.8), (0.5, 1.0)] {
-            let light = Lighting::new(brightness, contrast).unwrap();
+            let lighting = Lighting::new(brightness, contrast).unwrap();
             for level in [0.01, 0.2, 0.5, 0.77, 0.99] {
                 let expected = by_logits(level, brightness, contrast);
-                assert!((light.apply(level) - expected).abs() < 1e-5, "{level}");
+                assert!((lighting.apply(level) - expected).abs() < 1e-5, "{level}");
             }
         }
     }
 
     #[test]
     fn black_and_white_stay_and_the_default_changes_nothing() {
-        let light = Lighting::new(0.7, 0.6).unwrap();
-        assert_eq!((light.apply(0.0), light.apply(1.0)), (0.0, 1.0));
+        let lighting = Lighting::new(0.7, 0.6).unwrap();
+        assert_eq!((lighting.apply(0.0), lighting.apply(1.0)), (0.0, 1.0));
         let table = Lighting::default().lookup_table();
         assert!(
             table.iter().zip(0u8..).all(|(v, level)| (v * 255.0 - f32::from(level)).abs() < 1e-3)

@@ -102,9 +102,10 @@ mod tests {
     use super::*;
 
     fn plane(side: usize, level: impl Fn(f64, f64) -> f64) -> Plane {
-        let place = |v: usize| (v as f64 + 0.5) / side as f64;
+        let coordinate = |v: usize| (v as f64 + 0.5) / side as f64;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 255")]
-        let samples = (0..side * side).map(|v| level(place(v % side), place(v / side)) as u8);
+        let samples =
+            (0..side * side).map(|v| level(coordinate(v % side), coordinate(v / side)) as u8);
         Plane::new(side, side, Samples::U8(samples.collect())).unwrap()
     }
 

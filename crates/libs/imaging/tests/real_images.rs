@@ -1,59 +1,58 @@
-//! The reader and the hash on pictures of the atlas, where they are at hand.
+//! Decoder and perceptual hash on real images of the atlas, if they are available.
 
 use std::path::PathBuf;
 
 use hpa_imaging::{
-    DecodeOptions, ResizeFilter, Samples, decode, hamming_distance, perceptual_hash, resize,
+    DecodeOptions, Plane, ResizeFilter, Samples, decode, hamming_distance, perceptual_hash, resize,
 };
 
-/// The training pictures of the sample data set, in the order of their names.
-fn pictures() -> Vec<PathBuf> {
+/// The training images of the sample data set with this suffix, sorted by name.
+fn images(suffix: &str) -> Vec<PathBuf> {
     let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../..");
-    let shared = std::env::var_os("HPA_SHARED").map_or(workspace.join("../shared"), PathBuf::from);
+    let shared = std::env::var_os("HPA_SHARED").unwrap_or_else(|| "../shared".into());
     let folder = workspace.join(shared).join("data/hpa-sample/train");
     let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("SKIPPED: no pictures in {} (set HPA_SHARED)", folder.display());
+        eprintln!("SKIPPED: no images in {} (set HPA_SHARED)", folder.display());
         return Vec::new();
     };
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    let entries = entries.map(|entry| entry.unwrap().path());
+    let mut paths: Vec<PathBuf> =
+        entries.filter(|path| path.to_string_lossy().ends_with(suffix)).collect();
     paths.sort();
     paths
 }
 
+fn decode_file(path: &PathBuf) -> Plane {
+    decode(&std::fs::read(path).unwrap(), &DecodeOptions::default()).unwrap()
+}
+
 #[test]
-fn real_pictures_decode_as_the_png_crate_decodes_them() {
-    for path in pictures() {
-        let bytes = std::fs::read(&path).unwrap();
-        let plane = decode(&bytes, &DecodeOptions::default()).unwrap();
-        let mut reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().unwrap();
-        let mut levels = vec![0; reader.output_buffer_size().unwrap()];
-        reader.next_frame(&mut levels).unwrap();
+fn real_images_decode_as_by_the_png_crate() {
+    for path in images(".png") {
+        let plane = decode_file(&path);
+        let file = std::io::BufReader::new(std::fs::File::open(&path).unwrap());
+        let mut reader = png::Decoder::new(file).read_info().unwrap();
+        let mut samples = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut samples).unwrap();
         assert_eq!((plane.width(), plane.height()), (512, 512));
-        assert!(plane.samples() == &Samples::U8(levels), "{}", path.display());
-        let half = resize(&plane, 256, ResizeFilter::Area);
-        let Samples::U8(levels) = plane.samples() else { unreachable!("compared above") };
-        for (place, &got) in half.iter().enumerate() {
-            let first = place / 256 * 1024 + place % 256 * 2;
-            let four = [0, 1, 512, 513].map(|next| u32::from(levels[first + next]));
-            assert!(u32::from(got).abs_diff((four.iter().sum::<u32>() + 2) / 4) <= 1);
+        assert!(plane.samples() == &Samples::U8(samples), "{}", path.display());
+        let Samples::U8(samples) = plane.samples() else { unreachable!("compared above") };
+        for (pixel, &level) in resize(&plane, 256, ResizeFilter::Area).iter().enumerate() {
+            let first = pixel / 256 * 1024 + pixel % 256 * 2;
+            let block = [0, 1, 512, 513].map(|offset| u32::from(samples[first + offset]));
+            assert!(u32::from(level).abs_diff((block.iter().sum::<u32>() + 2) / 4) <= 1);
         }
     }
 }
 
 #[test]
-fn different_fields_have_hashes_far_apart() {
-    let hash = |path: &PathBuf| {
-        perceptual_hash(&decode(&std::fs::read(path).unwrap(), &DecodeOptions::default()).unwrap())
-    };
-    let blue: Vec<u64> = pictures()
-        .iter()
-        .filter(|p| p.to_string_lossy().ends_with("_blue.png"))
-        .map(hash)
-        .collect();
-    for (place, &one) in blue.iter().enumerate() {
-        assert_ne!(one, 0);
-        for &other in &blue[..place] {
-            assert!(hamming_distance(one, other) > 8, "{one:x} {other:x}");
+fn different_fields_have_distant_hashes() {
+    let hashes: Vec<u64> =
+        images("_blue.png").iter().map(|path| perceptual_hash(&decode_file(path))).collect();
+    for (index, &hash) in hashes.iter().enumerate() {
+        assert_ne!(hash, 0);
+        for &other in &hashes[..index] {
+            assert!(hamming_distance(hash, other) > 8, "{hash:x} {other:x}");
         }
     }
 }

@@ -6,7 +6,7 @@ use hpa_imaging::{Plane, ResizeFilter, Samples, resize};
 
 fn source(side: usize) -> Plane {
     let level = |x: usize, y: usize| u8::try_from((3 * x * x + 7 * y + x * y) % 256).unwrap();
-    let levels = (0..side * side).map(|place| level(place % side, place / side)).collect();
+    let levels = (0..side * side).map(|pixel| level(pixel % side, pixel / side)).collect();
     Plane::new(side, side, Samples::U8(levels)).unwrap()
 }
 
@@ -31,11 +31,11 @@ fn both_filters_are_within_one_level_of_the_reference() {
         for plane in [source(*side), sixteen(&source(*side))] {
             let found = resize(&plane, *target, filter);
             assert_eq!(found.len(), expected.len());
-            for (place, (&found, &expected)) in found.iter().zip(expected).enumerate() {
+            for (pixel, (&found, &expected)) in found.iter().zip(expected).enumerate() {
                 let difference = usize::from(found).abs_diff(expected);
                 assert!(
                     difference <= 1,
-                    "{filter:?} {side} to {target} at {place}: {found} {expected}"
+                    "{filter:?} {side} to {target} at {pixel}: {found} {expected}"
                 );
             }
         }

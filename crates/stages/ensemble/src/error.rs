@@ -42,16 +42,6 @@ pub enum EnsembleError {
     /// A member is given twice.
     #[error("{} and {} are the same file", .0.display(), .1.display())]
     Twice(PathBuf, PathBuf),
-    /// The configuration names other members than those given.
-    #[error(
-        "the members are {named}, but the predictions lie in folders {given}\n  help: give --predictions in the order of the members, each in a folder with its name"
-    )]
-    Members {
-        /// By `--members`.
-        named: String,
-        /// By the folders of `--predictions`.
-        given: String,
-    },
     /// OR needs one thresholds file a member, the other methods none.
     #[error(
         "{predictions} predictions and {thresholds} thresholds: method or needs one thresholds file a member, in the same order; the other methods take none"

@@ -66,21 +66,6 @@ pub fn combine(
     Ok(Predictions { probabilities, ..aligned[0].clone() })
 }
 
-/// Refuses members other than those the configuration names, in its order.
-///
-/// # Errors
-/// When the names are not those of the members' folders.
-pub fn check_member_names(
-    names: &[String],
-    members: &[Loaded<Predictions>],
-) -> Result<(), EnsembleError> {
-    let folders: Vec<String> = members.iter().map(|member| member.origin.folder_name()).collect();
-    if names.is_empty() || names == folders {
-        return Ok(());
-    }
-    Err(EnsembleError::Members { named: names.join(", "), given: folders.join(", ") })
-}
-
 /// Adds the inputs and the lineage of an ensemble: the members' folds, and the models of each in
 /// order.
 #[must_use]

@@ -2,7 +2,7 @@
 
 use hpa_artifacts::{Loaded, Predictions, Provenance, Thresholds};
 use hpa_cli::{Input, Output, RunContext};
-use hpa_ensemble::{Method, check_member_names, combine, with_members};
+use hpa_ensemble::{Method, combine, with_members};
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -12,9 +12,6 @@ struct Args {
     /// How the members are combined
     #[arg(long, value_enum)]
     method: Method,
-    /// Names of the members in order; the folders of their predictions must have them
-    #[arg(long, num_args = 1.., value_name = "NAME")]
-    members: Vec<String>,
     /// The members' predictions; all out of fold, or none
     #[arg(long, num_args = 1.., required = true, value_name = "PREDICTIONS.parquet")]
     predictions: Vec<Input<Predictions>>,
@@ -44,7 +41,8 @@ fn main() -> ExitCode {
     let program = hpa_cli::program!(
         "Combines the predictions of several models",
         "hpa-ensemble --method average --predictions predictions/resnet18/oof.parquet \\\n    \
-         predictions/resnet34/oof.parquet --out predictions/average/oof.parquet"
+         predictions/resnet34/oof.parquet --out predictions/average/oof.parquet",
+        renamed: &[("members", "members.NAME in pipeline.mk")]
     );
     hpa_cli::run(program, run)
 }
@@ -52,7 +50,6 @@ fn main() -> ExitCode {
 fn run(args: &Args, context: &RunContext) -> anyhow::Result<Summary> {
     let members: Vec<Loaded<Predictions>> =
         args.predictions.iter().map(|path| path.read(context)).collect::<Result<_, _>>()?;
-    check_member_names(&args.members, &members)?;
     let thresholds: Vec<Loaded<Thresholds>> =
         args.thresholds.iter().map(|path| path.read(context)).collect::<Result<_, _>>()?;
     let predictions = combine(args.method, &members, &thresholds)?;

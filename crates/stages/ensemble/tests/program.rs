@@ -106,7 +106,7 @@ const THRESHOLDS: [&str; 3] =
 #[test]
 fn members_are_combined_in_the_order_of_the_first() {
     let folder = Folder::new();
-    let average = folder.combined("average", &["--members", "one", "two"]);
+    let average = folder.combined("average", &[]);
     assert_eq!(average.probabilities, [0.7, 0.5, 0.5, 0.4, 0.2, 0.6]);
     assert_eq!(
         (&average.ids, &average.folds),
@@ -194,10 +194,8 @@ fn the_first_twenty_samples_that_differ_are_listed() {
 }
 
 #[test]
-fn names_must_be_those_of_the_folders() {
+fn a_member_given_twice_and_an_absent_one_are_refused() {
     let folder = Folder::new();
-    let message = folder.refusal("average", &["--members", "two", "one"]);
-    assert!(message.contains("the members are two, one") && message.contains("one, two"));
     let twice = ["--predictions", "predictions/one/p.parquet"];
     assert!(folder.refusal("max", &twice).contains("same file"));
     let absent = ["--predictions", "predictions/no/p.parquet"];

@@ -8,8 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use hpa_artifacts::PageEncoder;
-use hpa_artifacts::read_label_csv;
+use hpa_artifacts::{PageEncoder, read_label_csv};
 use hpa_core::{Channel, LabelNames};
 use hpa_imaging::{
     DecodeBuffers, DecodeOptions, Plane, ResizeFilter, decode, decode_with_buffers, resize_into,

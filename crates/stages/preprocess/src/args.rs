@@ -43,12 +43,6 @@ pub(crate) struct Args {
     /// Largest accepted width and height of a source image
     #[arg(long, value_name = "PX", default_value = "4096", value_parser = in_range::<usize>(1..=8192))]
     max_side_px: usize,
-    /// For the Makefile: number of training shards
-    #[arg(long, hide = true, value_parser = in_range::<usize>(1..=99_999))]
-    train_shards: Option<usize>,
-    /// For the Makefile: number of test shards
-    #[arg(long, hide = true, value_parser = in_range::<usize>(1..=99_999))]
-    test_shards: Option<usize>,
 }
 
 impl Args {

@@ -7,7 +7,7 @@ use hpa_artifacts::canonical_json;
 use hpa_core::SampleId;
 use hpa_imaging::{DecodeError, ImageFormat};
 
-use crate::ImageFile;
+use crate::file_pattern::ImageFile;
 
 /// Samples listed in an error message, at most.
 const MAX_LISTED: usize = 20;
@@ -15,94 +15,43 @@ const MAX_LISTED: usize = 20;
 /// Why a sample cannot be read. Files are named relative to the image folder, so that a list
 /// of skipped samples is the same wherever the folder is.
 #[derive(Debug, thiserror::Error)]
-pub enum SampleError {
-    /// No file for a channel.
+pub(crate) enum SampleError {
     #[error("there is no {0}")]
     Missing(String),
     /// The id does not fit the file pattern.
     #[error("{0}")]
     Name(String),
-    /// Two files for one channel. Folders are named by number, because absolute paths must not
-    /// reach the shard.
+    /// Folders are named by number, because absolute paths must not reach the shard.
     #[error(
         "{} is in folder {} of `--images` and {} in folder {}: expected in one of them",
         first.name, first.folder + 1, second.name, second.folder + 1
     )]
-    InTwoFolders {
-        /// The first file found.
-        first: ImageFile,
-        /// The second one.
-        second: ImageFile,
-    },
+    InTwoFolders { first: ImageFile, second: ImageFile },
     /// A folder, FIFO or device.
     #[error("{0} is not a regular file")]
     NotRegularFile(String),
-    /// Larger than any accepted image.
     #[error("{file} has {bytes} bytes, more than an image of {max_side} px a side needs")]
-    TooLarge {
-        /// The file.
-        file: String,
-        /// Its size.
-        bytes: u64,
-        /// Largest accepted side in pixels.
-        max_side: usize,
-    },
-    /// An I/O error.
+    TooLarge { file: String, bytes: u64, max_side: usize },
     #[error("{file} cannot be read: {source}")]
-    Io {
-        /// The file.
-        file: String,
-        /// The operating system's error.
-        source: io::Error,
-    },
-    /// Extension and content disagree.
+    Io { file: String, source: io::Error },
     #[error(
         "{file} is a {content} by its content and a {extension} by its name; rename it, or set `by_content = true`"
     )]
-    Format {
-        /// The file.
-        file: String,
-        /// Format of the content.
-        content: ImageFormat,
-        /// Format of the extension.
-        extension: ImageFormat,
-    },
-    /// Not a valid grey image.
+    Format { file: String, content: ImageFormat, extension: ImageFormat },
     #[error("{file}: {source}")]
-    Decode {
-        /// The file.
-        file: String,
-        /// The decoder's error.
-        source: DecodeError,
-    },
-    /// Width and height differ.
+    Decode { file: String, source: DecodeError },
     #[error("{file} has {width}x{height} pixels: expected a square")]
-    NotSquare {
-        /// The file.
-        file: String,
-        /// Samples in a row.
-        width: usize,
-        /// Number of rows.
-        height: usize,
-    },
-    /// The channels differ in size.
+    NotSquare { file: String, width: usize, height: usize },
     #[error("{file} has {side} px a side, the sample's red channel has {red}")]
-    SizeMismatch {
-        /// The file.
-        file: String,
-        /// Its side.
-        side: usize,
-        /// Side of the red channel.
-        red: usize,
-    },
+    SizeMismatch { file: String, side: usize, red: usize },
     /// The error of an earlier run, as its shard records it.
     #[error("{0}")]
     Recorded(String),
 }
 
 /// The samples that cannot be read, in the order of the table.
-#[derive(Debug, Default, thiserror::Error)]
-pub struct SampleErrors(pub Vec<(SampleId, SampleError)>);
+#[derive(Debug, Default)]
+pub struct SampleErrors(pub(crate) Vec<(SampleId, SampleError)>);
 
 impl SampleErrors {
     /// Ids and reasons, as a shard records them.

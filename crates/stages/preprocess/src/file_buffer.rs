@@ -5,9 +5,11 @@ use std::io::{Error, ErrorKind, Read};
 use std::ops::Deref;
 use std::path::PathBuf;
 
+use crate::Config;
 use crate::buffer_pool::MAX_RETAINED_BYTES;
+use crate::error::SampleError;
+use crate::file_pattern::ImageFile;
 use crate::memory_budget::{FILES, Reservation};
-use crate::{Config, ImageFile, SampleError};
 
 /// Allowance for what a file holds beside its pixels: text, colour profiles, thumbnails.
 const METADATA_BYTES: u64 = 8 << 20;

@@ -25,17 +25,14 @@ pub struct PatternError {
 /// A file name with placeholders for id and channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct FilePattern {
-    text: String,
-    #[serde(skip)]
-    segments: Vec<Segment>,
-}
+pub struct FilePattern(String);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Segment {
-    Literal(String),
+/// What a placeholder stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Placeholder {
     Id,
     Channel,
+    /// Part of the id, counted from 1.
     Part(usize),
 }
 
@@ -45,24 +42,19 @@ impl FilePattern {
     /// # Errors
     /// When the id lacks a part, or the path would leave the image folder.
     pub fn file_names(&self, id: &SampleId, channel: Channel) -> Result<Vec<String>, String> {
-        let mut name = String::new();
-        for segment in &self.segments {
-            match segment {
-                Segment::Literal(text) => name.push_str(text),
-                Segment::Id => name.push_str(id.as_str()),
-                Segment::Channel => name.push_str(channel.name()),
-                Segment::Part(number) => {
-                    let part = id.as_str().split('_').nth(number - 1);
-                    name.push_str(part.ok_or_else(|| {
-                        format!("its id has no part {number} for the pattern {:?}", self.text)
-                    })?);
-                }
+        let name = expand(&self.0, |placeholder| match placeholder {
+            Placeholder::Id => Ok(id.as_str()),
+            Placeholder::Channel => Ok(channel.name()),
+            Placeholder::Part(number) => {
+                id.as_str().split('_').nth(number - 1).ok_or_else(|| {
+                    format!("its id has no part {number} for the pattern {:?}", self.0)
+                })
             }
-        }
-        if name.split('/').any(|component| matches!(component, "" | "." | "..")) {
+        })?;
+        if leaves_folder(&name) {
             return Err(format!("its id leads out of the image folder: {name:?}"));
         }
-        let extension = self.text.rsplit_once('.').map_or("", |(_, extension)| extension);
+        let extension = self.0.rsplit_once('.').map_or("", |(_, extension)| extension);
         match ImageFormat::from_extension(extension) {
             Some(_) => Ok(vec![name]),
             None => Ok(EXTENSIONS.map(|extension| format!("{name}.{extension}")).to_vec()),
@@ -70,13 +62,71 @@ impl FilePattern {
     }
 }
 
+impl FromStr for FilePattern {
+    type Err = PatternError;
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        let refuse = |reason: String| PatternError { pattern: text.to_owned(), reason };
+        let mut has_id = false;
+        let mut has_channel = false;
+        expand(text, |placeholder| {
+            has_channel |= placeholder == Placeholder::Channel;
+            has_id |= placeholder != Placeholder::Channel;
+            Ok("")
+        })
+        .map_err(refuse)?;
+        if leaves_folder(text) {
+            return Err(refuse("expected a path inside the image folder".to_owned()));
+        }
+        if !has_channel {
+            return Err(refuse("it lacks {channel}".to_owned()));
+        }
+        if !has_id {
+            return Err(refuse("it lacks {id}".to_owned()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+fn leaves_folder(path: &str) -> bool {
+    path.split('/').any(|component| matches!(component, "" | "." | ".."))
+}
+
+/// The pattern with its placeholders replaced by `value`.
+fn expand<'a>(
+    pattern: &str,
+    mut value: impl FnMut(Placeholder) -> Result<&'a str, String>,
+) -> Result<String, String> {
+    let mut name = String::new();
+    let mut rest = pattern;
+    loop {
+        let (literal, after) = rest.split_once('{').map_or((rest, None), |(l, a)| (l, Some(a)));
+        if let Some(found) = literal.chars().find(|&c| c.is_control() || "\\}".contains(c)) {
+            return Err(format!("{found:?} is not allowed"));
+        }
+        name.push_str(literal);
+        let Some(after) = after else { return Ok(name) };
+        let (word, after) = after.split_once('}').ok_or("a { is not closed")?;
+        name.push_str(value(match (word, word.strip_prefix("part").map(str::parse)) {
+            ("id", _) => Placeholder::Id,
+            ("channel", _) => Placeholder::Channel,
+            (_, Some(Ok(number @ 1..=9))) => Placeholder::Part(number),
+            _ => {
+                return Err(format!(
+                    "{{{word}}} is unknown: expected {{id}}, {{channel}} or {{part1}} to {{part9}}"
+                ));
+            }
+        })?);
+        rest = after;
+    }
+}
+
 /// A file in one of the image folders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ImageFile {
+pub(crate) struct ImageFile {
     /// Index of the folder.
-    pub folder: usize,
+    pub(crate) folder: usize,
     /// Path relative to the folder.
-    pub name: String,
+    pub(crate) name: String,
 }
 
 impl ImageFile {
@@ -87,53 +137,6 @@ impl ImageFile {
             _ => format!("{} of folder {}", self.name, self.folder + 1),
         }
     }
-}
-
-impl FromStr for FilePattern {
-    type Err = PatternError;
-    fn from_str(text: &str) -> Result<Self, PatternError> {
-        let refuse =
-            |reason: &str| PatternError { pattern: text.to_owned(), reason: reason.to_owned() };
-        let segments = parse_segments(text).map_err(|reason| refuse(&reason))?;
-        if text.split('/').any(|component| matches!(component, "" | "." | "..")) {
-            return Err(refuse("expected a path inside the image folder"));
-        }
-        if !segments.contains(&Segment::Channel) {
-            return Err(refuse("it lacks {channel}"));
-        }
-        if !segments.iter().any(|segment| matches!(segment, Segment::Id | Segment::Part(_))) {
-            return Err(refuse("it lacks {id}"));
-        }
-        Ok(Self { text: text.to_owned(), segments })
-    }
-}
-
-fn parse_segments(text: &str) -> Result<Vec<Segment>, String> {
-    let mut segments = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let (literal, after) = rest.split_once('{').map_or((rest, None), |(l, a)| (l, Some(a)));
-        if let Some(found) = literal.chars().find(|&c| c.is_control() || "\\}".contains(c)) {
-            return Err(format!("{found:?} is not allowed"));
-        }
-        if !literal.is_empty() {
-            segments.push(Segment::Literal(literal.to_owned()));
-        }
-        let Some(after) = after else { break };
-        let (placeholder, after) = after.split_once('}').ok_or("a { is not closed")?;
-        segments.push(match (placeholder, placeholder.strip_prefix("part").map(str::parse)) {
-            ("id", _) => Segment::Id,
-            ("channel", _) => Segment::Channel,
-            (_, Some(Ok(number @ 1..=9))) => Segment::Part(number),
-            _ => {
-                return Err(format!(
-                    "{{{placeholder}}} is unknown: expected {{id}}, {{channel}} or {{part1}} to {{part9}}"
-                ));
-            }
-        });
-        rest = after;
-    }
-    Ok(segments)
 }
 
 #[cfg(test)]

@@ -23,8 +23,8 @@ mod up_to_date;
 mod write_shard;
 
 pub use config::{Config, Resampling};
-pub use error::{SampleError, SampleErrors};
-pub use file_pattern::{FilePattern, ImageFile, PatternError};
+pub use error::SampleErrors;
+pub use file_pattern::{FilePattern, PatternError};
 pub use shard::{Shard, ShardError};
 pub use shard_job::ShardJob;
 pub use summary::{Outcome, Summary};

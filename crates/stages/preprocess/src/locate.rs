@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use hpa_core::{Channel, SampleId};
 
-use crate::{Config, ImageFile, SampleError};
+use crate::Config;
+use crate::error::SampleError;
+use crate::file_pattern::ImageFile;
 
 /// The image files of a sample, in the order of [`Channel::ALL`].
 pub(crate) type SampleFiles = [ImageFile; Channel::COUNT];

@@ -18,7 +18,13 @@ fn main() -> ExitCode {
     let about = "Decode, check and resize the four images of each sample into a Parquet shard";
     let example = "hpa-preprocess --csv train.csv --images train --size-px 256 --shard 0/4 \\\n    \
                    --out images/train-00000-of-00004.parquet";
-    hpa_cli::run(hpa_cli::program!(about, example), run)
+    let renamed = &[
+        ("size", "size-px"),
+        ("one-colour", "rgb-channel"),
+        ("train-shards", "train_shards in pipeline.mk"),
+        ("test-shards", "test_shards in pipeline.mk"),
+    ];
+    hpa_cli::run(hpa_cli::program!(about, example, renamed: renamed), run)
 }
 
 fn run(args: &Args, context: &RunContext) -> anyhow::Result<Summary> {

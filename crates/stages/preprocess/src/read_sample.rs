@@ -11,11 +11,13 @@ use hpa_imaging::{
 };
 use twox_hash::XxHash3_128;
 
+use crate::Config;
 use crate::buffer_pool::{self, MAX_RETAINED_BYTES};
+use crate::error::SampleError;
 use crate::file_buffer::FileBuffer;
+use crate::file_pattern::ImageFile;
 use crate::locate::{SampleFiles, locate_file};
 use crate::memory_budget::PIXELS;
-use crate::{Config, ImageFile, SampleError};
 
 /// A sample as a shard stores it.
 #[derive(Debug)]

@@ -9,12 +9,13 @@ use hpa_core::{Channel, SampleId};
 use rayon::prelude::*;
 
 use crate::buffer_pool;
+use crate::error::SampleError;
 use crate::locate::locate_files;
 use crate::ordered::{Limits, parallel_ordered};
 use crate::read_sample::{Row, digest_files, read_sample};
 use crate::shard_job::{FILES_DIGEST_KEY, SKIPPED_KEY, ShardJob, combine_digests};
 use crate::up_to_date::check_up_to_date;
-use crate::{Outcome, SampleError, SampleErrors};
+use crate::{Outcome, SampleErrors};
 
 /// Bytes of uncompressed pixels in samples that are read but not yet written, at most.
 const MAX_PENDING_BYTES: usize = 64 << 20;

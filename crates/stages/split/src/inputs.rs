@@ -2,8 +2,7 @@
 
 use crate::args::{Args, Config};
 use anyhow::Result;
-use hpa_artifacts::read_id_csv;
-use hpa_artifacts::{Digest, ImageStore, Provenance};
+use hpa_artifacts::{Digest, ImageStore, Provenance, read_id_csv};
 use hpa_cli::RunContext;
 use hpa_core::{Channel, SampleId};
 use hpa_split::{

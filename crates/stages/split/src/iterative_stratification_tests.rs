@@ -18,14 +18,19 @@ fn single(labels: &[usize]) -> Group {
 }
 
 /// Counts `[folds][labels]`.
-fn held(groups: &[Group], folds: &[Fold], n_folds: usize, n_labels: usize) -> Vec<Vec<u32>> {
-    let mut held = vec![vec![0; n_labels]; n_folds];
+fn label_counts(
+    groups: &[Group],
+    folds: &[Fold],
+    n_folds: usize,
+    n_labels: usize,
+) -> Vec<Vec<u32>> {
+    let mut counts = vec![vec![0; n_labels]; n_folds];
     for (group, fold) in groups.iter().zip(folds) {
         for &(label, samples) in &group.labels {
-            held[fold.index()][label] += samples;
+            counts[fold.index()][label] += samples;
         }
     }
-    held
+    counts
 }
 
 #[test]
@@ -34,7 +39,7 @@ fn a_small_example_splits_as_worked_out_by_hand() {
     let groups = [single(&[0, 1]), single(&[0]), single(&[0]), single(&[0, 1])];
     for seed in 0..20 {
         let split = stratify(&groups, 2, folds(2), Seed::new(seed)).unwrap();
-        assert_eq!(held(&groups, &split, 2, 2), [[2, 1], [2, 1]]);
+        assert_eq!(label_counts(&groups, &split, 2, 2), [[2, 1], [2, 1]]);
     }
 }
 
@@ -45,15 +50,15 @@ fn single_labels_deviate_by_less_than_one() {
         .flat_map(|(label, count)| (0..count).map(move |_| single(&[label])))
         .collect();
     let split = stratify(&groups, 28, folds(5), Seed::new(1)).unwrap();
-    let held = held(&groups, &split, 5, 28);
+    let counts = label_counts(&groups, &split, 5, 28);
     for (label, count) in ATLAS.into_iter().enumerate() {
-        for fold in &held {
+        for fold in &counts {
             assert!((f64::from(fold[label]) - f64::from(count) / 5.0).abs() < 1.0);
         }
     }
-    let mut rods: Vec<u32> = held.iter().map(|fold| fold[27]).collect();
-    rods.sort_unstable();
-    assert_eq!(rods, [2, 2, 2, 2, 3]);
+    let mut rarest: Vec<u32> = counts.iter().map(|fold| fold[27]).collect();
+    rarest.sort_unstable();
+    assert_eq!(rarest, [2, 2, 2, 2, 3]);
 }
 
 #[test]
@@ -116,7 +121,7 @@ proptest! {
         let split = stratify(&groups, counts.len(), folds(n_folds), Seed::new(seed)).unwrap();
         let n_folds = usize::try_from(n_folds).unwrap();
         for (label, count) in counts.iter().enumerate() {
-            for fold in held(&groups, &split, n_folds, counts.len()) {
+            for fold in label_counts(&groups, &split, n_folds, counts.len()) {
                 prop_assert!((f64::from(fold[label]) - f64::from(*count) / n_folds as f64).abs() < 1.0);
             }
         }

@@ -17,7 +17,8 @@ fn main() -> ExitCode {
     let program = hpa_cli::program!(
         "Assign samples to folds: every label evenly, duplicates together",
         "hpa-split --labels labels.parquet --images images/train-*.parquet \\\n    \
-         --duplicates train_duplicates.txt --folds 5 --seed 1 --out folds.parquet"
+         --duplicates train_duplicates.txt --folds 5 --seed 1 --out folds.parquet",
+        renamed: &[("skipped", "exclude"), ("out-twins", "out-leaks")]
     );
     hpa_cli::run(program, run)
 }

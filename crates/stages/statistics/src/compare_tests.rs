@@ -9,17 +9,17 @@ fn level(value: usize) -> u8 {
 
 /// Four dark planes that correlate differently with each other.
 fn sample(seed: usize) -> Vec<u8> {
-    let noise = |place: usize, salt: usize| (place * 7919 + seed * 104_729 + salt * 1299) / 64 % 40;
-    let cell = |place: usize| if (place / 37).is_multiple_of(5) { 60 } else { 0 };
-    let nucleus = |place: usize| if (place / 37).is_multiple_of(15) { 90 } else { 0 };
+    let noise = |pixel: usize, salt: usize| (pixel * 7919 + seed * 104_729 + salt * 1299) / 64 % 40;
+    let cell = |pixel: usize| if (pixel / 37).is_multiple_of(5) { 60 } else { 0 };
+    let nucleus = |pixel: usize| if (pixel / 37).is_multiple_of(15) { 90 } else { 0 };
     let plane = |of: &dyn Fn(usize) -> usize| -> Vec<u8> {
-        (0..4096).map(|place| level(of(place).min(255))).collect()
+        (0..4096).map(|pixel| level(of(pixel).min(255))).collect()
     };
     let planes = [
-        plane(&|place| cell(place) + noise(place, 1)),
-        plane(&|place| cell(place) / 3 + nucleus(place) / 3 + noise(place, 2)),
-        plane(&|place| nucleus(place) + noise(place, 3) / 4),
-        plane(&|place| cell(place) + noise(place, 1) / 2 + noise(place, 4)),
+        plane(&|pixel| cell(pixel) + noise(pixel, 1)),
+        plane(&|pixel| cell(pixel) / 3 + nucleus(pixel) / 3 + noise(pixel, 2)),
+        plane(&|pixel| nucleus(pixel) + noise(pixel, 3) / 4),
+        plane(&|pixel| cell(pixel) + noise(pixel, 1) / 2 + noise(pixel, 4)),
     ];
     planes.concat()
 }

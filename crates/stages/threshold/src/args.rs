@@ -39,12 +39,6 @@ pub(crate) struct Args {
     /// Calibration of expected-f1
     #[arg(long, value_enum, default_value_t)]
     pub(crate) calibration: Calibration,
-    /// Methods that the Makefile runs, one file each; ignored here
-    #[arg(long, value_name = "M")]
-    methods: Vec<Method>,
-    /// The one of them that the Makefile submits by; ignored here
-    #[arg(long, value_name = "M")]
-    submit: Option<Method>,
     /// Where to write the thresholds
     #[arg(long, value_name = "THRESHOLDS.parquet")]
     pub(crate) out: Output<Thresholds>,

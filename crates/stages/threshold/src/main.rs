@@ -19,7 +19,11 @@ fn main() -> ExitCode {
         hpa_cli::program!(
             "Finds the threshold of each label",
             "hpa-threshold --predictions predictions/resnet18/oof.parquet \\\n    \
-             --labels labels.parquet --method exact --out thresholds/resnet18/exact.parquet"
+             --labels labels.parquet --method exact --out thresholds/resnet18/exact.parquet",
+            renamed: &[
+                ("methods", "threshold_methods in pipeline.mk"),
+                ("submit", "submission_method in pipeline.mk"),
+            ]
         ),
         run,
     )

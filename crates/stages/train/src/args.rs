@@ -66,9 +66,9 @@ pub struct Args {
     /// Save the state after every epoch, and within one after this many seconds; 0: every step
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = in_range::<u64>(0..=86_400))]
     pub save_every_s: u64,
-    /// Pretrained weights: safetensors with the names of torchvision or timm; none: train from
-    /// scratch
-    #[arg(long, value_name = "FILE.safetensors|none")]
+    /// Pretrained weights: safetensors with the names of torchvision or timm, or a folder of
+    /// ARCHITECTURE.safetensors for `pretrained = true`; none: train from scratch
+    #[arg(long, value_name = "FILE.safetensors|DIR|none")]
     pub weights: Option<PathBuf>,
     /// Hyperparameters.
     #[command(flatten)]
@@ -95,10 +95,20 @@ impl Args {
         &self.config.0
     }
 
-    /// The pretrained weights, unless they are `none`.
+    /// The file of pretrained weights, if any.
+    ///
+    /// In a folder it is the file named after the network, and only for `pretrained = true`.
     #[must_use]
-    pub fn weights(&self) -> Option<&Path> {
-        self.weights.as_deref().filter(|path| *path != Path::new("none"))
+    pub fn weights(&self) -> Option<PathBuf> {
+        let path = self.weights.as_deref().filter(|path| *path != Path::new("none"))?;
+        let model = &self.config().model;
+        match path.is_dir() {
+            true if model.pretrained => {
+                Some(path.join(model.architecture.name()).with_added_extension("safetensors"))
+            }
+            true => None,
+            false => Some(path.to_owned()),
+        }
     }
 
     pub(crate) fn labels(&self) -> anyhow::Result<&Input<Labels>> {

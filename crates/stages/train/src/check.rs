@@ -24,10 +24,10 @@ pub(crate) fn run(args: &Args, context: &RunContext) -> anyhow::Result<CheckRepo
     device.check(config.run.precision)?;
     anyhow::ensure!(
         !config.model.pretrained || args.weights.is_some(),
-        "{architecture} starts from pretrained weights (pretrained = true), and there are no --weights\n  help: give WEIGHTS=DIR with its .safetensors (`--weights FILE`), or WEIGHTS=none (`--weights none`) to train from scratch"
+        "{architecture} starts from pretrained weights (pretrained = true), and there are no --weights\n  help: give WEIGHTS=DIR with {architecture}.safetensors (`--weights DIR`), or WEIGHTS=none (`--weights none`) to train from scratch"
     );
     if let Some(path) = args.weights() {
-        pretrained_network(config, path, LabelNames::atlas().count())?;
+        pretrained_network(config, &path, LabelNames::atlas().count())?;
     }
     let weights = args.weights().map(|path| path.display().to_string());
     let start = weights.as_deref().map_or("from scratch".to_owned(), |path| format!("from {path}"));

@@ -24,7 +24,7 @@ pub struct InputConvReport {
 pub(crate) fn run(args: &Args, context: &RunContext) -> anyhow::Result<InputConvReport> {
     hpa_ops::select_simd()?;
     let architecture = args.config().model.architecture;
-    let file = args.weights().map(read_external_weights).transpose()?;
+    let file = args.weights().as_deref().map(read_external_weights).transpose()?;
     let weights = args.weights().map(|path| path.display().to_string());
     if weights.is_none() {
         context.info("no --weights: a three-channel network with random weights is adapted");

@@ -186,7 +186,7 @@ impl Inputs {
             provenance = provenance.with_input(name, digest).with_ancestor(name, digest);
         }
         if let Some(weights) = args.weights() {
-            provenance = provenance.with_input("weights", Digest::of_file(weights)?);
+            provenance = provenance.with_input("weights", Digest::of_file(&weights)?);
         }
         Ok(Self { store, labels, folds, samples, label_weights, provenance })
     }
@@ -214,7 +214,7 @@ fn initial_network(args: &Args, context: &RunContext, labels: usize) -> anyhow::
         }
         return Ok(Network::new(config.model.architecture, labels, config.seed())?);
     };
-    let (network, report) = pretrained_network(config, path, labels)?;
+    let (network, report) = pretrained_network(config, &path, labels)?;
     let adapted =
         if report.adapted_input_conv { ", first convolution adapted to four channels" } else { "" };
     let replaced = if report.replaced_classifier { ", classifier replaced" } else { "" };

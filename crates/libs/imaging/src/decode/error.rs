@@ -15,23 +15,12 @@ pub enum DecodeError {
     #[error("neither PNG nor JPEG nor TIFF by its first bytes")]
     UnknownFormat,
     /// A width or height of 0.
-    #[error("the image is empty: {width}x{height} pixels")]
-    NoPixels {
-        /// Samples in a row.
-        width: u64,
-        /// Number of rows.
-        height: u64,
-    },
+    #[error("the image is empty: {0}x{1} pixels")]
+    NoPixels(u64, u64),
     /// A width or height beyond the limit.
     #[error("the image has {width}x{height} pixels, the limit is {limit} a side (max_side_px)")]
-    TooLarge {
-        /// Samples in a row.
-        width: u64,
-        /// Number of rows.
-        height: u64,
-        /// Largest accepted side.
-        limit: usize,
-    },
+    #[expect(missing_docs, reason = "the message says what the fields are")]
+    TooLarge { width: u64, height: u64, limit: usize },
     /// An RGB image where grey was expected.
     #[error("an RGB image, expected grey: `rgb_channel = true` extracts the channel's own colour")]
     Colour,
@@ -68,24 +57,15 @@ pub enum PngError {
     #[error("{0} bytes follow the end of the PNG")]
     TrailingBytes(usize),
     /// A header field outside the format.
-    #[error("the PNG header is invalid: {field} is {value}")]
-    Header {
-        /// Which field.
-        field: &'static str,
-        /// Its value.
-        value: u32,
-    },
+    #[error("the PNG header is invalid: {0} is {1}")]
+    Header(&'static str, u32),
     /// The zlib stream is damaged.
     #[error("the PNG's compressed data is damaged: {0}")]
     Zlib(&'static str),
     /// Fewer rows than the header announces.
     #[error("the PNG has {got} bytes of pixel data, its header announces {expected}")]
-    MissingPixels {
-        /// How many there are.
-        got: usize,
-        /// How many there should be.
-        expected: usize,
-    },
+    #[expect(missing_docs, reason = "the message says what the fields are")]
+    MissingPixels { got: usize, expected: usize },
     /// More rows than the header announces, or bytes after the zlib stream.
     #[error("the PNG has more pixel data than its header announces ({0} bytes too many)")]
     ExtraPixels(usize),
@@ -99,12 +79,8 @@ pub enum PngError {
 pub enum JpegTiffError {
     /// The decoder of the `image` crate failed.
     #[error("the {format} is damaged or of an unsupported kind: {source}")]
-    Decoder {
-        /// The file's format.
-        format: ImageFormat,
-        /// The decoder's error.
-        source: ImageError,
-    },
+    #[expect(missing_docs, reason = "the message says what the fields are")]
+    Decoder { format: ImageFormat, source: ImageError },
     /// No end-of-image marker.
     #[error(
         "the JPEG is truncated or followed by other bytes: it does not end with its end-of-image marker"

@@ -26,7 +26,7 @@ impl DecodeOptions {
     /// Refuses empty images and sides beyond the limit.
     pub(super) fn check_dimensions(&self, width: u64, height: u64) -> Result<(), DecodeError> {
         if width == 0 || height == 0 {
-            return Err(DecodeError::NoPixels { width, height });
+            return Err(DecodeError::NoPixels(width, height));
         }
         if width.max(height) > self.max_side_px as u64 {
             return Err(DecodeError::TooLarge { width, height, limit: self.max_side_px });

@@ -34,9 +34,9 @@ pub(super) fn read_header(bytes: &[u8]) -> Result<Header, PngError> {
         chunk.data
     else {
         let value = u32::try_from(chunk.data.len()).unwrap_or(u32::MAX);
-        return Err(PngError::Header { field: "its length", value });
+        return Err(PngError::Header("its length", value));
     };
-    let invalid = |field, value: u8| PngError::Header { field, value: value.into() };
+    let invalid = |field, value: u8| PngError::Header(field, value.into());
     let bit_depths: &[u8] = match color_type {
         0 => &[1, 2, 4, 8, 16],
         3 => &[1, 2, 4, 8],
@@ -115,7 +115,7 @@ impl Chunk<'_> {
 
 /// Splits off the first chunk after verifying its CRC; returns it and the bytes behind it.
 fn next_chunk(bytes: &[u8]) -> Result<(Chunk<'_>, &[u8]), PngError> {
-    let truncated = |place: &str| PngError::Truncated(place.to_owned());
+    let truncated = |part: &str| PngError::Truncated(part.to_owned());
     let (length, rest) =
         bytes.split_first_chunk::<4>().ok_or_else(|| truncated("a chunk's length"))?;
     let length = u32::from_be_bytes(*length) as usize;

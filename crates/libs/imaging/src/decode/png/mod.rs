@@ -174,7 +174,7 @@ fn read_samples(
     })
 }
 
-/// Unfilters every pass and writes its pixels to their places.
+/// Unfilters every pass and scatters its pixels into the image.
 ///
 /// `unpack` appends the samples of a row, given its bytes and the number of samples.
 fn deinterlace<T: Primitive>(

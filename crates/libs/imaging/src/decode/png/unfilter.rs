@@ -132,7 +132,7 @@ fn predict<const FILTER: u8>(a: u8, b: u8, c: u8) -> u8 {
 
 /// The neighbour nearest to `a + b - c`; ties go to `a`, then `b`.
 ///
-/// Selections in place of branches, which noisy images would mispredict; the form is that of
+/// Written with selects instead of branches, which noisy images would mispredict; the form is that of
 /// `stb_image` 2.29.
 fn paeth(a: u8, b: u8, c: u8) -> u8 {
     let limit = 3 * i16::from(c) - i16::from(a) - i16::from(b);
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn pairs_of_rows_and_single_rows_agree_with_the_general_code() {
-        let noise = |place: usize| u8::try_from((place * place % 251) ^ (place % 7)).unwrap();
+        let noise = |index: usize| u8::try_from((index * index % 251) ^ (index % 7)).unwrap();
         for stride in [1, 2, 3, 64] {
             // All sequences of four filters.
             let digits = |n: u32| [1, 5, 25, 125].map(|unit| u8::try_from(n / unit % 5).unwrap());
