@@ -58,17 +58,10 @@ impl Args {
     /// The settings of the fit.
     ///
     /// # Errors
-    /// When the method cannot maximise the metric, or `submit` is not one of `methods`.
+    /// When the method cannot maximise the metric.
     pub(crate) fn settings(&self) -> Result<Settings, UsageError> {
         if self.method == Method::Exact && !self.metric.is_separable() {
             return Err(UsageError::new(ThresholdError::Coupled(self.metric).to_string()));
-        }
-        if let Some(submit) = self.submit.filter(|submit| !self.methods.contains(submit)) {
-            let methods: Vec<String> = self.methods.iter().map(Method::to_string).collect();
-            let methods = methods.join(", ");
-            return Err(UsageError::new(format!(
-                "submit is {submit}, which is not in methods: {methods}"
-            )));
         }
         Ok(Settings {
             method: self.method,
