@@ -6,46 +6,30 @@
     reason = "pixels of small images"
 )]
 
-use hpa_artifacts::{
-    Artifact, Checkpoint, CheckpointMeta, FoldRow, Folds, ImageRow, ImageWriter, Predictions,
-    Provenance,
-};
-use hpa_core::{FoldCount, LabelNames, SampleId, Seed};
+use hpa_artifacts::{Artifact, Checkpoint, CheckpointMeta, Predictions, Provenance};
+use hpa_core::{LabelNames, Seed};
 use hpa_nn::{Architecture, Network};
-use std::path::Path;
-use std::process::{Command, Output};
+use hpa_tests::fixtures::{folds, image_row, noise_images, write_shard};
+use hpa_tests::{TestCommand, TestDir};
 
 const SIZE: usize = 32;
 
-fn id(number: usize) -> SampleId {
-    format!("sample-{number}").parse().unwrap()
-}
-
-fn folds(path: &Path, shift: u32) -> Provenance {
-    let count = FoldCount::try_from(2).unwrap();
-    let row = |number: u32| FoldRow {
-        id: id(number as usize),
-        fold: count.fold(u64::from((number + shift) % 2)).unwrap(),
-        group: number,
-    };
-    let folds = Folds { count, rows: (0..6).map(row).collect() };
-    let digest = folds.write(path, &Provenance::new(&())).unwrap();
+/// A folds file of six samples in two folds by turns; what is made from it.
+fn write_folds(dir: &TestDir, name: &str, first_fold: u64) -> Provenance {
+    let row = |number: u64| (format!("sample-{number}"), (number + first_fold) % 2);
+    let folds = folds(2, &(0..6).map(row).collect::<Vec<_>>());
+    let digest = folds.write(&dir.path(name), &Provenance::new(&())).unwrap();
     Provenance::new(&()).with_input("folds", digest).with_ancestor("folds", digest)
 }
 
 /// Six samples, two folds and an untrained network for each.
-fn inputs(folder: &Path) {
-    let mut writer =
-        ImageWriter::create(&folder.join("images.parquet"), SIZE, &Provenance::new(&())).unwrap();
-    let mut rng = Seed::new(1).rng();
-    for number in 0..6 {
-        let image = (0..4 * SIZE * SIZE).map(|_| u8::try_from(rng.below(256)).unwrap()).collect();
-        let (id, digest) = (id(number), [0; 32]);
-        writer.push(&ImageRow { id, height: 32, width: 32, image, phash: [0; 4], digest }).unwrap();
-    }
-    writer.finish().unwrap();
-    folds(&folder.join("other.parquet"), 1);
-    let provenance = folds(&folder.join("folds.parquet"), 0);
+fn inputs() -> TestDir {
+    let dir = TestDir::new();
+    let images = noise_images(6, SIZE, 1).into_iter().enumerate();
+    let rows = images.map(|(number, image)| image_row(&format!("sample-{number}"), 32, image));
+    write_shard(&dir.path("images.parquet"), SIZE, rows);
+    write_folds(&dir, "other.parquet", 1);
+    let provenance = write_folds(&dir, "folds.parquet", 0);
     for fold in 0..2_u8 {
         let network = Network::new(Architecture::ResNet18, 28, Seed::new(fold.into())).unwrap();
         let meta = CheckpointMeta {
@@ -64,33 +48,30 @@ fn inputs(folder: &Path) {
             provenance: provenance.clone(),
         };
         let checkpoint = Checkpoint { meta, tensors: network.tensors().unwrap() };
-        checkpoint.write(&folder.join(format!("fold-{fold}.safetensors")), &provenance).unwrap();
+        checkpoint.write(&dir.path(&format!("fold-{fold}.safetensors")), &provenance).unwrap();
     }
+    dir
 }
 
-fn predict(folder: &Path, flags: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hpa-predict"));
-    command.current_dir(folder).args(["--images", "images.parquet", "--out", "p.parquet"]);
-    command.args(flags.split_whitespace()).output().unwrap()
+fn predict(dir: &TestDir, flags: &str) -> TestCommand {
+    let program = dir.program(env!("CARGO_BIN_EXE_hpa-predict"));
+    program.words("--images images.parquet --out p.parquet").words(flags)
 }
 
-fn predictions(folder: &Path, flags: &str) -> Predictions {
-    let output = predict(folder, flags);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Predictions::read(&folder.join("p.parquet")).unwrap().value
+fn predictions(dir: &TestDir, flags: &str) -> Predictions {
+    predict(dir, flags).succeeds();
+    Predictions::read(&dir.path("p.parquet")).unwrap().value
 }
 
 const BOTH: &str = "--model fold-0.safetensors fold-1.safetensors";
 
 #[test]
 fn out_of_fold_takes_the_model_of_each_samples_fold_and_the_mean_takes_all() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    inputs(folder);
-    let one = predictions(folder, "--model fold-0.safetensors");
-    let two = predictions(folder, "--model fold-1.safetensors");
-    let mean = predictions(folder, BOTH);
-    let out = predictions(folder, &format!("{BOTH} --folds folds.parquet"));
+    let dir = inputs();
+    let one = predictions(&dir, "--model fold-0.safetensors");
+    let two = predictions(&dir, "--model fold-1.safetensors");
+    let mean = predictions(&dir, BOTH);
+    let out = predictions(&dir, &format!("{BOTH} --folds folds.parquet"));
     assert!(mean.folds.is_none());
     let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
     for sample in 0..6 {
@@ -108,25 +89,22 @@ fn out_of_fold_takes_the_model_of_each_samples_fold_and_the_mean_takes_all() {
         out.folds.unwrap().folds.iter().map(|f| f.get()).collect::<Vec<_>>(),
         [0, 1, 0, 1, 0, 1]
     );
-    let all = predictions(folder, &format!("{BOTH} --tta d4"));
-    let most = predictions(folder, &format!("{BOTH} --tta d4-max"));
+    let all = predictions(&dir, &format!("{BOTH} --tta d4"));
+    let most = predictions(&dir, &format!("{BOTH} --tta d4-max"));
     assert!(all.probabilities.iter().zip(&most.probabilities).all(|(mean, max)| mean <= max));
 }
 
 #[test]
 fn the_json_has_the_throughput() {
-    let folder = tempfile::tempdir().unwrap();
-    inputs(folder.path());
-    let output = predict(folder.path(), &format!("{BOTH} --json"));
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let dir = inputs();
+    let report = predict(&dir, BOTH).json();
     assert!(report["images_per_second"].as_f64().unwrap() > 0.0, "{report}");
     assert_eq!((&report["samples"], &report["models"]), (&6.into(), &2.into()));
 }
 
 #[test]
 fn models_folds_and_images_of_different_runs_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    inputs(folder.path());
+    let dir = inputs();
     for (flags, status, message) in [
         ("--model fold-0.safetensors --folds folds.parquet", 1, "no model holds out fold 1"),
         (
@@ -140,20 +118,10 @@ fn models_folds_and_images_of_different_runs_are_refused() {
         (&format!("{BOTH} --device cuda"), 1, "built without CUDA"),
         ("--model folds.parquet", 1, "folds.parquet"),
     ] {
-        let output = predict(folder.path(), flags);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(status), "{flags}: {said}");
-        assert!(said.contains(message), "{flags}: {said}");
-        assert!(!folder.path().join("p.parquet").exists(), "{flags}");
+        let stderr = predict(&dir, flags).fails(status);
+        assert!(stderr.contains(message), "{flags}: {stderr}");
+        assert!(!dir.path("p.parquet").exists(), "{flags}");
     }
-}
-
-/// The pixels that [`inputs`] writes, `[4][32][32]` a sample.
-fn pixels() -> Vec<Vec<u8>> {
-    let mut rng = Seed::new(1).rng();
-    let mut image =
-        || (0..4 * SIZE * SIZE).map(|_| u8::try_from(rng.below(256)).unwrap()).collect();
-    (0..6).map(|_| image()).collect()
 }
 
 /// Probabilities for one sample, with the pixel at `(x, y)` of the view `[32][32]` interpolated
@@ -216,13 +184,11 @@ const MODES: [&str; 7] = ["none", "d4", "d4-max", "fastai", "crops:1", "crops:5"
 /// Each mode computed here from its definition, for the first model alone.
 #[test]
 fn every_mode_of_test_time_augmentation_follows_its_definition() {
-    let folder = tempfile::tempdir().unwrap();
-    inputs(folder.path());
+    let dir = inputs();
     let network = Network::new(Architecture::ResNet18, 28, Seed::new(0)).unwrap();
-    let found = MODES.map(|mode| {
-        predictions(folder.path(), &format!("--model fold-0.safetensors --tta {mode}"))
-    });
-    for (sample, pixels) in pixels().iter().enumerate() {
+    let found =
+        MODES.map(|mode| predictions(&dir, &format!("--model fold-0.safetensors --tta {mode}")));
+    for (sample, pixels) in noise_images(6, SIZE, 1).iter().enumerate() {
         let symmetries: Vec<_> =
             (0..8).map(|symmetry| predict_symmetry(&network, pixels, symmetry)).collect();
         let crops: Vec<_> =
