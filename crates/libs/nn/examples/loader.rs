@@ -14,7 +14,7 @@ use hpa_nn::{
 use std::time::Instant;
 
 #[global_allocator]
-static ALLOCATOR: hpa_ops::ReusingAllocator = hpa_ops::ReusingAllocator::new();
+static ALLOCATOR: hpa_ops::CachingAllocator = hpa_ops::CachingAllocator::new();
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 

@@ -13,7 +13,7 @@ use hpa_ops::optim::{ParamGroup, Parameter, Sgd, SgdConfig};
 use std::time::Instant;
 
 #[global_allocator]
-static ALLOCATOR: hpa_ops::ReusingAllocator = hpa_ops::ReusingAllocator::new();
+static ALLOCATOR: hpa_ops::CachingAllocator = hpa_ops::CachingAllocator::new();
 
 type Error = Box<dyn std::error::Error>;
 

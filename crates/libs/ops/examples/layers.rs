@@ -7,13 +7,13 @@
 
 use candle_core::{DType, Device, Error, Result, Tensor, Var};
 use hpa_ops::{
-    Conv2d, Precision, Reduction, ReusingAllocator, bce_with_logits, conv2d_with_precision,
+    CachingAllocator, Conv2d, Precision, Reduction, bce_with_logits, conv2d_with_precision,
     global_average_pool, linear, value_and_grad,
 };
 use std::time::Instant;
 
 #[global_allocator]
-static ALLOCATOR: ReusingAllocator = ReusingAllocator::new();
+static ALLOCATOR: CachingAllocator = CachingAllocator::new();
 
 /// Milliseconds of the fastest call, after one to warm up.
 fn measure(repetitions: usize, mut run: impl FnMut() -> Result<()>) -> Result<f64> {

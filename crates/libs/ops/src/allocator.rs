@@ -25,20 +25,20 @@ const CLASSES: usize = 8 * 20;
 ///
 /// ```
 /// #[global_allocator]
-/// static ALLOCATOR: hpa_ops::ReusingAllocator = hpa_ops::ReusingAllocator::new();
+/// static ALLOCATOR: hpa_ops::CachingAllocator = hpa_ops::CachingAllocator::new();
 /// ```
-pub struct ReusingAllocator {
+pub struct CachingAllocator {
     busy: AtomicBool,
     /// Heads of the free lists; a free block's first word points to the next.
     heads: std::cell::UnsafeCell<[*mut u8; CLASSES]>,
 }
 
 // SAFETY: the lists are touched only between `lock` and `unlock`.
-unsafe impl Sync for ReusingAllocator {}
+unsafe impl Sync for CachingAllocator {}
 // SAFETY: as above.
-unsafe impl Send for ReusingAllocator {}
+unsafe impl Send for CachingAllocator {}
 
-impl Default for ReusingAllocator {
+impl Default for CachingAllocator {
     fn default() -> Self {
         Self::new()
     }
@@ -57,7 +57,7 @@ fn class(layout: Layout) -> Option<(usize, Layout)> {
     (index < CLASSES).then_some((index, whole))
 }
 
-impl ReusingAllocator {
+impl CachingAllocator {
     /// An allocator with empty free lists.
     #[must_use]
     pub const fn new() -> Self {
@@ -97,7 +97,7 @@ impl ReusingAllocator {
 
 // SAFETY: blocks come from the system allocator with the layout of their class, which is a
 // function of the requested layout alone, and have one owner at a time.
-unsafe impl GlobalAlloc for ReusingAllocator {
+unsafe impl GlobalAlloc for CachingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let Some((index, whole)) = class(layout) else {
             // SAFETY: the caller's promise.

@@ -20,7 +20,7 @@
 //! [`Precision::Bf16`] rounds the operands of convolutions and linear layers to bf16 and sums their
 //! products in `f32`; weights, norms, losses and optimizers stay `f32`. It needs `avx512_bf16`.
 //!
-//! Programs that train should install [`ReusingAllocator`], which avoids the page faults of the large
+//! Programs that train should install [`CachingAllocator`], which avoids the page faults of the large
 //! buffers that every step allocates and frees.
 //!
 //! Modules, from the top: `functional` checks shapes and dispatches to a backend; `autograd` and
@@ -44,7 +44,7 @@ mod op;
 pub mod optim;
 mod tensor;
 
-pub use allocator::ReusingAllocator;
+pub use allocator::CachingAllocator;
 pub use autograd::{Gradients, value_and_grad};
 pub use cpu::simd::{SimdError, pin_simd, select_simd, simd_path};
 #[cfg(any(test, feature = "emulator"))]

@@ -4,11 +4,11 @@
 mod common;
 
 use common::{Case, bits, error, reference, tensor, values};
-use hpa_ops::{Conv2d, Precision, ReusingAllocator, conv2d, conv2d_with_precision};
+use hpa_ops::{CachingAllocator, Conv2d, Precision, conv2d, conv2d_with_precision};
 
 /// Stores are non-temporal only into outputs aligned to a vector, as this allocator's blocks are.
 #[global_allocator]
-static ALLOCATOR: ReusingAllocator = ReusingAllocator::new();
+static ALLOCATOR: CachingAllocator = CachingAllocator::new();
 
 /// A 1x1 convolution, and the error of its outputs.
 fn pointwise_error(size: [usize; 3], channels: [usize; 2]) -> f64 {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOCATOR: hpa_ops::ReusingAllocator = hpa_ops::ReusingAllocator::new();
+static ALLOCATOR: hpa_ops::CachingAllocator = hpa_ops::CachingAllocator::new();
 
 const EXAMPLE: &str = "hpa-predict --model data/quick/models/resnet18/fold-*.safetensors \\
     --images data/quick/images/train-*.parquet --folds data/quick/folds.parquet \\

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOCATOR: hpa_ops::ReusingAllocator = hpa_ops::ReusingAllocator::new();
+static ALLOCATOR: hpa_ops::CachingAllocator = hpa_ops::CachingAllocator::new();
 
 const EXAMPLE: &str = "hpa-train --config pipelines/quick/models/resnet18.toml \\
     --images data/quick/images/train-*.parquet \\

@@ -14,7 +14,7 @@ use hpa_nn::DeviceKind;
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOCATOR: hpa_ops::ReusingAllocator = hpa_ops::ReusingAllocator::new();
+static ALLOCATOR: hpa_ops::CachingAllocator = hpa_ops::CachingAllocator::new();
 
 type Error = Box<dyn std::error::Error>;
 

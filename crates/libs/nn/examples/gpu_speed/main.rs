@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::time::Instant;
 
 #[global_allocator]
-static ALLOCATOR: hpa_ops::ReusingAllocator = hpa_ops::ReusingAllocator::new();
+static ALLOCATOR: hpa_ops::CachingAllocator = hpa_ops::CachingAllocator::new();
 
 type Error = Box<dyn std::error::Error>;
 

@@ -42,16 +42,16 @@ pub struct AdamW {
 /// The name of the tensor that counts the steps.
 const STEPS: &str = "steps";
 
-/// The numbers of one update, rounded once.
+/// Coefficients of one update, rounded once.
 #[derive(Clone, Copy)]
 struct Update {
-    keep: f32,
-    /// Share of the old moments that is kept, and of the new gradient that is added.
+    decay_factor: f32,
+    /// Weights of the old moments and of the new gradient.
     beta: [f32; 2],
     new: [f32; 2],
-    rate: f32,
+    step_size: f32,
     /// `1 / sqrt(1 - b2^t)`.
-    root: f32,
+    inverse_correction: f32,
     eps: f32,
 }
 
@@ -88,8 +88,8 @@ impl AdamW {
         #[cfg(feature = "cuda")]
         if let Some(rows) = self.params.cuda_rows(gradients, |group| {
             let rate = learning_rate * group.learning_rate_factor;
-            let keep = 1.0 - rate * weight_decay * group.weight_decay_factor;
-            [rate / (1.0 - beta1.powi(power)), keep].map(narrow)
+            let decay_factor = 1.0 - rate * weight_decay * group.weight_decay_factor;
+            [rate / (1.0 - beta1.powi(power)), decay_factor].map(narrow)
         })? {
             let step = crate::cuda::launch::multi_tensor::AdamWStep {
                 beta1: narrow(beta1),
@@ -106,11 +106,11 @@ impl AdamW {
         self.params.update(gradients, |group, values, gradient, slots| {
             let rate = learning_rate * group.learning_rate_factor;
             let update = Update {
-                keep: narrow(1.0 - rate * weight_decay * group.weight_decay_factor),
+                decay_factor: narrow(1.0 - rate * weight_decay * group.weight_decay_factor),
                 beta: [narrow(beta1), narrow(beta2)],
                 new: [narrow(1.0 - beta1), narrow(1.0 - beta2)],
-                rate: narrow(rate / (1.0 - beta1.powi(power))),
-                root: narrow(1.0 / (1.0 - beta2.powi(power)).sqrt()),
+                step_size: narrow(rate / (1.0 - beta1.powi(power))),
+                inverse_correction: narrow(1.0 / (1.0 - beta2.powi(power)).sqrt()),
                 eps: narrow(eps),
             };
             let [mean, square] = slots else { return };
@@ -153,11 +153,11 @@ impl AdamW {
 
 multiversion_loops! {
     fn update_chunk(update: Update, p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32]) {
-        let Update { keep, beta, new, rate, root, eps } = update;
+        let Update { decay_factor, beta, new, step_size, inverse_correction, eps } = update;
         for (((p, m), v), g) in p.iter_mut().zip(m).zip(v).zip(g) {
             *m = beta[0] * *m + new[0] * g;
             *v = beta[1] * *v + new[1] * g * g;
-            *p = *p * keep - rate * *m / ((*v).sqrt() * root + eps);
+            *p = *p * decay_factor - step_size * *m / ((*v).sqrt() * inverse_correction + eps);
         }
     }
 }

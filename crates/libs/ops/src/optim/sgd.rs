@@ -10,9 +10,9 @@ use rayon::prelude::*;
 /// Hyperparameters of [`Sgd`]; the learning rate is given with each step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SgdConfig {
-    /// Share of the last step that is kept, from 0 to below 1.
+    /// Momentum factor, from 0 to below 1.
     pub momentum: f64,
-    /// Look ahead along the momentum.
+    /// Nesterov momentum.
     pub nesterov: bool,
     /// L2 penalty added to the gradient.
     pub weight_decay: f64,
@@ -25,7 +25,7 @@ pub struct Sgd {
     params: OptimizerParams,
 }
 
-/// The numbers of one update, rounded once.
+/// Coefficients of one update, rounded once.
 #[derive(Clone, Copy)]
 struct Update {
     learning_rate: f32,

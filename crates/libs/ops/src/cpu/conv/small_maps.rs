@@ -16,7 +16,7 @@ const MAX_PIXELS: usize = 4;
 /// Sides of a task's block of the weight gradient: input and output channels.
 const BLOCK: [usize; 2] = [32, 64];
 
-/// Few output pixels, whole panels of channels on every path, and more than one tap.
+/// Few output pixels, whole panels of channels at every SIMD level, and more than one tap.
 pub(super) fn fits(g: &ConvGeometry) -> bool {
     g.h_out * g.w_out <= MAX_PIXELS
         && g.groups == 1

@@ -6,9 +6,9 @@ use crate::cpu::simd::Simd;
 /// `a + c b`.
 ///
 /// # Safety
-/// Inside a kernel of the path `S`; so for all of this file.
+/// Inside a kernel of the level `S`, as everything in this file.
 #[inline(always)]
-unsafe fn plus<S: Simd>(a: S::V, c: f32, b: S::V) -> S::V {
+unsafe fn add_scaled<S: Simd>(a: S::V, c: f32, b: S::V) -> S::V {
     // SAFETY: the caller's promise; so below.
     unsafe { S::fma(b, S::splat(c), a) }
 }
@@ -17,15 +17,15 @@ unsafe fn plus<S: Simd>(a: S::V, c: f32, b: S::V) -> S::V {
 #[inline(always)]
 pub(super) unsafe fn input<S: Simd>(d: [S::V; 6]) -> [S::V; 6] {
     unsafe {
-        let (s, t) = (plus::<S>(d[4], -4.0, d[2]), plus::<S>(d[3], -4.0, d[1]));
+        let (s, t) = (add_scaled::<S>(d[4], -4.0, d[2]), add_scaled::<S>(d[3], -4.0, d[1]));
         let (u, v) = (S::sub(d[4], d[2]), S::sub(d[3], d[1]));
         [
-            plus::<S>(plus::<S>(d[4], -5.0, d[2]), 4.0, d[0]),
+            add_scaled::<S>(add_scaled::<S>(d[4], -5.0, d[2]), 4.0, d[0]),
             S::add(s, t),
             S::sub(s, t),
-            plus::<S>(u, 2.0, v),
-            plus::<S>(u, -2.0, v),
-            plus::<S>(plus::<S>(d[5], -5.0, d[3]), 4.0, d[1]),
+            add_scaled::<S>(u, 2.0, v),
+            add_scaled::<S>(u, -2.0, v),
+            add_scaled::<S>(add_scaled::<S>(d[5], -5.0, d[3]), 4.0, d[1]),
         ]
     }
 }
@@ -38,9 +38,9 @@ pub(super) unsafe fn output<S: Simd>(m: [S::V; 6]) -> [S::V; 4] {
         let (r, s) = (S::add(m[3], m[4]), S::sub(m[3], m[4]));
         [
             S::add(S::add(m[0], p), r),
-            plus::<S>(q, 2.0, s),
-            plus::<S>(p, 4.0, r),
-            S::add(plus::<S>(q, 8.0, s), m[5]),
+            add_scaled::<S>(q, 2.0, s),
+            add_scaled::<S>(p, 4.0, r),
+            S::add(add_scaled::<S>(q, 8.0, s), m[5]),
         ]
     }
 }
@@ -50,8 +50,8 @@ pub(super) unsafe fn output<S: Simd>(m: [S::V; 6]) -> [S::V; 4] {
 pub(super) unsafe fn output_gradient<S: Simd>(y: [S::V; 4]) -> [S::V; 6] {
     unsafe {
         let (e, o) = (S::add(y[0], y[2]), S::add(y[1], y[3]));
-        let e2 = plus::<S>(y[0], 4.0, y[2]);
-        let o2 = S::mul(S::splat(2.0), plus::<S>(y[1], 4.0, y[3]));
+        let e2 = add_scaled::<S>(y[0], 4.0, y[2]);
+        let o2 = S::mul(S::splat(2.0), add_scaled::<S>(y[1], 4.0, y[3]));
         [y[0], S::add(e, o), S::sub(e, o), S::add(e2, o2), S::sub(e2, o2), y[3]]
     }
 }
@@ -74,11 +74,11 @@ pub(super) unsafe fn kernel_gradient<S: Simd>(t: [S::V; 6]) -> [S::V; 3] {
     unsafe {
         let (s12, d12) = (S::add(t[1], t[2]), S::sub(t[2], t[1]));
         let (s34, d34) = (S::add(t[3], t[4]), S::sub(t[3], t[4]));
-        let first = plus::<S>(S::mul(t[0], S::splat(0.25)), -1.0 / 6.0, s12);
+        let first = add_scaled::<S>(S::mul(t[0], S::splat(0.25)), -1.0 / 6.0, s12);
         [
-            plus::<S>(first, 1.0 / 24.0, s34),
-            plus::<S>(S::mul(d12, S::splat(1.0 / 6.0)), 1.0 / 12.0, d34),
-            plus::<S>(plus::<S>(t[5], -1.0 / 6.0, s12), 1.0 / 6.0, s34),
+            add_scaled::<S>(first, 1.0 / 24.0, s34),
+            add_scaled::<S>(S::mul(d12, S::splat(1.0 / 6.0)), 1.0 / 12.0, d34),
+            add_scaled::<S>(add_scaled::<S>(t[5], -1.0 / 6.0, s12), 1.0 / 6.0, s34),
         ]
     }
 }
