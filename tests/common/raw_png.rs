@@ -19,43 +19,34 @@ pub struct RawPng {
 
 impl RawPng {
     /// A square grey image without interlacing.
-    #[must_use]
     pub fn grey(side: u32, bit_depth: u8, rows: &[u8]) -> Self {
         let rows = rows.to_vec();
         Self { width: side, height: side, bit_depth, color_type: 0, interlace: 0, rows }
     }
 
     /// The contents of the `IHDR` chunk.
-    #[must_use]
     pub fn header(&self) -> Vec<u8> {
         let sides = [self.width.to_be_bytes(), self.height.to_be_bytes()].concat();
         [&sides[..], &[self.bit_depth, self.color_type, 0, 0, self.interlace]].concat()
     }
 
     /// The rows as a zlib stream.
-    #[must_use]
     pub fn stream(&self) -> Vec<u8> {
         fdeflate::compress_to_vec(&self.rows)
     }
 
     /// The file.
-    #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         self.encode_with_stream(&self.stream())
     }
 
     /// The file with another zlib stream.
-    #[must_use]
     pub fn encode_with_stream(&self, stream: &[u8]) -> Vec<u8> {
         png_file(&[(b"IHDR", &self.header()), (b"IDAT", stream), (b"IEND", &[])])
     }
 }
 
 /// A PNG file of these chunks, with signature and CRCs.
-///
-/// # Panics
-/// When a chunk has 4 GiB or more.
-#[must_use]
 pub fn png_file(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
     for (kind, data) in chunks {

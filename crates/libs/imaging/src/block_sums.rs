@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(sums(&samples, 6, 3), [63, 90, 225, 252]);
         assert_eq!(sums(&samples, 6, 6), [630]);
         assert_eq!(sums(&samples, 6, 1), (0..36).collect::<Vec<u32>>());
-        assert_eq!(sums(&[255; 256 * 256], 256, 256), [255 * 256 * 256]);
+        assert_eq!(sums(&vec![255; 256 * 256], 256, 256), [255 * 256 * 256]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Decoder and perceptual hash on real images of the atlas, if they are available.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::path::PathBuf;
 
 use hpa_imaging::{

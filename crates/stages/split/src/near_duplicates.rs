@@ -6,10 +6,10 @@
 //! group.
 //!
 //! All pairs are found without comparing all pairs, by multi-index hashing (Norouzi, Punjani &
-//! Fleet 2012): a hash is cut into four substrings of 16 bits; with search radii r_i chosen so
-//! that the four r_i + 1 add up to `distance` + 1, hashes whose substrings all differ by more
-//! than r_i are more than `distance` apart. So it suffices to search, for each substring, the
-//! buckets within r_i of it. The channel whose substrings are spread most evenly is indexed.
+//! Fleet 2012): a hash is cut into four substrings of 16 bits, each with a search radius; the
+//! four radii plus 1 add up to `distance + 1`, so hashes whose substrings all differ by more than
+//! their radius are more than `distance` apart. It suffices to search, for each substring, the
+//! buckets within its radius. The channel whose substrings are spread most evenly is indexed.
 //!
 //! Thousands of near-identical images share their buckets, and comparing all pairs of them would
 //! be quadratic. But images already in one set need no comparison: adjacent images in sorted

@@ -26,7 +26,9 @@ fn sample(seed: usize) -> Vec<u8> {
 
 fn statistics(samples: &[Vec<u8>]) -> Statistics {
     let mut counts = Counts::ZERO;
-    samples.iter().for_each(|image| counts.add_image(image));
+    for image in samples {
+        counts.add_image(image);
+    }
     counts.statistics(samples.len())
 }
 

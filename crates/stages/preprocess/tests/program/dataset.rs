@@ -35,8 +35,7 @@ impl Dataset {
     }
 
     pub(crate) fn write_table(&self, column: &str, ids: &[&str]) {
-        let rows: String = ids.iter().map(|id| format!("{id},1\n")).collect();
-        self.write("table.csv", format!("Id,{column}\n{rows}"));
+        self.write("table.csv", format!("Id,{column}\n{},1\n", ids.join(",1\n")));
     }
 
     pub(crate) fn write_sample(&self, id: &str, side: u32, seed: usize) {
