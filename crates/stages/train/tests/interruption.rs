@@ -1,16 +1,16 @@
-//! Killed at any moment and started again, training ends with the same bytes.
+//! Interrupted training: a resumed run ends with the same bytes.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod common;
 
-use common::{command, inputs, said, train};
+use common::{command, inputs, stderr, train};
 use hpa_core::Seed;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// All at once that a run could forget on its way.
+/// Every feature with state of its own.
 const EVERYTHING: &[&str] = &[
     "--epochs",
     "5",
@@ -43,13 +43,13 @@ const EVERYTHING: &[&str] = &[
     "30",
     "--out-events",
     "m/run.tfevents",
-    // Between two steps of an epoch, too.
+    // States within an epoch, too.
     "--save-every-s",
     "1",
 ];
 const OUTPUTS: [&str; 3] = ["fold-1.safetensors", "fold-1.history.parquet", "run.tfevents"];
 
-/// Every file under `m`; nothing else may lie there.
+/// All files under `m`.
 fn outputs(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(folder.join("m")).unwrap().map(Result::unwrap);
     entries
@@ -60,13 +60,13 @@ fn outputs(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-/// The outputs of a run that nobody disturbs, and how long it took.
-fn undisturbed(flags: &[&str]) -> (BTreeMap<String, Vec<u8>>, Duration) {
+/// The outputs of an uninterrupted run, and its duration.
+fn uninterrupted(flags: &[&str]) -> (BTreeMap<String, Vec<u8>>, Duration) {
     let folder = tempfile::tempdir().unwrap();
     inputs(folder.path(), 12);
     let clock = Instant::now();
     let output = train(folder.path(), flags);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", stderr(&output));
     (outputs(folder.path()), clock.elapsed())
 }
 
@@ -75,16 +75,16 @@ fn start(folder: &Path, flags: &[&str]) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn same(found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Vec<u8>>, how: &str) {
-    assert!(found.keys().eq(expected.keys()), "{how}: {:?}", found.keys());
+fn same(found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Vec<u8>>, context: &str) {
+    assert!(found.keys().eq(expected.keys()), "{context}: {:?}", found.keys());
     for (name, bytes) in expected {
-        assert!(&found[name] == bytes, "{how}: {name} has other bytes");
+        assert!(&found[name] == bytes, "{context}: {name} has other bytes");
     }
 }
 
 #[test]
-fn killed_at_random_moments_it_ends_with_the_same_bytes() {
-    let (expected, time) = undisturbed(EVERYTHING);
+fn a_run_killed_at_random_moments_ends_with_the_same_bytes() {
+    let (expected, time) = uninterrupted(EVERYTHING);
     assert!(expected.keys().map(String::as_str).eq({
         let mut names = OUTPUTS;
         names.sort_unstable();
@@ -99,17 +99,16 @@ fn killed_at_random_moments_it_ends_with_the_same_bytes() {
         loop {
             let mut child = start(folder.path(), EVERYTHING);
             std::thread::sleep(time.mul_f64(rng.range(0.05, 0.8)));
-            // SIGKILL: nothing of the program runs any more.
             child.kill().unwrap();
             let output = child.wait_with_output().unwrap();
             if output.status.success() {
                 break;
             }
-            assert_eq!(output.status.code(), None, "{}", said(&output));
+            assert_eq!(output.status.code(), None, "{}", stderr(&output));
             kills += 1;
             if kills > 12 {
                 let output = train(folder.path(), EVERYTHING);
-                assert!(output.status.success(), "{}", said(&output));
+                assert!(output.status.success(), "{}", stderr(&output));
                 break;
             }
         }
@@ -124,9 +123,9 @@ fn signal(child: &Child, name: &str) {
 }
 
 #[test]
-fn asked_to_stop_it_finishes_the_step_saves_and_says_so() {
+fn a_signal_finishes_the_step_and_saves_the_state() {
     let flags = &["--epochs", "12", "--out-events", "m/run.tfevents"];
-    let (expected, time) = undisturbed(flags);
+    let (expected, time) = uninterrupted(flags);
     for (name, status) in [("TERM", 143), ("INT", 130)] {
         let folder = tempfile::tempdir().unwrap();
         inputs(folder.path(), 12);
@@ -134,24 +133,28 @@ fn asked_to_stop_it_finishes_the_step_saves_and_says_so() {
         std::thread::sleep(time.mul_f64(0.4));
         signal(&child, name);
         let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(status), "{}", said(&output));
-        assert!(said(&output).contains("is saved: the same command resumes"), "{}", said(&output));
+        assert_eq!(output.status.code(), Some(status), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains("is saved: the same command resumes"),
+            "{}",
+            stderr(&output)
+        );
         assert!(folder.path().join("resume/m/state.safetensors").exists());
         let left: Vec<String> = outputs(folder.path()).into_keys().collect();
         assert_eq!(left, ["run.tfevents"], "nothing half-written");
         let output = train(folder.path(), flags);
-        assert!(output.status.success(), "{}", said(&output));
-        assert!(said(&output).contains("resuming after epoch"), "{}", said(&output));
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert!(stderr(&output).contains("resuming after epoch"), "{}", stderr(&output));
         same(&outputs(folder.path()), &expected, name);
     }
 }
 
-/// Whether the second is heard before the step is over is the machine's to say: both ways out
-/// leave a run that can be taken up again.
+/// The second signal may arrive before or after the end of the step; both exits leave a run that can
+/// be resumed.
 #[test]
-fn a_second_signal_loses_nothing_either() {
+fn a_second_signal_leaves_a_run_that_can_be_resumed() {
     let flags = &["--epochs", "12", "--out-events", "m/run.tfevents", "--save-every-s", "0"];
-    let (expected, time) = undisturbed(flags);
+    let (expected, time) = uninterrupted(flags);
     for round in 0..3 {
         let folder = tempfile::tempdir().unwrap();
         inputs(folder.path(), 12);
@@ -161,17 +164,17 @@ fn a_second_signal_loses_nothing_either() {
         signal(&child, "INT");
         let output = child.wait_with_output().unwrap();
         let status = output.status.code();
-        assert!(matches!(status, Some(130 | 143)), "{status:?}: {}", said(&output));
+        assert!(matches!(status, Some(130 | 143)), "{status:?}: {}", stderr(&output));
         let left: Vec<String> = outputs(folder.path()).into_keys().collect();
         assert!(left.iter().all(|name| name == "run.tfevents"), "half-written: {left:?}");
         let output = train(folder.path(), flags);
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", stderr(&output));
         same(&outputs(folder.path()), &expected, &format!("round {round}, {status:?}"));
     }
 }
 
 #[test]
-fn without_a_folder_for_states_it_stops_too() {
+fn a_signal_stops_a_run_without_a_resume_dir() {
     let folder = tempfile::tempdir().unwrap();
     inputs(folder.path(), 12);
     let mut command = Command::new(env!("CARGO_BIN_EXE_hpa-train"));
@@ -182,6 +185,6 @@ fn without_a_folder_for_states_it_stops_too() {
     std::thread::sleep(Duration::from_secs(2));
     signal(&child, "TERM");
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(143), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(143), "{}", stderr(&output));
     assert_eq!(std::fs::read_dir(folder.path().join("m")).unwrap().count(), 0);
 }

@@ -1,21 +1,21 @@
-//! The program as a user meets it: what it writes, confirms and refuses.
+//! The program: its outputs, up-to-date checkpoints and refusals.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 mod common;
 #[path = "program/data.rs"]
 mod data;
 
-use common::{inputs, said, train};
+use common::{inputs, stderr, train};
 use hpa_artifacts::{Artifact, Checkpoint, History};
 use std::path::Path;
 use std::process::{Command, Output};
 
 #[test]
-fn a_checkpoint_is_made_once_and_then_confirmed() {
+fn a_checkpoint_is_trained_once_and_then_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
     inputs(folder.path(), 12);
     let output = train(folder.path(), &["--json"]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", stderr(&output));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&report["trained"], &report["epochs"]), (&true.into(), &2.into()));
     assert!(report["images_per_second"].as_f64().unwrap() > 0.0);
@@ -29,7 +29,7 @@ fn a_checkpoint_is_made_once_and_then_confirmed() {
 
     let bytes = std::fs::read(&path).unwrap();
     let again = train(folder.path(), &[]);
-    assert!(said(&again).contains("m/fold-1.safetensors is up to date"), "{}", said(&again));
+    assert!(stderr(&again).contains("m/fold-1.safetensors is up to date"), "{}", stderr(&again));
     assert!(train(folder.path(), &["--seed", "2"]).status.success());
     assert!(std::fs::read(&path).unwrap() != bytes);
 }
@@ -46,11 +46,11 @@ fn train_bf16(folder: &Path, path: &str) -> Output {
 }
 
 #[test]
-fn bf16_is_recorded_where_it_can_be_computed_and_refused_elsewhere() {
+fn bf16_is_recorded_where_it_is_supported_and_refused_elsewhere() {
     let folder = tempfile::tempdir().unwrap();
     inputs(folder.path(), 12);
     let output = train_bf16(folder.path(), "portable");
-    let refused = said(&output);
+    let refused = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{refused}");
     assert!(
         refused.contains("bf16 needs the SIMD path avx512, and portable is in use"),
@@ -59,7 +59,7 @@ fn bf16_is_recorded_where_it_can_be_computed_and_refused_elsewhere() {
     assert!(!folder.path().join("m").exists());
     let output = train_bf16(folder.path(), "");
     if output.status.code() == Some(1) {
-        assert!(said(&output).contains("bf16 needs"), "{}", said(&output));
+        assert!(stderr(&output).contains("bf16 needs"), "{}", stderr(&output));
         return;
     }
     let checkpoint = Checkpoint::read(&folder.path().join("m/fold-1.safetensors")).unwrap();
@@ -67,7 +67,7 @@ fn bf16_is_recorded_where_it_can_be_computed_and_refused_elsewhere() {
 }
 
 #[test]
-fn what_is_not_there_is_refused_by_name() {
+fn unknown_names_and_missing_inputs_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     inputs(folder.path(), 11);
     for (flags, status, message) in [
@@ -84,7 +84,7 @@ fn what_is_not_there_is_refused_by_name() {
     ] {
         let flags: Vec<&str> = flags.to_vec();
         let output = train(folder.path(), &flags);
-        let said = said(&output);
+        let message = stderr(&output);
         assert_eq!(output.status.code(), Some(status), "{flags:?}: {said}");
         assert!(said.contains(message), "{flags:?}: {said}");
         assert!(!folder.path().join("m").exists());
@@ -92,18 +92,18 @@ fn what_is_not_there_is_refused_by_name() {
     inputs(folder.path(), 12);
     let output = train(folder.path(), &["--weights", "none.safetensors"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("none.safetensors"), "{}", said(&output));
+    assert!(stderr(&output).contains("none.safetensors"), "{}", stderr(&output));
 }
 
 #[test]
-fn outputs_that_cannot_be_written_are_found_out_before_training() {
+fn outputs_that_cannot_be_written_are_refused_before_training() {
     let folder = tempfile::tempdir().unwrap();
     inputs(folder.path(), 12);
     std::fs::create_dir(folder.path().join("taken")).unwrap();
     for flag in ["--out", "--out-history"] {
-        // So many epochs would take days.
+        // Training would take days.
         let output = train(folder.path(), &[flag, "taken", "--epochs", "10000"]);
-        let said = said(&output);
+        let message = stderr(&output);
         assert_eq!(output.status.code(), Some(1), "{flag}: {said}");
         assert!(said.contains("taken") && said.contains("it is a folder"), "{flag}: {said}");
         assert!(!folder.path().join("resume").exists());
@@ -113,13 +113,13 @@ fn outputs_that_cannot_be_written_are_found_out_before_training() {
 }
 
 #[test]
-fn the_state_of_another_run_is_not_gone_on_from() {
+fn a_damaged_state_is_not_resumed() {
     let folder = tempfile::tempdir().unwrap();
     inputs(folder.path(), 12);
     let state = folder.path().join("resume/m/state.safetensors");
     std::fs::create_dir_all(state.parent().unwrap()).unwrap();
-    hpa_artifacts::atomic::write_bytes(&state, b"no state at all").unwrap();
+    hpa_artifacts::atomic::write_bytes(&state, b"not a state").unwrap();
     let output = train(folder.path(), &["--epochs", "1"]);
-    assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("is damaged"), "{}", said(&output));
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("is damaged"), "{}", stderr(&output));
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{inputs, said, train};
+use common::{inputs, stderr, train};
 use hpa_artifacts::{Artifact, Checkpoint, History, LrCurve};
 use std::path::Path;
 
@@ -20,7 +20,7 @@ fn the_finder_writes_curve_and_plot_and_suggests_a_learning_rate() {
         command.output().unwrap()
     };
     let output = search(&[]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", stderr(&output));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let curve = LrCurve::read(&folder.path().join("r/c.parquet")).unwrap();
     assert_eq!(report["suggestion"].as_f64(), Some(curve.suggestion));
@@ -31,8 +31,8 @@ fn the_finder_writes_curve_and_plot_and_suggests_a_learning_rate() {
         curve.points.iter().any(|point| (point.learning_rate - curve.suggestion).abs() < 1e-15)
     );
     let bytes = std::fs::read(folder.path().join("r/c.parquet")).unwrap();
-    let picture = std::fs::read_to_string(folder.path().join("r/c.svg")).unwrap();
-    assert!(picture.contains("steepest at"));
+    let plot = std::fs::read_to_string(folder.path().join("r/c.svg")).unwrap();
+    assert!(plot.contains("steepest at"));
     assert!(!folder.path().join("m").exists(), "nothing is trained");
 
     assert!(search(&["--threads", "2"]).status.success());
@@ -46,8 +46,8 @@ fn the_finder_writes_curve_and_plot_and_suggests_a_learning_rate() {
         (&["--find-steps", "5"], 2, "expected 20 to 100000"),
     ] {
         let output = search(flags);
-        assert_eq!(output.status.code(), Some(status), "{}", said(&output));
-        assert!(said(&output).contains(message), "{flags:?}: {}", said(&output));
+        assert_eq!(output.status.code(), Some(status), "{}", stderr(&output));
+        assert!(stderr(&output).contains(message), "{flags:?}: {}", stderr(&output));
     }
 }
 
@@ -60,7 +60,7 @@ fn each_setting_changes_the_weights_and_is_recorded_in_the_checkpoint() {
         let mut all = vec!["--batch-size", "2", "--epochs", "3"];
         all.extend(flags);
         let output = train(folder.path(), &all);
-        assert!(output.status.success(), "{flags:?}: {}", said(&output));
+        assert!(output.status.success(), "{flags:?}: {}", stderr(&output));
         Checkpoint::read(&path).unwrap()
     };
     let plain = weights(&[]);
@@ -88,7 +88,7 @@ fn early_stopping_ends_the_run_and_shortens_the_history() {
     // A learning rate at which nothing is learnt: no epoch improves on the first.
     let flags = &["--epochs", "50", "--max-learning-rate", "1e-9", "--monitor", "macro-f1"];
     let output = train(folder.path(), &[flags, &["--early-stopping-patience", "2"][..]].concat());
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", stderr(&output));
     let history = History::read(&folder.path().join("m/fold-1.history.parquet")).unwrap();
     assert!(history.rows.len() < 50, "{} epochs", history.rows.len());
     for row in &history.rows {
@@ -117,8 +117,8 @@ fn contradictory_settings_are_refused_before_any_work() {
         (&["--out-curve", "c.parquet"], 1, "--find-learning-rate"),
     ] {
         let output = train(folder.path(), flags);
-        assert_eq!(output.status.code(), Some(status), "{flags:?}: {}", said(&output));
-        assert!(said(&output).contains(message), "{flags:?}: {}", said(&output));
+        assert_eq!(output.status.code(), Some(status), "{flags:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(message), "{flags:?}: {}", stderr(&output));
         let left = std::fs::read_dir(folder.path().join("m")).into_iter().flatten().count();
         assert_eq!(left, 0, "{flags:?}");
     }
@@ -130,9 +130,9 @@ fn diverged_training_names_the_batch_and_leaves_nothing() {
     inputs(folder.path(), 12);
     let flags = &["--max-learning-rate", "100", "--optimizer", "sgd", "--schedule", "constant"];
     let output = train(folder.path(), &[flags, &["--epochs", "20"][..]].concat());
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    assert!(said(&output).contains("training diverged in epoch"), "{}", said(&output));
-    assert!(said(&output).contains("sample-"), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("training diverged in epoch"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("sample-"), "{}", stderr(&output));
     let left = std::fs::read_dir(folder.path().join("m")).into_iter().flatten().count();
     assert_eq!(left, 0);
 }

@@ -78,7 +78,9 @@ fn section<T: JsonSchema>(title: &'static str) -> Vec<Field> {
         is_required: is_required(key),
         kind: kind(schema),
     };
-    properties.into_iter().flatten().map(field).collect()
+    let mut fields: Vec<Field> = properties.into_iter().flatten().map(field).collect();
+    fields.sort_by(|a, b| a.key.cmp(&b.key));
+    fields
 }
 
 fn kind(schema: &Value) -> FieldKind {

@@ -1,4 +1,4 @@
-//! A folder with inputs, and the program run in it.
+//! Inputs of the program in a folder, and runs of it there.
 
 use hpa_artifacts::{
     Artifact, FoldRow, Folds, ImageRow, ImageWriter, LabelRow, Labels, Provenance,
@@ -40,7 +40,7 @@ pub(crate) fn inputs(folder: &Path, images: usize) {
     folds.write(&folder.join("folds.parquet"), &provenance).unwrap();
 }
 
-/// The program with the usual flags, in a folder.
+/// The program with the flags of a small training run.
 pub(crate) fn command(folder: &Path, flags: &[&str]) -> Command {
     let usual = "--images images.parquet --labels labels.parquet --folds folds.parquet --fold 1 \
         --architecture resnet18 --epochs 2 --batch-size 4 --out m/fold-1.safetensors \
@@ -54,6 +54,6 @@ pub(crate) fn train(folder: &Path, flags: &[&str]) -> Output {
     command(folder, flags).output().unwrap()
 }
 
-pub(crate) fn said(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }

@@ -1,6 +1,6 @@
 //! Pretrained weights, data settings, checks and the contact sheet, through the program.
 
-use crate::common::{SIZE, inputs, said, train};
+use crate::common::{SIZE, inputs, stderr, train};
 use hpa_artifacts::{Artifact, Checkpoint, Weights};
 use hpa_core::Seed;
 use hpa_nn::{Architecture, Network};
@@ -16,7 +16,7 @@ fn run(folder: &Path, flags: &[&str]) -> std::process::Output {
 
 fn checkpoint(folder: &Path, flags: &[&str]) -> Checkpoint {
     let output = train(folder, flags);
-    assert!(output.status.success(), "{flags:?}: {}", said(&output));
+    assert!(output.status.success(), "{flags:?}: {}", stderr(&output));
     Checkpoint::read(&folder.join("m/fold-1.safetensors")).unwrap().value
 }
 
@@ -81,7 +81,7 @@ fn weights_of_labels_must_be_as_many_as_labels() {
     inputs(folder.path(), 12);
     let output = train(folder.path(), &["--label-weights", "1,2,3"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("3 numbers for 28 labels"), "{}", said(&output));
+    assert!(stderr(&output).contains("3 numbers for 28 labels"), "{}", stderr(&output));
     let output = train(folder.path(), &["--mixup", "0.001"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(!folder.path().join("m").exists());
@@ -103,7 +103,7 @@ fn both_families_start_from_pretrained_weights() {
             "1",
         ];
         let output = train(folder.path(), &flags);
-        let said = said(&output);
+        let message = stderr(&output);
         assert!(output.status.success(), "{said}");
         assert!(said.contains("adapted to four channels, classifier replaced"), "{said}");
     }
@@ -121,7 +121,7 @@ fn weights_that_do_not_fit_are_listed_whole_and_nothing_is_written() {
     tensors.get_mut("bn1.bias").unwrap().values[0] = f32::NAN;
     write(&path, &tensors);
     let output = train(folder.path(), &["--weights", "weights.safetensors"]);
-    let said = said(&output);
+    let message = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     for line in [
         "unexpected: extra",
@@ -141,8 +141,8 @@ fn the_input_convolution_is_checked_without_data() {
     for flags in [&["--weights", "w.safetensors"][..], &[]] {
         let usual = ["--check-input-conv", "--architecture", "resnet18", "--json"];
         let output = run(folder.path(), &[&usual[..], flags].concat());
-        assert!(output.status.success(), "{}", said(&output));
-        assert!(said(&output).contains("equal: with `zero`"), "{}", said(&output));
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert!(stderr(&output).contains("equal: with `zero`"), "{}", stderr(&output));
         let verdict: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(verdict["verdict"], "equal");
         let checks = verdict["checks"].as_array().unwrap();
@@ -158,7 +158,7 @@ fn the_input_convolution_is_checked_without_data() {
     ];
     let output = run(folder.path(), &other);
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("unexpected: conv1.weight"), "{}", said(&output));
+    assert!(stderr(&output).contains("unexpected: conv1.weight"), "{}", stderr(&output));
 }
 
 /// Draws with the usual flags and these.
@@ -186,7 +186,7 @@ fn a_contact_sheet_shows_as_many_samples_as_asked_for() {
     inputs(folder, 12);
     let augmented = "--d4 --rotate-degrees 90 --zoom 1.5 --mixup 0.4 --cutout-holes 1";
     let output = sheet(folder, &format!("--show-augmentation 3 a.png {augmented}"));
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", stderr(&output));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let (width, height) = (8 * (SIZE + 2) + 2, 3 * (SIZE + 2) + 2);
     let size = serde_json::json!({"rows": 3, "columns": 8, "width": width, "height": height});
@@ -206,13 +206,13 @@ fn a_sheet_of_no_samples_or_from_no_images_is_refused() {
     inputs(folder, 12);
     for count in ["0", "65", "x"] {
         let output = sheet(folder, &format!("--show-augmentation {count} c.png"));
-        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-        assert!(said(&output).contains("expected 1 to 64"), "{}", said(&output));
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains("expected 1 to 64"), "{}", stderr(&output));
     }
     let words = ["--architecture", "resnet18", "--show-augmentation", "2", "c.png"];
     let output = run(folder, &words);
-    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-    assert!(said(&output).contains("--images") && !folder.join("c.png").exists());
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("--images") && !folder.join("c.png").exists());
 }
 
 #[test]
@@ -228,9 +228,9 @@ fn check_accepts_what_can_be_trained_and_writes_nothing() {
     let check = |flags: &[&str]| run(folder, &[&["--check", "--config", "m.toml"], flags].concat());
     for flags in [&["--weights", "w.safetensors"][..], &["--weights", "none"]] {
         let output = check(flags);
-        assert!(output.status.success(), "{}", said(&output));
-        assert_eq!(said(&output).lines().count(), 1, "{}", said(&output));
-        assert!(said(&output).contains("ok: resnet18"), "{}", said(&output));
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+        assert!(stderr(&output).contains("ok: resnet18"), "{}", stderr(&output));
     }
     for (flags, status, message) in [
         (&[][..], 1, "WEIGHTS=none"),
@@ -242,8 +242,8 @@ fn check_accepts_what_can_be_trained_and_writes_nothing() {
         (&["--weights", "none", "--accumulate", "2"], 2, "`--gradient-accumulation-steps`"),
     ] {
         let output = check(flags);
-        assert_eq!(output.status.code(), Some(status), "{flags:?}: {}", said(&output));
-        assert!(said(&output).contains(message), "{flags:?}: {}", said(&output));
+        assert_eq!(output.status.code(), Some(status), "{flags:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(message), "{flags:?}: {}", stderr(&output));
     }
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 2, "nothing is written");
 }
