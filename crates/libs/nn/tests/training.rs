@@ -23,7 +23,7 @@ fn image(labels: [bool; 2], rng: &mut Rng) -> Vec<u8> {
         (0..4 * area).map(|_| u8::try_from(40 + rng.below(30)).unwrap()).collect();
     for pixel in 0..area {
         let (row, column) = ((pixel / SIDE_PX) as f64, (pixel % SIDE_PX) as f64);
-        if labels[0] && (column - x).hypotx {
+        if labels[0] && (column - x).hypot(row - y) < 6.25 {
             image[area + pixel] = 200;
         }
         if labels[1] && (row - y).abs() < 2.5 {

@@ -84,9 +84,9 @@ fn unknown_names_and_missing_inputs_are_refused() {
     ] {
         let flags: Vec<&str> = flags.to_vec();
         let output = train(folder.path(), &flags);
-        let message = stderr(&output);
-        assert_eq!(output.status.code(), Some(status), "{flags:?}: {said}");
-        assert!(said.contains(message), "{flags:?}: {said}");
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(status), "{flags:?}: {text}");
+        assert!(text.contains(message), "{flags:?}: {text}");
         assert!(!folder.path().join("m").exists());
     }
     inputs(folder.path(), 12);
@@ -103,9 +103,9 @@ fn outputs_that_cannot_be_written_are_refused_before_training() {
     for flag in ["--out", "--out-history"] {
         // Training would take days.
         let output = train(folder.path(), &[flag, "taken", "--epochs", "10000"]);
-        let message = stderr(&output);
-        assert_eq!(output.status.code(), Some(1), "{flag}: {said}");
-        assert!(said.contains("taken") && said.contains("it is a folder"), "{flag}: {said}");
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{flag}: {text}");
+        assert!(text.contains("taken") && text.contains("it is a folder"), "{flag}: {text}");
         assert!(!folder.path().join("resume").exists());
         let left = std::fs::read_dir(folder.path().join("m")).into_iter().flatten().count();
         assert_eq!(left, 0, "{flag}");

@@ -103,9 +103,9 @@ fn both_families_start_from_pretrained_weights() {
             "1",
         ];
         let output = train(folder.path(), &flags);
-        let message = stderr(&output);
-        assert!(output.status.success(), "{said}");
-        assert!(said.contains("adapted to four channels, classifier replaced"), "{said}");
+        let text = stderr(&output);
+        assert!(output.status.success(), "{text}");
+        assert!(text.contains("adapted to four channels, classifier replaced"), "{text}");
     }
 }
 
@@ -121,15 +121,15 @@ fn weights_that_do_not_fit_are_listed_whole_and_nothing_is_written() {
     tensors.get_mut("bn1.bias").unwrap().values[0] = f32::NAN;
     write(&path, &tensors);
     let output = train(folder.path(), &["--weights", "weights.safetensors"]);
-    let message = stderr(&output);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
     for line in [
         "unexpected: extra",
         "missing: layer3.1.bn2.bias",
         "shape mismatch: bn1.weight is [3], expected [64]",
         "invalid: bn1.bias",
     ] {
-        assert!(said.contains(line), "{line}: {said}");
+        assert!(text.contains(line), "{line}: {text}");
     }
     assert!(!folder.path().join("m/fold-1.safetensors").exists());
 }
