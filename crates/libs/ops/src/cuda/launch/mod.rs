@@ -5,7 +5,6 @@
 pub(crate) mod layers;
 pub(crate) mod multi_tensor;
 pub(crate) mod norm;
-pub(crate) mod transform;
 
 /// Threads of every block.
 pub(crate) const THREADS: usize = 256;
@@ -104,7 +103,7 @@ argument_from! {
 macro_rules! arguments {
     ($($argument:expr),* $(,)?) => { vec![$($crate::cuda::launch::Argument::from($argument)),*] };
 }
-use arguments;
+pub(crate) use arguments;
 
 /// One launch of a kernel.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,7 +119,7 @@ pub(crate) struct Launch {
 
 impl Launch {
     /// One thread for each of `count` values.
-    fn per_value(
+    pub(crate) fn per_value(
         kernel: &'static str,
         program: Program,
         count: usize,

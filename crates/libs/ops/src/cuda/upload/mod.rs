@@ -5,6 +5,8 @@
 //! sampling through lookup tables, mixup, area resize (kernels/transform.cu).
 
 mod layout;
+#[cfg(any(test, feature = "cuda", feature = "emulator"))]
+mod transform;
 #[cfg(feature = "cuda")]
 mod uploader;
 
@@ -36,7 +38,7 @@ pub fn emulate(
 ) -> Vec<f32> {
     use super::emulator::ThreadOrder::Ascending;
     assert!(batch.len() >= request.layout.bytes(), "the batch is incomplete");
-    super::launch::transform::transform(
+    transform::transform(
         batch.as_ptr() as u64,
         request,
         |len| Ok(vec![f32::NAN; len]),

@@ -6,8 +6,8 @@
 #![expect(unsafe_code, reason = "page-locked memory and reinterpreted bytes")]
 
 use super::BatchRequest;
+use super::transform::transform;
 use crate::cuda::context::{CudaContext, Output};
-use crate::cuda::launch::transform::transform;
 use candle_core::cuda_backend::cudarc::driver::{
     CudaEvent, CudaSlice, CudaStream, DevicePtr, PinnedHostSlice,
 };

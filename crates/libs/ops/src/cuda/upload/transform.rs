@@ -1,7 +1,7 @@
-//! Launches of the transform kernels: from a batch of stored images to network inputs.
+//! Launches of `kernels/transform.cu`: from a batch of stored images to network inputs.
 
-use super::{Launch, Program, arguments};
-use crate::cuda::upload::BatchRequest;
+use super::BatchRequest;
+use crate::cuda::launch::{Launch, Program, arguments};
 use candle_core::Result;
 
 /// Transforms a batch at address `batch`: samples the images, mixes them with their partners if the
