@@ -1,36 +1,24 @@
-//! The program as users call it: what it combines and what it refuses.
+//! The program as users call it: outputs and refusals.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use hpa_artifacts::{
-    Artifact, Digest, FoldColumn, Loaded, Predictions, Provenance, ThresholdRow, Thresholds,
-};
-use hpa_core::{FoldCount, LabelNames, Threshold};
-use std::path::PathBuf;
-use std::process::{Command, Output};
-
-struct Folder(tempfile::TempDir);
+use hpa_artifacts::{Artifact, Digest, Loaded, Predictions, Provenance};
+use hpa_core::LabelNames;
+use hpa_tests::{TestCommand, TestDir, fixtures};
 
 /// Samples with fold and the probabilities of labels a and b.
 type Rows = [(&'static str, u64, [f32; 2])];
 
 fn names() -> LabelNames {
-    LabelNames::try_from(vec!["a".to_owned(), "b".to_owned()]).unwrap()
+    fixtures::label_names(&["a", "b"])
 }
 
 fn predictions(rows: &Rows) -> Predictions {
-    let count = FoldCount::try_from(2).unwrap();
-    Predictions {
-        names: names(),
-        ids: rows.iter().map(|row| row.0.parse().unwrap()).collect(),
-        folds: Some(FoldColumn {
-            count,
-            folds: rows.iter().map(|row| count.fold(row.1).unwrap()).collect(),
-        }),
-        probabilities: rows.iter().flat_map(|row| row.2).collect(),
-    }
+    let folds: Vec<u64> = rows.iter().map(|row| row.1).collect();
+    let rows: Vec<(&str, &[f32])> = rows.iter().map(|row| (row.0, row.2.as_slice())).collect();
+    fixtures::predictions(&names(), &rows, Some(&folds))
 }
 
-fn descent(models: &str) -> Provenance {
+fn lineage(models: &str) -> Provenance {
     Provenance::new(&())
         .with_ancestor("folds", Digest::of_bytes(b"folds"))
         .with_ancestor("models", Digest::of_bytes(models.as_bytes()))
@@ -39,63 +27,43 @@ fn descent(models: &str) -> Provenance {
 const FIRST: &Rows = &[("x", 0, [0.9, 0.2]), ("y", 1, [0.5, 0.4]), ("z", 1, [0.1, 0.6])];
 const SECOND: &Rows = &[("z", 1, [0.3, 0.6]), ("x", 0, [0.5, 0.8]), ("y", 1, [0.5, 0.4])];
 
+struct Folder(TestDir);
+
 impl Folder {
     /// With two members of the same samples in different order.
     fn new() -> Self {
-        let folder = Self(tempfile::tempdir().unwrap());
+        let folder = Self(TestDir::new());
         folder.member("one", &predictions(FIRST));
         folder.member("two", &predictions(SECOND));
         folder
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
     fn member(&self, name: &str, predictions: &Predictions) {
-        predictions
-            .write(&self.path(&format!("predictions/{name}/p.parquet")), &descent(name))
-            .unwrap();
+        let path = self.0.path(&format!("predictions/{name}/p.parquet"));
+        predictions.write(&path, &lineage(name)).unwrap();
     }
 
-    /// Thresholds of one value for fold 0, another for fold 1, for both labels.
+    /// The same thresholds for both labels, one per fold.
     fn thresholds(&self, name: &str, folds: Option<[f64; 2]>, models: &str) {
-        let threshold = |value: f64| Threshold::try_from(value).unwrap();
-        let row = ThresholdRow {
-            threshold: threshold(0.5),
-            fold_threshold: folds.map(|folds| folds.map(threshold).to_vec()),
-            support: 1,
-            f1_fitted: 0.0,
-            f1_held_out: None,
-        };
-        let (method, metric) = ("exact".to_owned(), "macro-f1".to_owned());
-        let thresholds =
-            Thresholds { names: names(), method, metric, rows: vec![row.clone(), row] };
-        let path = self.path(&format!("thresholds/{name}/t.parquet"));
-        thresholds.write(&path, &descent(models)).unwrap();
+        let folds = folds.as_ref().map(<[f64; 2]>::as_slice);
+        let path = self.0.path(&format!("thresholds/{name}/t.parquet"));
+        fixtures::thresholds(&names(), 0.5, folds).write(&path, &lineage(models)).unwrap();
     }
 
-    fn run(&self, method: &str, more: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_hpa-ensemble"))
-            .current_dir(self.0.path())
-            .args(["--method", method, "--out", "predictions/both/p.parquet"])
-            .args(["--predictions", "predictions/one/p.parquet", "predictions/two/p.parquet"])
-            .args(more)
-            .output()
-            .unwrap()
+    fn command(&self, method: &str, more: &[&str]) -> TestCommand {
+        let line = "--out predictions/both/p.parquet --predictions predictions/one/p.parquet \
+                    predictions/two/p.parquet --method";
+        self.0.program(env!("CARGO_BIN_EXE_hpa-ensemble")).words(line).args([method]).args(more)
     }
 
     fn combined(&self, method: &str, more: &[&str]) -> Loaded<Predictions> {
-        let output = self.run(method, more);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Predictions::read(&self.path("predictions/both/p.parquet")).unwrap()
+        self.command(method, more).succeeds();
+        Predictions::read(&self.0.path("predictions/both/p.parquet")).unwrap()
     }
 
     fn refusal(&self, method: &str, more: &[&str]) -> String {
-        let output = self.run(method, more);
-        let message = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{message}");
-        assert!(!self.path("predictions/both").exists(), "something was written");
+        let message = self.command(method, more).fails(1);
+        assert!(!self.0.path("predictions/both").exists(), "something was written");
         message
     }
 }
@@ -132,10 +100,7 @@ fn or_applies_to_each_fold_its_own_thresholds() {
 #[test]
 fn or_takes_only_the_members_own_thresholds() {
     let folder = Folder::new();
-    let output = folder.run("or", &[]);
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{message}");
-    assert!(message.contains("--thresholds"), "{message}");
+    assert!(folder.command("or", &[]).fails(2).contains("--thresholds"));
     assert!(folder.refusal("or", &THRESHOLDS[..2]).contains("help: "));
     folder.thresholds("one", Some([0.5; 2]), "one");
     folder.thresholds("two", None, "two");
@@ -148,11 +113,11 @@ fn or_takes_only_the_members_own_thresholds() {
 }
 
 #[test]
-fn thresholds_may_lie_where_the_user_likes() {
+fn thresholds_may_be_in_any_folder() {
     let folder = Folder::new();
-    folder.thresholds("mine", Some([0.95, 0.45]), "one");
-    folder.thresholds("yours", Some([0.5, 0.99]), "two");
-    let elsewhere = ["--thresholds", "thresholds/mine/t.parquet", "thresholds/yours/t.parquet"];
+    folder.thresholds("first", Some([0.95, 0.45]), "one");
+    folder.thresholds("second", Some([0.5, 0.99]), "two");
+    let elsewhere = ["--thresholds", "thresholds/first/t.parquet", "thresholds/second/t.parquet"];
     assert_eq!(folder.combined("or", &elsewhere).probabilities, [0.0, 1.0, 1.0, 0.0, 0.0, 1.0]);
 }
 
@@ -173,7 +138,7 @@ fn members_of_other_samples_folds_or_labels_are_refused() {
     folder.member("two", &without);
     assert!(folder.refusal("average", &[]).contains("no fold column"));
     let mut renamed = predictions(SECOND);
-    renamed.names = LabelNames::try_from(vec!["a".to_owned(), "c".to_owned()]).unwrap();
+    renamed.names = fixtures::label_names(&["a", "c"]);
     folder.member("two", &renamed);
     assert!(folder.refusal("average", &[]).contains("label 1 differs"));
 }

@@ -1,68 +1,48 @@
 //! The program as users call it: its JSON, its edge cases, what it refuses.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use hpa_artifacts::{Artifact, FoldColumn, LabelRow, Labels, Predictions, Provenance, Thresholds};
-use hpa_core::{FoldCount, LabelNames, LabelSet, Seed};
+use hpa_artifacts::{Artifact, Thresholds};
+use hpa_core::Seed;
+use hpa_tests::{TestCommand, TestDir, fixtures};
 use serde_json::Value;
-use std::path::PathBuf;
-use std::process::{Command, Output};
 
-struct Folder(tempfile::TempDir);
+struct Folder(TestDir);
 
 impl Folder {
     fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self(TestDir::new())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// Writes predictions and labels; `truth` holds one string of digits 0 and 1 a sample.
-    fn given(&self, scores: &[&[f32]], truth: &[&str], folds: Option<&[u64]>) {
-        let width = scores[0].len();
-        let names: Vec<String> = (0..width).map(|label| format!("place {label}")).collect();
-        let names = LabelNames::try_from(names).unwrap();
-        let id = |row: usize| format!("s{row}").parse().unwrap();
-        let count = FoldCount::try_from(2).unwrap();
-        let fold = |&number: &u64| count.fold(number).unwrap();
-        let predictions = Predictions {
-            names: names.clone(),
-            ids: (0..scores.len()).map(id).collect(),
-            folds: folds.map(|folds| FoldColumn { count, folds: folds.iter().map(fold).collect() }),
-            probabilities: scores.concat(),
+    /// Writes predictions and labels; `truth` has one string of digits 0 and 1 per sample.
+    fn inputs(&self, scores: &[&[f32]], truth: &[&str], folds: Option<&[u64]>) {
+        let names: Vec<String> =
+            (0..scores[0].len()).map(|label| format!("label {label}")).collect();
+        let names = fixtures::label_names(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let id = |row: usize| format!("s{row}");
+        let rows: Vec<(String, &[f32])> =
+            scores.iter().enumerate().map(|(row, &scores)| (id(row), scores)).collect();
+        let predictions = fixtures::predictions(&names, &rows, folds);
+        fixtures::write(&predictions, &self.0.path("p.parquet"));
+        let labels = |digits: &str| -> String {
+            let positive = digits.char_indices().filter(|(_, digit)| *digit == '1');
+            positive.map(|(label, _)| format!("{label} ")).collect()
         };
-        let carried = |digits: &str| {
-            let there = digits.char_indices().filter(|(_, digit)| *digit == '1');
-            let numbers: Vec<String> = there.map(|(label, _)| label.to_string()).collect();
-            LabelSet::parse(&numbers.join(" "), &names).unwrap()
-        };
-        let row = |(row, digits): (usize, &&str)| LabelRow { id: id(row), labels: carried(digits) };
-        let rows = truth.iter().enumerate().map(row).collect();
-        let provenance = Provenance::new(&());
-        predictions.write(&self.path("p.parquet"), &provenance).unwrap();
-        Labels { names: names.clone(), rows }.write(&self.path("l.parquet"), &provenance).unwrap();
+        let rows: Vec<(String, String)> =
+            truth.iter().enumerate().map(|(row, digits)| (id(row), labels(digits))).collect();
+        fixtures::write(&fixtures::labels(&names, &rows), &self.0.path("l.parquet"));
     }
 
-    fn run(&self, flags: &str) -> Output {
-        let line = format!("--predictions p.parquet --labels l.parquet --out t.parquet {flags}");
-        Command::new(env!("CARGO_BIN_EXE_hpa-threshold"))
-            .current_dir(self.0.path())
-            .args(line.split_whitespace())
-            .output()
-            .unwrap()
+    fn command(&self, flags: &str) -> TestCommand {
+        let line = "--predictions p.parquet --labels l.parquet --out t.parquet";
+        self.0.program(env!("CARGO_BIN_EXE_hpa-threshold")).words(line).words(flags)
     }
 
-    fn done(&self, flags: &str) -> Value {
-        let output = self.run(&format!("{flags} --json"));
-        let message = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{flags}: {message}");
-        serde_json::from_slice(&output.stdout).unwrap()
+    fn json(&self, flags: &str) -> Value {
+        self.command(flags).json()
     }
 
     fn thresholds(&self) -> Vec<f64> {
-        let file = Thresholds::read(&self.path("t.parquet")).unwrap();
-        file.rows.iter().map(|row| row.threshold.get()).collect()
+        Thresholds::read(&self.0.path("t.parquet")).unwrap().fitted()
     }
 }
 
@@ -82,7 +62,7 @@ fn usual(folder: &Folder, folds: bool) {
     }
     let scores: Vec<&[f32]> = scores.iter().map(<[f32; 3]>::as_slice).collect();
     let truth: Vec<&str> = truth.iter().map(String::as_str).collect();
-    folder.given(&scores, &truth, folds.then_some(&of_row));
+    folder.inputs(&scores, &truth, folds.then_some(&of_row));
 }
 
 #[test]
@@ -90,7 +70,7 @@ fn the_json_has_the_keys_of_the_contract_and_every_label() {
     let folder = Folder::new();
     usual(&folder, true);
     for method in ["exact", "basinhopping", "coordinate", "global", "fixed:0.5", "prevalence"] {
-        let json = folder.done(&format!("--method {method} --bootstrap 40"));
+        let json = folder.json(&format!("--method {method} --bootstrap 40"));
         let keys = [
             "method",
             "metric",
@@ -120,7 +100,7 @@ fn the_json_has_the_keys_of_the_contract_and_every_label() {
         }
         assert!(labels[0]["half_f_gap"].is_number() && labels[2]["half_f_gap"].is_null());
     }
-    let json = folder.done("--method exact --bootstrap 0");
+    let json = folder.json("--method exact --bootstrap 0");
     assert!(json["low"].is_null() && json["labels"][0]["high"].is_null());
 }
 
@@ -129,8 +109,8 @@ fn an_interval_that_takes_duplicates_for_independent_says_so() {
     let folder = Folder::new();
     for (folds, bootstrap, said) in [(true, 9, true), (true, 0, false), (false, 9, false)] {
         usual(&folder, folds);
-        let output = folder.run(&format!("--method exact --bootstrap {bootstrap}"));
-        let message = String::from_utf8(output.stderr).unwrap();
+        let message =
+            folder.command(&format!("--method exact --bootstrap {bootstrap}")).run().stderr;
         assert_eq!(message.contains("--folds"), said, "{folds} {bootstrap}: {message}");
     }
 }
@@ -140,10 +120,9 @@ fn a_metric_that_couples_labels_is_searched_but_not_by_exact() {
     let folder = Folder::new();
     usual(&folder, false);
     for metric in ["micro-f1", "samples-f2", "micro-f0.5", "samples-f1.5"] {
-        let output = folder.run(&format!("--method exact --metric {metric}"));
-        assert_eq!(output.status.code(), Some(2), "{metric}");
-        let searched = folder.done(&format!("--metric {metric} --bootstrap 20"));
-        let climbed = folder.done(&format!("--method coordinate --metric {metric} --bootstrap 20"));
+        drop(folder.command(&format!("--method exact --metric {metric}")).fails(2));
+        let searched = folder.json(&format!("--metric {metric} --bootstrap 20"));
+        let climbed = folder.json(&format!("--method coordinate --metric {metric} --bootstrap 20"));
         assert_eq!(searched["exact"].is_number(), metric.starts_with("micro"), "{searched}");
         assert!(searched["held_out"].is_null() && searched["low"].is_number());
         for json in [searched, climbed] {
@@ -152,7 +131,7 @@ fn a_metric_that_couples_labels_is_searched_but_not_by_exact() {
         }
     }
     for flags in ["--metric macro-f0", "--metric f1", "--method best", "--method fixed:2"] {
-        assert_eq!(folder.run(flags).status.code(), Some(2), "{flags}");
+        drop(folder.command(flags).fails(2));
     }
 }
 
@@ -166,9 +145,9 @@ fn labels_without_positives_constant_scores_and_ties_are_as_documented() {
         &[0.7, 0.5, 0.6, 0.25],
         &[0.1, 0.5, 0.2, 0.5],
     ];
-    folder.given(&scores, &["0110", "0110", "0000", "0101"], None);
+    folder.inputs(&scores, &["0110", "0110", "0000", "0101"], None);
     for method in ["exact", "coordinate", "basinhopping"] {
-        let json = folder.done(&format!("--method {method} --bootstrap 0"));
+        let json = folder.json(&format!("--method {method} --bootstrap 0"));
         let found = folder.thresholds();
         assert_eq!((found[0], found[1]), (1.0, 0.0), "{method}");
         assert!((found[2] - 0.4).abs() < 1e-7, "{method}: tied scores go together: {}", found[2]);
@@ -176,9 +155,9 @@ fn labels_without_positives_constant_scores_and_ties_are_as_documented() {
         assert_eq!(json["labels"][0]["fitted"], 0.0);
         assert!(json["labels"][0]["roc_auc"].is_null());
     }
-    folder.done("--method exact --shrink 9 --bootstrap 0");
+    folder.json("--method exact --shrink 9 --bootstrap 0");
     let (shrunk, global) = (folder.thresholds()[0], {
-        folder.done("--method global --bootstrap 0");
+        folder.json("--method global --bootstrap 0");
         folder.thresholds()[0]
     });
     assert_eq!(shrunk.to_bits(), global.to_bits(), "without positives: the global threshold");
@@ -188,12 +167,10 @@ fn labels_without_positives_constant_scores_and_ties_are_as_documented() {
 fn what_is_no_probability_is_refused_and_nothing_is_written() {
     for value in [f32::NAN, f32::INFINITY, -0.5, 1.5] {
         let folder = Folder::new();
-        folder.given(&[&[0.5, 0.25], &[0.5, value]], &["10", "01"], None);
-        let output = folder.run("--method exact");
-        let message = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{message}");
+        folder.inputs(&[&[0.5, 0.25], &[0.5, value]], &["10", "01"], None);
+        let message = folder.command("--method exact").fails(1);
         assert!(message.contains("sample s1, label 1") && message.contains("sigmoid"), "{message}");
-        assert!(!folder.path("t.parquet").exists());
+        assert!(!folder.0.path("t.parquet").exists());
     }
 }
 
@@ -203,8 +180,8 @@ fn the_file_is_the_same_for_any_number_of_threads() {
     usual(&folder, true);
     for metric in ["macro-f1", "samples-f2"] {
         let bytes = ["1", "2", "5"].map(|threads| {
-            folder.done(&format!("--metric {metric} --threads {threads} --bootstrap 10"));
-            std::fs::read(folder.path("t.parquet")).unwrap()
+            folder.json(&format!("--metric {metric} --threads {threads} --bootstrap 10"));
+            folder.0.bytes("t.parquet")
         });
         assert!(bytes[0] == bytes[1] && bytes[1] == bytes[2], "{metric}");
     }
