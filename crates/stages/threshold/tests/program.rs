@@ -25,7 +25,7 @@ impl Folder {
         fixtures::write(&predictions, &self.0.path("p.parquet"));
         let labels = |digits: &str| -> String {
             let positive = digits.char_indices().filter(|(_, digit)| *digit == '1');
-            positive.map(|(label, _)| format!("{label} ")).collect()
+            positive.map(|(label, _)| label.to_string()).collect::<Vec<_>>().join(" ")
         };
         let rows: Vec<(String, String)> =
             truth.iter().enumerate().map(|(row, digits)| (id(row), labels(digits))).collect();
