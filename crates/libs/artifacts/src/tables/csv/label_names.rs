@@ -46,7 +46,7 @@ mod tests {
     fn files_without_valid_names_are_refused() {
         assert!(read("").unwrap_err().contains("0 label names"));
         assert!(read("a\n\nb\n").unwrap_err().contains("empty name"));
-        assert!(read("a\na\n").unwrap_err().contains("stands twice"));
+        assert!(read("a\na\n").unwrap_err().contains("occurs twice"));
         assert!(read("[\"a\", 3]").unwrap_err().contains("not a JSON array of names"));
     }
 }

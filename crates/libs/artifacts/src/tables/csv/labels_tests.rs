@@ -82,7 +82,7 @@ fn errors_of_rows_name_line_and_value() {
         ("a,-1", "\"-1\" is not a label"),
         ("a,1e9", "\"1e9\" is not a label"),
         ("a,NaN", "\"NaN\" is not a label"),
-        ("a,3 3", "label 3 stands twice"),
+        ("a,3 3", "label 3 occurs twice"),
         ("../a,3", "not a sample id"),
         ("/etc/passwd,3", "not a sample id"),
         (",3", "a sample id is empty"),
