@@ -1,4 +1,4 @@
-//! The reader of checkpoints and of weights from elsewhere.
+//! The readers of checkpoints and of external weights.
 #![no_main]
 
 use hpa_artifacts::{Artifact, Checkpoint, read_external_weights};

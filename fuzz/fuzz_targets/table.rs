@@ -1,4 +1,4 @@
-//! The readers of tables: labels, ids, lists.
+//! The readers of CSV tables: labels, ids, lists.
 #![no_main]
 
 use hpa_artifacts::{read_label_csv, read_csv_text};

@@ -95,6 +95,6 @@ fn compress_all(images: &[Vec<u8>]) {
     let mut memory = Vec::new();
     for image in images {
         let pixels = encoder.encode_into(memory, image).expect("far below 2 GiB");
-        memory = std::hint::black_box(pixels).into_memory();
+        memory = std::hint::black_box(pixels).into_buffer();
     }
 }

@@ -146,7 +146,7 @@ impl ShardWriter<'_> {
         self.outcome.written += 1;
         self.outcome.upscaled += usize::from(self.job.is_upscaled(&row.summary));
         self.writer.push_encoded(row.summary, row.pixels)?;
-        buffer_pool::put(self.writer.take_spare());
+        buffer_pool::put(self.writer.take_spare_buffers());
         Ok(())
     }
 

@@ -1,17 +1,17 @@
-//! The pixels of one sample as a page of a Parquet file.
+//! Parquet data pages of one sample's pixels.
 //!
-//! Compressing is what costs time in a shard, so it is done here, by as many threads as
-//! there are samples at hand; the writer only joins the pages. A page holds one sample, so
-//! that a reader of one sample decompresses nothing else.
+//! Most of the time of writing a shard is compression, so every worker thread compresses its own
+//! samples here and the writer only concatenates the pages. With a plain `ArrowWriter`, which
+//! compresses in one thread and at level 1 or above, `hpa-preprocess` takes 1.6 times the CPU time
+//! (docs/adr/0010). A page holds one sample, so reading one sample decompresses no other.
 //!
-//! The frames are Zstandard of level -14 with the smallest hash table, matches of at least 7
-//! bytes and Huffman coding, which negative levels leave out otherwise: microscopy has next to
-//! no repeats but its black margins, and looking for others takes most of the time of level 1
-//! and saves little. A window of 64 KiB also bounds the blocks, each of which has a Huffman
-//! code of its own: a plane of 256 px is one, so no block straddles two channels. Measured in
-//! `docs/performance.md`.
+//! Frames are Zstandard level -14 with the smallest hash table, a minimum match of 7 bytes and
+//! Huffman coding, which negative levels omit by default. Micrographs repeat nothing but their black
+//! margins: searching for other matches takes most of the time of level 1 and saves little. The
+//! window of 64 KiB also bounds the blocks, each of which has its own Huffman code: a plane of
+//! 256 px is one block, so no block spans two channels.
 //!
-//! Source of the layout: Apache Parquet, `parquet.thrift`, in Thrift's compact protocol.
+//! Source: Apache Parquet, `parquet.thrift`, in Thrift's compact protocol.
 
 use bytes::Bytes;
 use parquet::file::reader::{ChunkReader, Length};
@@ -19,7 +19,7 @@ use std::io::Read;
 use zstd::bulk::Compressor;
 use zstd::zstd_safe::{CParameter, ParamSwitch};
 
-/// Makes pages; each thread has its own.
+/// Encoder of pages; each thread has its own.
 pub struct PageEncoder {
     compressor: Compressor<'static>,
 }
@@ -29,17 +29,17 @@ pub struct PageEncoder {
 pub struct EncodedPixels {
     /// Header of the page.
     pub(super) header: Bytes,
-    /// The Zstandard frame behind it.
+    /// The Zstandard frame after the header.
     pub(super) frame: Bytes,
-    /// How many bytes of pixels it holds.
+    /// Bytes of the pixels before compression.
     pub(super) pixels_len: usize,
 }
 
-/// The pages of a column chunk, header and frame one after another. Putting them into one buffer
-/// before they are written would copy each once more.
+/// The pages of a column chunk: header, frame, header, frame … One buffer for all would copy each of
+/// them once more.
 pub(super) struct Pages(pub(super) Vec<Bytes>);
 
-/// Reads on through the pages.
+/// Reader of consecutive pages.
 pub(super) struct PagesReader {
     pages: std::vec::IntoIter<Bytes>,
     rest: Bytes,
@@ -58,23 +58,23 @@ impl Read for PagesReader {
 }
 
 impl Pages {
-    /// The memory of the frames.
-    pub(super) fn into_memory(self) -> Vec<Vec<u8>> {
-        self.0.into_iter().skip(1).step_by(2).map(memory).collect()
+    /// The buffers of the frames.
+    pub(super) fn into_buffers(self) -> Vec<Vec<u8>> {
+        self.0.into_iter().skip(1).step_by(2).map(buffer).collect()
     }
 }
 
 impl EncodedPixels {
-    /// The memory of the frame, for [`PageEncoder::encode_into`].
+    /// The buffer of the frame, for [`PageEncoder::encode_into`].
     #[must_use]
-    pub fn into_memory(self) -> Vec<u8> {
-        memory(self.frame)
+    pub fn into_buffer(self) -> Vec<u8> {
+        buffer(self.frame)
     }
 }
 
-/// The memory of bytes that nobody else holds. Cut to one first, so that no more is copied; cut to
-/// none they would let go of their memory.
-fn memory(mut bytes: Bytes) -> Vec<u8> {
+/// The buffer of bytes that have one owner. Truncated to one byte first, so that the conversion
+/// copies no more than that; truncated to none it would free the buffer.
+fn buffer(mut bytes: Bytes) -> Vec<u8> {
     bytes.truncate(1);
     bytes.into()
 }
@@ -101,7 +101,7 @@ impl ChunkReader for Pages {
     }
 }
 
-/// How little is looked for: of every 15 places that held no match one, and ever fewer.
+/// Of every 15 positions without a match one is searched, and ever fewer.
 const LEVEL: i32 = -14;
 /// Bytes of the largest header: field numbers and three 32-bit numbers.
 const MAX_HEADER: usize = 32;
@@ -116,7 +116,7 @@ impl PageEncoder {
     /// An encoder with buffers of its own.
     ///
     /// # Panics
-    /// When there is no memory for it.
+    /// When its buffers cannot be allocated.
     #[must_use]
     pub fn new() -> Self {
         let mut compressor = Compressor::new(LEVEL).expect("Zstandard has negative levels");
@@ -139,8 +139,8 @@ impl PageEncoder {
         self.encode_into(Vec::new(), pixels)
     }
 
-    /// The same in the memory of `frame`, whose content is lost: fresh memory is what the
-    /// system has to clear first.
+    /// As [`Self::encode`], into the buffer `frame`, whose content is replaced: fresh memory would
+    /// have to be cleared by the system first.
     ///
     /// # Errors
     /// As [`Self::encode`].
@@ -153,33 +153,30 @@ impl PageEncoder {
         frame.reserve(zstd::zstd_safe::compress_bound(pixels.len()));
         self.compressor.compress_to_buffer(pixels, &mut frame)?;
         let too_long = |_| std::io::Error::other("a page of 2 GiB");
-        let sizes = (
-            u32::try_from(i32::try_from(pixels.len()).map_err(too_long)?).map_err(too_long)?,
-            u32::try_from(i32::try_from(frame.len()).map_err(too_long)?).map_err(too_long)?,
-        );
+        let size =
+            |bytes: &[u8]| i32::try_from(bytes.len()).map(i32::cast_unsigned).map_err(too_long);
         let mut header = Vec::with_capacity(MAX_HEADER);
-        put_header(&mut header, sizes);
+        put_header(&mut header, size(pixels)?, size(&frame)?);
         Ok(EncodedPixels { header: header.into(), frame: frame.into(), pixels_len: pixels.len() })
     }
 }
 
 /// A `PageHeader` of one required value in plain encoding.
 ///
-/// In Thrift's compact protocol a field begins with a byte: how much larger its number is
-/// than the one before, and its type (5 is i32, 12 is a structure); 0 ends a structure.
-fn put_header(page: &mut Vec<u8>, (uncompressed, compressed): (u32, u32)) {
-    const I32: u8 = 0x15; // the next number
+/// In Thrift's compact protocol a field begins with a byte: the increase of its number over the
+/// field before, and its type (5 is i32, 12 is a struct); 0 ends a struct.
+fn put_header(page: &mut Vec<u8>, uncompressed: u32, compressed: u32) {
+    const I32: u8 = 0x15; // the next field
     const STRUCT_AFTER_CRC: u8 = 0x2c; // number 5: the checksum, number 4, is left out
-    let (data_page, one_value, plain, rle) = (0, 1, 0, 3);
     page.push(I32); // type
-    put_number(page, data_page);
+    put_number(page, 0); // DATA_PAGE
     page.push(I32); // uncompressed_page_size
     put_number(page, uncompressed);
     page.push(I32); // compressed_page_size
     put_number(page, compressed);
     page.push(STRUCT_AFTER_CRC); // data_page_header
-    // num_values, encoding, then those of the definition and repetition levels.
-    for number in [one_value, plain, rle, rle] {
+    // num_values 1, encoding PLAIN, encodings RLE of the definition and repetition levels.
+    for number in [1, 0, 3, 3] {
         page.push(I32);
         put_number(page, number);
     }
@@ -201,9 +198,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_is_written_as_the_format_says() {
+    fn a_header_is_written_in_thrift_s_compact_protocol() {
         let mut page = Vec::new();
-        put_header(&mut page, (1 << 20, 100));
+        put_header(&mut page, 1 << 20, 100);
         let expected = [
             0x15, 0x00, 0x15, 0x80, 0x80, 0x80, 0x01, 0x15, 0xc8, 0x01, 0x2c, 0x15, 0x02, 0x15,
             0x00, 0x15, 0x06, 0x15, 0x06, 0x00, 0x00,
@@ -212,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_read_on_from_any_place() {
+    fn pages_are_read_from_any_offset() {
         let pages = Pages([&b"abc"[..], b"", b"defg"].map(Bytes::from_static).to_vec());
         assert_eq!(pages.len(), 7);
         assert_eq!(pages.get_bytes(2, 4).unwrap(), "cdef");
@@ -223,30 +220,30 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_of_a_frame_is_used_again() {
+    fn the_buffer_of_a_frame_is_reused() {
         let (mut encoder, pixels) = (PageEncoder::new(), [5; 9999]);
-        let frame = encoder.encode(&pixels).unwrap().into_memory();
-        let (place, room) = (frame.as_ptr(), frame.capacity());
-        assert!(room >= 9999);
+        let frame = encoder.encode(&pixels).unwrap().into_buffer();
+        let (address, capacity) = (frame.as_ptr(), frame.capacity());
+        assert!(capacity >= 9999);
         let header = encoder.encode(&pixels).unwrap().header;
         let page = EncodedPixels { header, frame: frame.into(), pixels_len: pixels.len() };
-        let [frame] = &Pages(vec![page.header, page.frame]).into_memory()[..] else {
+        let [frame] = &Pages(vec![page.header, page.frame]).into_buffers()[..] else {
             panic!("one")
         };
-        assert_eq!((frame.as_ptr(), frame.capacity()), (place, room));
+        assert_eq!((frame.as_ptr(), frame.capacity()), (address, capacity));
     }
 
     #[test]
-    fn an_encoder_does_not_remember_what_it_encoded_before() {
+    fn an_encoder_keeps_no_state_between_pages() {
         let level = |place: usize, step: usize| u8::try_from(place / 7 * step % 256).unwrap();
-        let picture = |step| (0..40_000).map(|place| level(place, step)).collect();
-        let pictures: Vec<Vec<u8>> = (1..5).map(picture).collect();
+        let image = |step| (0..40_000).map(|place| level(place, step)).collect();
+        let images: Vec<Vec<u8>> = (1..5).map(image).collect();
         let mut used = PageEncoder::new();
-        for picture in pictures.iter().chain(pictures.iter().rev()) {
-            let page = used.encode(picture).unwrap();
-            assert_eq!(page, PageEncoder::new().encode(picture).unwrap());
-            assert_eq!(&zstd::bulk::decompress(&page.frame, picture.len()).unwrap(), picture);
-            assert_eq!(page, used.encode_into(vec![7; 99], picture).unwrap());
+        for image in images.iter().chain(images.iter().rev()) {
+            let page = used.encode(image).unwrap();
+            assert_eq!(page, PageEncoder::new().encode(image).unwrap());
+            assert_eq!(&zstd::bulk::decompress(&page.frame, image.len()).unwrap(), image);
+            assert_eq!(page, used.encode_into(vec![7; 99], image).unwrap());
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Writes a shard row by row, in memory that does not grow with the rows.
+//! Writer of shards, row group by row group, in constant memory.
 //!
-//! The `image` column is joined from pages that were encoded elsewhere ([`PageEncoder`]);
-//! the small columns of a row group are encoded when it is full.
+//! The `image` column is concatenated from pages that [`PageEncoder`] made; the small columns are
+//! encoded when a row group is full.
 
 use super::page::{EncodedPixels, PageEncoder, Pages};
 use super::row::{batch_of_summaries, fields};
@@ -23,13 +23,13 @@ use std::path::{Path, PathBuf};
 
 /// Row groups hold at most this many rows …
 const MAX_GROUP_ROWS: usize = 256;
-/// … and this many bytes of pixels: the memory of a group's pages serves the next group, and less
-/// of it is cleared by the system and stays in the cache.
+/// … and this many bytes of pixels: the buffers of a group's pages are reused by the next, and few
+/// buffers stay in the cache.
 const MAX_GROUP_BYTES: usize = 16 << 20;
-/// Where the pixels stand among the columns.
+/// Index of the column of pixels.
 const IMAGE_COLUMN: usize = 1;
 
-/// An unfinished shard; dropped without [`ImageWriter::finish`] it leaves no file.
+/// A shard being written; dropped without [`ImageWriter::finish`] it leaves no file.
 pub struct ImageWriter {
     path: PathBuf,
     size_px: usize,
@@ -38,11 +38,11 @@ pub struct ImageWriter {
     factory: ArrowRowGroupWriterFactory,
     encoder: PageEncoder,
     group: Group,
-    groups: usize,
-    spare: Vec<Vec<u8>>,
+    n_groups: usize,
+    spare_buffers: Vec<Vec<u8>>,
 }
 
-/// The rows that are not yet in the file.
+/// The rows that are not written yet.
 #[derive(Default)]
 struct Group {
     summaries: Vec<ImageSummary>,
@@ -54,7 +54,7 @@ struct Group {
 }
 
 impl ImageWriter {
-    /// Begins a shard of squares of `size_px`.
+    /// Creates a shard of images of `size_px × size_px`.
     ///
     /// # Errors
     /// When the folder cannot be written or the size is out of range.
@@ -77,8 +77,17 @@ impl ImageWriter {
             .into_serialized_writer()
             .map_err(|error| ArtifactError::unwritable(path, error))?;
         let path = path.to_owned();
-        let (encoder, group, spare) = (PageEncoder::new(), Group::default(), Vec::new());
-        Ok(Self { path, size_px, fields, writer, factory, encoder, group, groups: 0, spare })
+        Ok(Self {
+            path,
+            size_px,
+            fields,
+            writer,
+            factory,
+            encoder: PageEncoder::new(),
+            group: Group::default(),
+            n_groups: 0,
+            spare_buffers: Vec::new(),
+        })
     }
 
     /// Adds a row.
@@ -88,12 +97,12 @@ impl ImageWriter {
     pub fn push(&mut self, row: &ImageRow) -> Result<(), ArtifactError> {
         let pixels = self
             .encoder
-            .encode_into(self.spare.pop().unwrap_or_default(), &row.image)
+            .encode_into(self.spare_buffers.pop().unwrap_or_default(), &row.image)
             .map_err(|error| ArtifactError::unwritable(&self.path, error))?;
         self.push_encoded(row.summary(), pixels)
     }
 
-    /// Adds a row whose pixels are encoded already.
+    /// Adds a row with encoded pixels.
     ///
     /// # Errors
     /// When the pixels are not `4 × S × S` or the disk is full.
@@ -117,10 +126,9 @@ impl ImageWriter {
         Ok(())
     }
 
-    /// Memory of rows that are in the file, for [`PageEncoder::encode_into`]; each is handed
-    /// out once.
-    pub fn take_spare(&mut self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.spare)
+    /// Buffers of rows that are written, for [`PageEncoder::encode_into`]; each is returned once.
+    pub fn take_spare_buffers(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.spare_buffers)
     }
 
     fn flush(&mut self) -> Result<(), ArtifactError> {
@@ -129,7 +137,7 @@ impl ImageWriter {
         }
         let group = std::mem::take(&mut self.group);
         self.write(group).map_err(|error| ArtifactError::unwritable(&self.path, error))?;
-        self.groups += 1;
+        self.n_groups += 1;
         Ok(())
     }
 
@@ -137,14 +145,14 @@ impl ImageWriter {
         let batch = batch_of_summaries(&group.summaries)?;
         let descriptor = self.writer.schema_descr().column(IMAGE_COLUMN);
         let mut pixels = Some(group.into_column(descriptor)?);
-        let mut encoders = self.factory.create_column_writers(self.groups)?.into_iter();
+        let mut encoders = self.factory.create_column_writers(self.n_groups)?.into_iter();
         let mut row_group = self.writer.next_row_group()?;
         for field in &self.fields {
-            let mut encoder = encoders.next().expect("a writer a column");
+            let mut encoder = encoders.next().expect("one writer a column");
             let Some(values) = batch.column_by_name(field.name()) else {
                 let (pages, close) = pixels.take().expect("one column is not in the batch");
                 row_group.append_column(&pages, close)?;
-                self.spare = pages.into_memory();
+                self.spare_buffers = pages.into_buffers();
                 continue;
             };
             for leaf in compute_leaves(field, values)? {
@@ -156,13 +164,13 @@ impl ImageWriter {
         Ok(())
     }
 
-    /// Adds an entry to the metadata that was not known when the shard was begun. Arrow's
-    /// readers do not show it beside the schema; it stands in the footer.
+    /// Adds a metadata entry that was unknown when the shard was created. It is in the footer alone:
+    /// Arrow's readers do not show it beside the schema.
     pub fn add_metadata(&mut self, key: &str, value: String) {
         self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
     }
 
-    /// Gives the shard its name.
+    /// Writes the last rows and gives the shard its final name.
     ///
     /// # Errors
     /// When the disk is full.
@@ -185,7 +193,7 @@ impl Group {
         self.summaries.push(summary);
     }
 
-    /// The pages as a column chunk; its offsets count from its first byte.
+    /// The pages as a column chunk; offsets are relative to its first byte.
     fn into_column(self, descriptor: ColumnDescPtr) -> ParquetResult<(Pages, ColumnCloseResult)> {
         let rows = self.summaries.len() as u64;
         let length = |bytes: usize| i64::try_from(bytes).expect("a group is bounded");
@@ -209,7 +217,7 @@ impl Group {
     }
 }
 
-/// What the bytes of `image` are, for readers in other languages.
+/// Type, shape and channels of the bytes of `image`, for readers in other languages.
 fn tensor(size_px: usize) -> String {
     canonical_json(&serde_json::json!({
         "dtype": "uint8",
