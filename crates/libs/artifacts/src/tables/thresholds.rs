@@ -1,6 +1,6 @@
 //! `thresholds/N/METHOD.parquet`: the probability above which each label is predicted.
 
-use crate::io::columns::Columns;
+use crate::io::columns::{Columns, Lists};
 use crate::io::parquet_writer::Entries;
 use crate::tables::table::{Table, field, floats, list_of, lists, strings};
 use crate::{ArtifactError, canonical_json};
@@ -96,7 +96,7 @@ impl Table for Thresholds {
         };
         let thresholds = columns.floats("threshold")?;
         let by_fold = columns.optional_float_lists("fold_threshold")?;
-        let mut by_fold = by_fold.as_ref().map(|lists| lists.rows());
+        let mut by_fold = by_fold.as_ref().map(Lists::rows);
         let support = columns.u32s("support")?;
         let (fitted, held_out) =
             (columns.floats("f1_fitted")?, columns.optional_floats("f1_held_out")?);

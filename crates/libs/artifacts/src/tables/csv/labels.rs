@@ -75,7 +75,7 @@ fn read_one(path: &Path, names: &LabelNames) -> Result<Vec<(u64, LabelRow)>, Csv
         match row.map(|row| (lines.insert(row.id.clone(), line), row)) {
             Ok((None, row)) => rows.push((line, row)),
             Ok((Some(first), LabelRow { id, .. })) => {
-                errors.push(format_args!("line {line}: sample {id} is on line {first} already"))
+                errors.push(format_args!("line {line}: sample {id} is on line {first} already"));
             }
             Err(reason) => errors.push(format_args!("line {line}: {reason}")),
         }
