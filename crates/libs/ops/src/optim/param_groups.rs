@@ -90,7 +90,7 @@ impl StateSlot {
 
     /// The state on the GPU: moved there from the CPU if there is any yet, else zeros.
     #[cfg(feature = "cuda")]
-    fn to_gpu(&mut self, like: &Tensor) -> Result<Tensor> {
+    fn gpu_tensor(&mut self, like: &Tensor) -> Result<Tensor> {
         if let Some(tensor) = &self.gpu {
             return Ok(tensor.clone());
         }
@@ -207,7 +207,7 @@ impl OptimizerParams {
             let Some(gradient) = gradient_of(gradients, parameter)? else { continue };
             let mut tensors = vec![parameter.var.as_detached_tensor(), gradient];
             for slot in slots {
-                tensors.push(slot.to_gpu(&parameter.var)?);
+                tensors.push(slot.gpu_tensor(&parameter.var)?);
             }
             let [learning_rate, weight_decay] = rate_and_decay(parameter.group);
             rows.push(crate::cuda::OptimizerRow { tensors, learning_rate, weight_decay });
