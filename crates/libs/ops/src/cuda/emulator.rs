@@ -48,6 +48,7 @@ impl Emulator {
     ///
     /// # Panics
     /// When the kernels do not compile.
+    #[must_use]
     pub fn transform() -> Option<&'static Self> {
         Self::of(Program::Transform)
     }
@@ -136,9 +137,10 @@ fn source(program: Program) -> String {
             });
             values.push(format!("*({dtype} *)v[{index}]"));
         }
-        wrappers +=
-            &format!("static void run_{kernel}(void **v) {{ {kernel}({}); }}\n", values.join(", "));
-        table += &format!("{{\"{kernel}\", run_{kernel}, \"{kinds}\"}},\n");
+        let arguments = values.join(", ");
+        wrappers
+            .extend([format!("static void run_{kernel}(void **v) {{ {kernel}({arguments}); }}\n")]);
+        table.extend([format!("{{\"{kernel}\", run_{kernel}, \"{kinds}\"}},\n")]);
     }
     format!(
         "{simt}{sources}
