@@ -195,13 +195,13 @@ fn upload(device: &Device) -> Result<f64> {
             continue;
         }
         let (batch, pixels, transfer) = transfers.remove(0);
-        let uploaded = uploader.finish(transfer)?;
-        let images = uploaded.images.permute((0, 3, 1, 2))?.contiguous()?;
+        let received = uploader.finish(transfer)?;
+        let images = received.images.permute((0, 3, 1, 2))?.contiguous()?;
         let expected: Vec<f32> = pixels.iter().map(|level| lut[usize::from(*level)]).collect();
         if floats(&images)? != expected {
             bail!("the images of batch {batch} are wrong");
         }
-        let Some(targets) = uploaded.targets else { bail!("batch {batch} has no targets") };
+        let Some(targets) = received.targets else { bail!("batch {batch} has no targets") };
         if floats(&targets)? != [f32::from(batch); 6] {
             bail!("the targets of batch {batch} are wrong");
         }
