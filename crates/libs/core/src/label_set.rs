@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_stands_twice_is_named() {
+    fn a_label_that_occurs_twice_is_named() {
         let error = LabelSet::parse("3 25 3", &LabelNames::atlas()).unwrap_err();
         assert_eq!(error.to_string(), "label 3 occurs twice");
     }

@@ -34,7 +34,7 @@ fn wrong_labels_are_named() {
         ("Id,Target\na,1\na,1\n", "line 3: sample a is on line 2"),
         ("Id,Target\n", "no rows"),
         ("", "it is empty"),
-        ("Id;Target\na;1\n", "not parted by commas"),
+        ("Id;Target\na;1\n", "not separated by commas"),
     ] {
         folder.write("bad.csv", text);
         let message = command(&folder, "--csv bad.csv --out out").fails(1);
