@@ -12,7 +12,7 @@
 #[path = "../tests/problems/mod.rs"]
 mod problems;
 
-use hpa_optim::{BasinHopping, Lbfgsb, minimize};
+use hpa_optim::{BasinHopping, Closures, Lbfgsb, minimize};
 use problems::{Problem, cases};
 use std::convert::Infallible;
 use std::time::Instant;
@@ -125,6 +125,14 @@ fn timed(run: impl FnOnce() -> (f64, u64)) -> Run {
     Run { cost, evaluations, seconds: start.elapsed().as_secs_f64() }
 }
 
+/// The problem without its check of the bounds, as `basin` gets it.
+fn closures(
+    problem: &Problem,
+) -> Closures<impl Fn(&[f64]) -> f64 + use<>, impl Fn(&[f64]) -> Vec<f64> + use<>> {
+    let function = problem.function;
+    Closures::new(move |x: &[f64]| function(x).0, move |x: &[f64]| function(x).1)
+}
+
 fn own_lbfgsb(problem: &Problem) -> Lbfgsb {
     Lbfgsb::new(problem.bounds.clone())
         .with_cost_tolerance(COST_TOLERANCE)
@@ -140,7 +148,8 @@ fn basin_lbfgsb() -> basin::Lbfgsb<Vec<f64>> {
 
 fn own_local(problem: &Problem, _: u64) -> Run {
     timed(|| {
-        let minimum = minimize(problem, &problem.start, &own_lbfgsb(problem)).unwrap();
+        let solver = own_lbfgsb(problem);
+        let minimum = minimize(&closures(problem), &problem.start, &solver).unwrap();
         (minimum.cost, minimum.evaluations)
     })
 }
@@ -158,7 +167,7 @@ fn own_hops(problem: &Problem, seed: u64) -> Run {
     timed(|| {
         let solver: BasinHopping<Lbfgsb> = BasinHopping::new(own_lbfgsb(problem));
         let solver = solver.with_seed(seed).with_hops(HOPS);
-        let minimum = minimize(problem, &problem.start, &solver).unwrap();
+        let minimum = minimize(&closures(problem), &problem.start, &solver).unwrap();
         (minimum.cost, minimum.evaluations)
     })
 }
