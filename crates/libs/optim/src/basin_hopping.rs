@@ -57,8 +57,8 @@ pub struct Hop<'a> {
 
 /// A test that every local result has to pass besides the Metropolis criterion.
 ///
-/// [`Bounds`] are one, and so is any closure `Fn(&Hop) -> bool`; a pair of tests is passed by what
-/// passes both. A test that is saved in a checkpoint must be serialisable, which closures are not.
+/// [`Bounds`] are one, and so is any closure `Fn(&Hop) -> bool`. A test that is saved in a checkpoint
+/// must be serialisable, which closures are not.
 pub trait AcceptTest {
     /// Whether the result passes.
     fn accepts(&self, hop: &Hop<'_>) -> bool;
@@ -80,12 +80,6 @@ impl AcceptTest for Bounds {
 impl<F: Fn(&Hop<'_>) -> bool> AcceptTest for F {
     fn accepts(&self, hop: &Hop<'_>) -> bool {
         self(hop)
-    }
-}
-
-impl<A: AcceptTest, B: AcceptTest> AcceptTest for (A, B) {
-    fn accepts(&self, hop: &Hop<'_>) -> bool {
-        self.0.accepts(hop) && self.1.accepts(hop)
     }
 }
 

@@ -129,14 +129,6 @@ impl Lbfgsb {
         Ok(self)
     }
 
-    /// The cost tolerance in units of the machine precision (`factr` in the papers).
-    ///
-    /// # Errors
-    /// Negative, infinite or NaN.
-    pub fn with_factr(self, factr: f64) -> Result<Self, Error> {
-        self.with_cost_tolerance(factr * f64::EPSILON)
-    }
-
     /// Largest projected gradient component at which to stop (SciPy's `gtol`).
     ///
     /// # Errors
@@ -163,12 +155,6 @@ impl Lbfgsb {
     pub fn with_max_evaluations(mut self, evaluations: u64) -> Self {
         self.max_evaluations = evaluations;
         self
-    }
-
-    /// The bounds.
-    #[must_use]
-    pub fn bounds(&self) -> &Bounds {
-        &self.bounds
     }
 
     /// Why the last run stopped; `None` while it goes on or when argmin stopped it.

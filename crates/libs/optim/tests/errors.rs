@@ -68,7 +68,7 @@ fn options_out_of_range_are_refused_by_their_setters() {
     let errors = [
         unit_square().with_memory(0).map(|_| ()),
         unit_square().with_cost_tolerance(-1.0).map(|_| ()),
-        unit_square().with_factr(f64::NAN).map(|_| ()),
+        unit_square().with_cost_tolerance(f64::NAN).map(|_| ()),
         unit_square().with_cost_tolerance(f64::INFINITY).map(|_| ()),
         unit_square().with_gradient_tolerance(f64::NAN).map(|_| ()),
         unit_square().with_gradient_tolerance(f64::INFINITY).map(|_| ()),

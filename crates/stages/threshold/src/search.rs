@@ -54,6 +54,9 @@ impl<'a> Search<'a> {
     ///
     /// # Errors
     /// When a threshold is not in [0, 1].
+    ///
+    /// # Panics
+    /// When there are 2^32 samples or more.
     pub fn thresholds(&self) -> Result<Thresholds, ThresholdError> {
         let held_out = self.held_out.as_ref().map(Confusion::label_counts);
         let row = |label: usize| {

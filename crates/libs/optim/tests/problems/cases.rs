@@ -17,24 +17,18 @@ const INF: f64 = f64::INFINITY;
 
 /// All problems; the golden file is looked up by name.
 pub(crate) fn all() -> Vec<Problem> {
-    let few = [of_few(), of_few_more()];
-    let many = [rosenbrocks(), of_many(), of_many_dense(), boxed()];
-    few.into_iter().chain(many).flatten().collect()
-}
-
-/// Rosenbrock's function.
-fn rosenbrocks() -> Vec<Problem> {
     vec![
+        // Rosenbrock's function.
         case("rosenbrock_2_free", rosenbrock, rs(2), free(2)),
         case("rosenbrock_2_inside", rosenbrock, rs(2), same(2, -5.0, 5.0)),
-        case("rosenbrock_2_face", rosenbrock, rs(2), between(full(2, -INF), vec![0.5, INF])),
-        case("hs1", rosenbrock, vec![-2.0, 1.0], between(vec![-INF, -1.5], full(2, INF))),
-        case("hs2", rosenbrock, vec![-2.0, 1.0], between(vec![-INF, 1.5], full(2, INF))),
+        case("rosenbrock_2_face", rosenbrock, rs(2), (full(2, -INF), vec![0.5, INF])),
+        case("hs1", rosenbrock, vec![-2.0, 1.0], (vec![-INF, -1.5], full(2, INF))),
+        case("hs2", rosenbrock, vec![-2.0, 1.0], (vec![-INF, 1.5], full(2, INF))),
         case(
             "rosenbrock_10_faces",
             rosenbrock,
             rs(10),
-            between(full(10, -10.0), pattern(10, &[0.5, 2.0])),
+            (full(10, -10.0), pattern(10, &[0.5, 2.0])),
         ),
         case("rosenbrock_28_start_corner", rosenbrock, full(28, -2.0), same(28, -2.0, 2.0)),
         case("rosenbrock_100_inside", rosenbrock, rs(100), same(100, -3.0, 3.0)),
@@ -43,116 +37,96 @@ fn rosenbrocks() -> Vec<Problem> {
             "rosenbrock_1000_faces",
             rosenbrock,
             rs(1000),
-            between(full(1000, -INF), pattern(1000, &[0.8, INF, 2.0, 0.3])),
+            (full(1000, -INF), pattern(1000, &[0.8, INF, 2.0, 0.3])),
         ),
         case("chained_rosenbrock_10", chained_rosenbrock, rs(10), same(10, -2.0, 2.0)),
         case(
             "chained_rosenbrock_28_faces",
             chained_rosenbrock,
             full(28, 3.0),
-            between(pattern(28, &[1.0, -100.0]), full(28, 100.0)),
+            (pattern(28, &[1.0, -100.0]), full(28, 100.0)),
         ),
         case(
             "chained_rosenbrock_100",
             chained_rosenbrock,
             full(100, 3.0),
-            between(pattern(100, &[1.0, -100.0]), full(100, 100.0)),
+            (pattern(100, &[1.0, -100.0]), full(100, 100.0)),
         ),
         case("all_fixed", rosenbrock, full(10, 5.0), same(10, 0.25, 0.25)),
         case("start_outside", rosenbrock, full(10, 50.0), same(10, -1.5, 1.5)),
-    ]
-}
-
-/// Functions of few variables.
-fn of_few() -> Vec<Problem> {
-    vec![
+        // Functions of few variables.
         case("beale_inside", beale, vec![1.0, 1.0], same(2, -4.5, 4.5)),
         case("beale_face", beale, vec![1.0, 1.0], same(2, -2.0, 2.0)),
-        case("beale_corner", beale, vec![0.5, -0.5], between(vec![0.6, 0.5], vec![1.0, 4.0])),
+        case("beale_corner", beale, vec![0.5, -0.5], (vec![0.6, 0.5], vec![1.0, 4.0])),
         case("wood_free", wood, vec![-3.0, -1.0, -3.0, -1.0], free(4)),
         case("hs38", wood, vec![-3.0, -1.0, -3.0, -1.0], same(4, -10.0, 10.0)),
         case(
             "wood_faces",
             wood,
             vec![-3.0, -1.0, -3.0, -1.0],
-            between(full(4, -10.0), pattern(4, &[0.7, 10.0, 10.0, 0.8])),
+            (full(4, -10.0), pattern(4, &[0.7, 10.0, 10.0, 0.8])),
         ),
         case(
             "helical_valley",
             helical_valley,
             vec![-1.0, 0.0, 0.0],
-            between(full(3, -10.0), vec![10.0, 10.0, 10.0]),
+            (full(3, -10.0), vec![10.0, 10.0, 10.0]),
         ),
         case(
             "helical_valley_face",
             helical_valley,
             vec![-1.0, 0.0, 0.0],
-            between(full(3, -INF), vec![0.8, INF, 1.0]),
+            (full(3, -INF), vec![0.8, INF, 1.0]),
         ),
         case(
             "brown_badly_scaled",
             brown_badly_scaled,
             vec![1.0, 1.0],
-            between(vec![0.0, 3e-5], vec![1e6, 100.0]),
+            (vec![0.0, 3e-5], vec![1e6, 100.0]),
         ),
         case("freudenstein_roth", freudenstein_roth, vec![0.5, -2.0], same(2, -20.0, 20.0)),
         case(
             "freudenstein_roth_face",
             freudenstein_roth,
             vec![0.5, -2.0],
-            between(vec![0.0, -30.0], vec![20.0, -0.9]),
+            (vec![0.0, -30.0], vec![20.0, -0.9]),
         ),
-    ]
-}
-
-/// Sums of exponentials, and small ones of Hock & Schittkowski.
-fn of_few_more() -> Vec<Problem> {
-    vec![
+        // Sums of exponentials, and small ones of Hock & Schittkowski.
         case("jennrich_sampson", jennrich_sampson, vec![0.3, 0.4], same(2, 0.0, 0.5)),
         case(
             "jennrich_sampson_face",
             jennrich_sampson,
             vec![0.3, 0.4],
-            between(vec![0.26, 0.0], vec![10.0, 20.0]),
+            (vec![0.26, 0.0], vec![10.0, 20.0]),
         ),
         case("biggs_exp6", biggs_exp6, vec![1.0, 2.0, 1.0, 1.0, 1.0, 1.0], same(6, 0.0, 20.0)),
         case(
             "biggs_exp6_faces",
             biggs_exp6,
             vec![1.0, 2.0, 1.0, 1.0, 1.0, 1.0],
-            between(full(6, 0.0), vec![2.0, 8.0, 1.0, 7.0, 5.0, 5.0]),
+            (full(6, 0.0), vec![2.0, 8.0, 1.0, 7.0, 5.0, 5.0]),
         ),
-        case("hs3", hs3, vec![10.0, 1.0], between(vec![-INF, 0.0], full(2, INF))),
-        case("hs4_corner", hs4, vec![1.125, 0.125], between(vec![1.0, 0.0], full(2, INF))),
-        case("hs5", hs5, vec![0.0, 0.0], between(vec![-1.5, -3.0], vec![4.0, 3.0])),
-        case(
-            "hs45_corner",
-            hs45,
-            vec![0.5, 1.0, 1.5, 2.0, 2.5],
-            between(full(5, 0.0), each(5, |i| i)),
-        ),
-        case("hs45_degenerate_start", hs45, full(5, 0.0), between(full(5, 0.0), each(5, |i| i))),
+        case("hs3", hs3, vec![10.0, 1.0], (vec![-INF, 0.0], full(2, INF))),
+        case("hs4_corner", hs4, vec![1.125, 0.125], (vec![1.0, 0.0], full(2, INF))),
+        case("hs5", hs5, vec![0.0, 0.0], (vec![-1.5, -3.0], vec![4.0, 3.0])),
+        case("hs45_corner", hs45, vec![0.5, 1.0, 1.5, 2.0, 2.5], (full(5, 0.0), each(5, |i| i))),
+        case("hs45_degenerate_start", hs45, full(5, 0.0), (full(5, 0.0), each(5, |i| i))),
         case("hs110", hs110, full(10, 9.0), same(10, 2.001, 9.999)),
-        case("camel6", camel6, vec![1.1, 1.1], between(vec![-3.0, -1.5], vec![3.0, 1.5])),
-    ]
-}
-
-/// Functions of many variables.
-fn of_many() -> Vec<Problem> {
-    vec![
+        case("camel6", camel6, vec![1.1, 1.1], (vec![-3.0, -1.5], vec![3.0, 1.5])),
+        // Functions of many variables.
         case("powell_singular_4_free", powell_singular, ps(4), free(4)),
         case("powell_singular_28", powell_singular, ps(28), same(28, -4.0, 4.0)),
         case(
             "powell_singular_100_faces",
             powell_singular,
             ps(100),
-            between(pattern(100, &[0.1, -INF, -INF, -INF]), full(100, 3.0)),
+            (pattern(100, &[0.1, -INF, -INF, -INF]), full(100, 3.0)),
         ),
         case(
             "powell_singular_1000",
             powell_singular,
             ps(1000),
-            between(pattern(1000, &[-INF, -INF, 0.2, -INF]), full(1000, INF)),
+            (pattern(1000, &[-INF, -INF, 0.2, -INF]), full(1000, INF)),
         ),
         case("trigonometric_10", trigonometric, full(10, 0.1), same(10, -1.0, 1.0)),
         case("trigonometric_28", trigonometric, full(28, 1.0 / 28.0), same(28, 0.0, 1.0)),
@@ -160,28 +134,18 @@ fn of_many() -> Vec<Problem> {
             "trigonometric_100",
             trigonometric,
             full(100, 0.01),
-            between(full(100, 0.005), full(100, INF)),
+            (full(100, 0.005), full(100, INF)),
         ),
         case("broyden_tridiagonal_28", broyden_tridiagonal, full(28, -1.0), same(28, -5.0, 5.0)),
         case(
             "broyden_tridiagonal_1000",
             broyden_tridiagonal,
             full(1000, -1.0),
-            between(pattern(1000, &[-0.6, -INF]), full(1000, INF)),
+            (pattern(1000, &[-0.6, -INF]), full(1000, INF)),
         ),
-    ]
-}
-
-/// Functions of many variables whose terms hold all of them.
-fn of_many_dense() -> Vec<Problem> {
-    vec![
+        // Functions of many variables whose terms hold all of them.
         case("penalty_1_10", penalty_1, each(10, |i| i), same(10, 0.0, 100.0)),
-        case(
-            "penalty_1_100",
-            penalty_1,
-            each(100, |i| i),
-            between(full(100, 0.01), full(100, INF)),
-        ),
+        case("penalty_1_100", penalty_1, each(100, |i| i), (full(100, 0.01), full(100, INF))),
         case(
             "variably_dimensioned_10",
             variably_dimensioned,
@@ -202,20 +166,15 @@ fn of_many_dense() -> Vec<Problem> {
             each(28, |i| i / 29.0 * (i / 29.0 - 1.0)),
             same(28, -0.1, 0.0),
         ),
-    ]
-}
-
-/// Functions whose minimum lies on bounds.
-fn boxed() -> Vec<Problem> {
-    vec![
-        case("torsion_28", torsion, full(28, 0.0), between(full(28, -INF), tent(28))),
-        case("torsion_1000", torsion, full(1000, 0.0), between(full(1000, -INF), tent(1000))),
+        // Functions whose minimum lies on bounds.
+        case("torsion_28", torsion, full(28, 0.0), (full(28, -INF), tent(28))),
+        case("torsion_1000", torsion, full(1000, 0.0), (full(1000, -INF), tent(1000))),
         case("scaled_bowl_100_corners", scaled_bowl, full(100, 0.0), same(100, -1.0, 1.0)),
         case(
             "scaled_bowl_1000_fixed",
             scaled_bowl,
             full(1000, 0.0),
-            between(pattern(1000, &[-1.0, 0.5, -INF]), pattern(1000, &[1.0, 0.5, INF])),
+            (pattern(1000, &[-1.0, 0.5, -INF]), pattern(1000, &[1.0, 0.5, INF])),
         ),
         case(
             "start_at_the_solution",
@@ -229,7 +188,7 @@ fn boxed() -> Vec<Problem> {
             "nonscomp_100",
             nonscomp,
             full(100, 3.0),
-            between(pattern(100, &[1.0, -100.0]), full(100, 100.0)),
+            (pattern(100, &[1.0, -100.0]), full(100, 100.0)),
         ),
         case("linear_28_corner", linear, full(28, 0.0), same(28, -1.0, 2.0)),
     ]
@@ -270,10 +229,6 @@ fn rs(n: usize) -> Vec<f64> {
 
 fn ps(n: usize) -> Vec<f64> {
     pattern(n, &[3.0, -1.0, 0.0, 1.0])
-}
-
-fn between(lower: Vec<f64>, upper: Vec<f64>) -> (Vec<f64>, Vec<f64>) {
-    (lower, upper)
 }
 
 fn same(n: usize, lower: f64, upper: f64) -> (Vec<f64>, Vec<f64>) {

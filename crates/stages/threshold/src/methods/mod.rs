@@ -140,7 +140,7 @@ pub fn fit(problem: &Problem, settings: &Settings) -> Result<Fit, ThresholdError
         Method::Prevalence => prevalence::prevalence(problem),
     };
     Ok(if settings.shrink > 0 && settings.method.is_per_label() {
-        shrink(fit, problem, settings.shrink)
+        shrink(&fit, problem, settings.shrink)
     } else {
         fit
     })
@@ -149,7 +149,7 @@ pub fn fit(problem: &Problem, settings: &Settings) -> Result<Fit, ThresholdError
 /// Shrinks the thresholds of labels with fewer than `enough` positives toward the global one, in
 /// proportion to the positives that are missing: a threshold fitted on few positives is mostly
 /// noise.
-fn shrink(fit: Fit, problem: &Problem, enough: u32) -> Fit {
+fn shrink(fit: &Fit, problem: &Problem, enough: u32) -> Fit {
     let global = global::global(problem);
     let shrunk = problem.rankings().iter().zip(&fit.thresholds).map(|(ranking, own)| {
         let weight = (ranking.positives() as f64 / f64::from(enough)).min(1.0);
@@ -158,8 +158,8 @@ fn shrink(fit: Fit, problem: &Problem, enough: u32) -> Fit {
     Fit {
         thresholds: shrunk.collect(),
         evaluations: fit.evaluations + global.evaluations,
+        before_polish: fit.before_polish,
         certificate: None, // it does not hold for other thresholds
-        ..fit
     }
 }
 
