@@ -26,19 +26,18 @@ fn the_linear_layer_matches_the_cpu() {
             assert_close(F32, "y", &y.f32_values(), &flat(&expected));
             let dy = Buffer::from_floats(&random(rows * outputs, 4));
             let vars = [&x_var, &w_var, &b_var];
-            let [dx_expected, dw_expected, db_expected] =
-                gradients(&expected, &dy.f32_values(), vars);
+            let expected_gradients = gradients(&expected, &dy.f32_values(), vars);
             let dx = run_into(Buffer::act(dtype, rows * inputs), |dx| {
                 layer.input_gradient([dx, dy.address(), w_at])
             });
-            assert_close(dtype, "dx", &dx.act_values(dtype), &dx_expected);
+            assert_close(dtype, "dx", &dx.act_values(dtype), &expected_gradients[0]);
             let dw = run_into(Buffer::floats(inputs * outputs), |dw| {
                 layer.weight_gradient([dw, x_at, dy.address()])
             });
-            assert_close(F32, "dw", &dw.f32_values(), &dw_expected);
+            assert_close(F32, "dw", &dw.f32_values(), &expected_gradients[1]);
             let db =
                 run_into(Buffer::floats(outputs), |db| layer.bias_gradient([db, dy.address()]));
-            assert_close(F32, "db", &db.f32_values(), &db_expected);
+            assert_close(F32, "db", &db.f32_values(), &expected_gradients[2]);
         }
     });
 }
