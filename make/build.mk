@@ -14,6 +14,8 @@ $(bins): $(bin)/%: Cargo.lock Cargo.toml rust-toolchain.toml
 
 # A source that was removed must not stop Make: its program is built anew.
 crates/%.rs: ;
+crates/%.cu: ;
+crates/%.cuh: ;
 
 .PHONY: test check audit sanitize fuzz
 

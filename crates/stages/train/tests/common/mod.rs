@@ -1,15 +1,11 @@
 //! Inputs of the program in a folder, and runs of it there.
 
-use hpa_core::{LabelNames, SampleId};
+use hpa_core::LabelNames;
 use hpa_tests::fixtures;
 use std::path::Path;
 use std::process::{Command, Output};
 
 pub(crate) const SIZE: usize = 40;
-
-pub(crate) fn id(number: usize) -> SampleId {
-    fixtures::id(&format!("sample-{number}"))
-}
 
 /// 12 samples of noise in two folds; `images` of them have pixels.
 pub(crate) fn inputs(folder: &Path, images: usize) {
