@@ -108,6 +108,9 @@ submissions := $(patsubst %,$(out)/submissions/%.csv,$(models) $(ensembles))
 # ---- data that must be there ------------------------------------------------
 
 trains := $(filter all train predict threshold ensemble report retrain sim-to-real $(out)/models/% $(out)/predictions/%,$(goals))
+# Building for a GPU takes minutes; the programs know the finer reasons.
+$(if $(and $(trains)$(applying),$(filter cuda,$(DEVICE))),$(if $(wildcard /dev/nvidiactl /dev/dxg),,\
+  $(error DEVICE=cuda: this machine has no NVIDIA GPU with a driver (no /dev/nvidiactl): use DEVICE=auto or DEVICE=cpu)))
 ifneq ($(trains)$(filter preprocess split,$(goals)),)
 $(foreach d,$(extra),$(foreach f,train.csv train,$(if $(wildcard $d/$f),,\
   $(error EXTRA_TRAIN=$d has no $f: expected a folder with a table and images, see docs/data.md))))

@@ -68,9 +68,9 @@ $(eval $(call recorded,$(choices)/device,$(DEVICE)))
 # Configuration, weights and device are refused here, before hours of work.
 weights   := $(if $(filter-out none,$(WEIGHTS)),$(wildcard $(WEIGHTS)/*.safetensors))
 preflight := $(choices)/checked
-$(preflight): $(models:%=$(cfg)/models/%.toml) $(weights) $(choices)/weights $(choices)/device $(bin)/hpa-train
+$(preflight): $(models:%=$(cfg)/models/%.toml) $(weights) $(choices)/weights $(choices)/device $(net_bin)/hpa-train
 	$(call step,check  settings)
-	$(Q)for model in $(models); do $(bin)/hpa-train --config $(cfg)/models/$$model.toml \
+	$(Q)for model in $(models); do $(net_bin)/hpa-train --config $(cfg)/models/$$model.toml \
 	  $(addprefix --weights ,$(WEIGHTS)) --device $(DEVICE) --check --quiet; done
 	@touch $@
 ifneq ($(trains),)

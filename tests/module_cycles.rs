@@ -47,7 +47,9 @@ impl Paths<'_> {
             syn::UseTree::Rename(rename) => self.add(&with(&rename.ident)),
             syn::UseTree::Glob(_) => self.add(prefix),
             syn::UseTree::Group(group) => {
-                group.items.iter().for_each(|tree| self.add_use(prefix, tree))
+                for tree in &group.items {
+                    self.add_use(prefix, tree);
+                }
             }
         }
     }

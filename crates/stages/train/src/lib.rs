@@ -228,6 +228,11 @@ fn pretrained_network(
     labels: usize,
 ) -> anyhow::Result<(Network, LoadReport)> {
     let architecture = config.model.architecture;
+    anyhow::ensure!(
+        path.exists(),
+        "the pretrained weights {} do not exist\n  help: README.md says how to make them; WEIGHTS=none (`--weights none`) trains from scratch",
+        path.display()
+    );
     let file = read_external_weights(path)?;
     Network::pretrained(architecture, labels, config.seed(), file, config.model.first_conv)
         .with_context(|| format!("cannot start from {}", path.display()))
