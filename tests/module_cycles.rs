@@ -187,6 +187,9 @@ fn no_crate_has_a_module_cycle() {
     let mut checked = 0;
     for package in hpa_tests::members() {
         let src = package.manifest_path.with_file_name("src");
+        if !src.exists() {
+            continue; // the package of these tests
+        }
         let graph = graph(src.as_std_path());
         checked += graph.len();
         for graph in [&graph, &folders(&graph)] {

@@ -44,9 +44,10 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The lines of a dry run that start a program of a stage.
+/// The lines of a dry run that start a program of a stage; the check of the settings is none.
 fn steps(dry_run: &str) -> Vec<&str> {
-    dry_run.lines().filter(|line| line.contains("/release/hpa-")).collect()
+    let starts = |line: &&str| line.contains("/release/hpa-") && !line.starts_with("for model in");
+    dry_run.lines().filter(starts).collect()
 }
 
 #[test]

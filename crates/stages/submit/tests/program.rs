@@ -53,7 +53,7 @@ fn inputs_that_do_not_match_are_refused() {
         provenance
     };
     thresholds(&["x"], "this run");
-    fails("label 1 is \"y\" in the predictions and missing in the thresholds");
+    fails("label 1 is \"y\" in the predictions and absent in the thresholds");
     let provenance = thresholds(&["x", "y"], "that run");
     let predictions = Predictions::read(&folder.path("p.parquet")).unwrap();
     predictions.value.write(&folder.path("p.parquet"), &provenance).unwrap();
