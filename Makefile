@@ -39,6 +39,14 @@ threshold: $(thresholds) ## one decision threshold per label
 ensemble: $(call prediction_files,$(ensembles)) ## probabilities of each ensemble
 report: $(page) $(scores) ## the page, the table of scores and what they need
 
+.PHONY: test check audit sanitize fuzz bench
+test: ## all tests
+check: ## what must pass before a commit: format, lints, tests, dependency audit
+audit: ## where every dependency comes from and under which licence
+sanitize: ## tests of hpa-ops under AddressSanitizer (a cold build, some minutes)
+fuzz: ## feed every reader damaged files, FUZZ_SECONDS=60 each (needs cargo-fuzz and a C++ compiler)
+bench: ## ratios against the peers, into data/bench (half an hour)
+
 include make/build.mk make/gpu.mk make/stages.mk make/runs.mk make/bench.mk make/quality.mk
 
 .PHONY: help

@@ -8,7 +8,7 @@ BENCH_ROWS    ?=
 BENCH_SECONDS ?= 60
 BENCH_PYTHON  ?= $(bench_env)/train/bin/python
 
-bench: bench-train bench-preprocess bench-threshold ## ratios against the peers, into data/bench (half an hour)
+bench: bench-train bench-preprocess bench-threshold
 
 # An environment is made anew when its pinned versions change.
 $(patsubst %,$(bench_env)/%/ready,train gpu quality preprocess threshold): $(bench_env)/%/ready: benches/%/requirements.txt

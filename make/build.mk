@@ -20,29 +20,29 @@ crates/%.cuh: ;
 .PHONY: test check audit sanitize fuzz
 
 # Tests see the same environment with and without Make around them.
-test: ## all tests
+test:
 	env -u HPA_MAKE cargo test --release --workspace --locked
 
-check: ## what must pass before a commit: format, lints, tests, dependency audit
+check:
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
 	$(MAKE) check-cuda
 	$(MAKE) test
 	$(MAKE) audit
 
-audit: ## where every dependency comes from and under which licence
+audit:
 	cargo test --release --locked --workspace --test supply_chain
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; else echo 'cargo-deny is not installed:' \
 	  'bans, licences and sources were checked by the test above, advisories were not'; fi
 
 # AddressSanitizer is the compiler's own; RUSTC_BOOTSTRAP opens it on the stable toolchain.
-sanitize: ## tests of hpa-ops under AddressSanitizer (a cold build, some minutes)
+sanitize:
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/sanitize \
 	  cargo test --release --locked --target $(shell rustc -vV | sed -n 's/^host: //p') -p hpa-ops --lib --tests
 
 # How long each reader is fuzzed.
 FUZZ_SECONDS ?= 60
-fuzz: ## feed every reader damaged files, FUZZ_SECONDS=60 each (needs cargo-fuzz and a C++ compiler)
+fuzz:
 	@command -v $${CXX:-c++} >/dev/null || { echo 'error: libFuzzer needs a C++ compiler: install g++ or clang, or set CXX' >&2; exit 1; }
 	@cargo fuzz --version >/dev/null 2>&1 || { echo 'cargo-fuzz is missing: installing it'; cargo install --locked cargo-fuzz; }
 	@for target in $$(cargo fuzz list); do echo "fuzz $$target"; mkdir -p fuzz/target/corpus/$$target; \
